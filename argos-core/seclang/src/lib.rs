@@ -1,0 +1,1 @@
+//! The SecLang rule engine of Argos.

@@ -1,0 +1,2 @@
+//! The `argos` binary.
+fn main() {}

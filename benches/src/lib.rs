@@ -1,0 +1,1 @@
+//! Benchmarks of Argos; see README.md beside this package.
