@@ -3,3 +3,5 @@
 
 pub mod clock;
 pub mod error;
+pub mod schema;
+pub mod snapshot;

@@ -1,1 +1,5 @@
 //! The SecLang rule engine of Argos.
+
+/// placeholder until the engine lands
+#[derive(Clone, Debug)]
+pub struct RuleSet;

@@ -1,0 +1,97 @@
+//! Who asks, and what their role allows.
+
+use super::{TokenId, UserId, text_enum};
+use crate::error::{Error, ErrorKind};
+
+text_enum! {
+    /// A role, from the weakest. Each allows what those before it allow.
+    Role {
+        /// May open protected hosts, nothing of the panel.
+        User = "user",
+        /// Reads configuration and logs.
+        Viewer = "viewer",
+        /// Changes hosts, groups, rules and security.
+        Operator = "operator",
+        /// Everything.
+        Admin = "admin",
+    }
+}
+
+/// The author of a call; every change is audited with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Argos itself or the program that embeds it.
+    System,
+    /// A person at the command line of this machine.
+    Cli,
+    /// An API token.
+    Token {
+        /// The token's row.
+        id: TokenId,
+        /// Its name, for the audit row.
+        name: String,
+        /// What it may do.
+        role: Role,
+    },
+    /// A signed-in person.
+    User {
+        /// The person's row.
+        id: UserId,
+        /// The name they sign in with.
+        username: String,
+        /// What they may do.
+        role: Role,
+    },
+    /// Nobody: a public call.
+    Anonymous,
+}
+
+impl Actor {
+    /// Text of the audit row: the username, `cli`, `token:<name>`, `system` or the empty string.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::System => "system".into(),
+            Self::Cli => "cli".into(),
+            Self::Token { name, .. } => format!("token:{name}"),
+            Self::User { username, .. } => username.clone(),
+            Self::Anonymous => String::new(),
+        }
+    }
+
+    /// The user behind the call, if it is a person.
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The role, or none for public calls.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::System | Self::Cli => Some(Role::Admin),
+            Self::Token { role, .. } | Self::User { role, .. } => Some(*role),
+            Self::Anonymous => None,
+        }
+    }
+
+    /// Refuses unless this actor's role is at least `needed` (`None` = public).
+    ///
+    /// # Errors
+    /// `unauthorized` for nobody, `forbidden` for a role that is too weak.
+    pub fn require(&self, needed: Option<Role>) -> Result<(), Error> {
+        let Some(needed) = needed else { return Ok(()) };
+        match self.role() {
+            None => Err(Error::new(ErrorKind::Unauthorized, "unauthorized", "sign in or give a bearer token")),
+            Some(role) if role >= needed => Ok(()),
+            Some(role) => Err(Error::new(
+                ErrorKind::Forbidden,
+                "forbidden",
+                format!("this needs role {needed}; {} has role {role}", self.label()),
+            )),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A public name and how it is served.
+
+use super::{GroupId, HostId, Hostname, text_enum};
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind};
+
+text_enum! {
+    /// Where a host's certificate comes from.
+    TlsMode {
+        /// Issued and renewed automatically.
+        Auto = "auto",
+        /// Plain HTTP only.
+        None = "none",
+        /// Uploaded.
+        Manual = "manual",
+    }
+}
+
+text_enum! {
+    /// How an automatic certificate is proven.
+    TlsChallenge {
+        /// HTTP-01, then TLS-ALPN-01.
+        Auto = "auto",
+        /// HTTP-01 only.
+        Http = "http",
+        /// TLS-ALPN-01 only.
+        TlsAlpn = "tls-alpn",
+        /// DNS-01 only.
+        Dns = "dns",
+    }
+}
+
+/// One public name: where its requests go and what protects it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Host {
+    /// Identity.
+    pub id: HostId,
+    /// The canonical name.
+    pub domain: Hostname,
+    /// The name with readable internationalised labels.
+    pub domain_unicode: String,
+    /// The default target group.
+    pub target_group_id: GroupId,
+    /// Where the certificate comes from.
+    pub tls_mode: TlsMode,
+    /// Contact of the certificate account; empty = `acme.email`.
+    pub tls_email: String,
+    /// Whether it takes traffic.
+    pub enabled: bool,
+    /// Whether visitors must sign in.
+    pub auth_required: bool,
+    /// How an automatic certificate is proven.
+    pub tls_challenge: TlsChallenge,
+    /// ACME directory; empty = `acme.directory_url`.
+    pub tls_directory_url: String,
+    /// Provider for DNS-01.
+    pub dns_provider_id: Option<i64>,
+    /// Whether plain HTTP is redirected when the host has a certificate.
+    pub https_redirect: bool,
+    /// Seconds of `Strict-Transport-Security`; 0 = no header.
+    pub hsts_max_age_seconds: i64,
+    /// Largest request body in bytes; null = `proxy.max_body_bytes`, 0 = no limit.
+    pub max_body_bytes: Option<i64>,
+    /// Whether access rows are written; WAF and error rows always are.
+    pub access_log: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Why a host is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// Another host has the same canonical name.
+    #[error("domain {domain} is already served by host {by}")]
+    DomainTaken {
+        /// The name asked for.
+        domain: Hostname,
+        /// Who has it.
+        by: HostId,
+    },
+    /// No such host.
+    #[error("host {0} does not exist")]
+    NotFound(HostId),
+}
+
+impl From<HostError> for Error {
+    fn from(e: HostError) -> Self {
+        match &e {
+            HostError::DomainTaken { .. } => Self::conflict("host.domain_taken", "domain", e.to_string()),
+            HostError::NotFound(_) => Self::new(ErrorKind::NotFound, "host.not_found", e.to_string()),
+        }
+    }
+}

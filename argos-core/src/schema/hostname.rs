@@ -1,0 +1,184 @@
+//! The name of a host in canonical form.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A name this proxy answers for: a DNS name (lower case, A-labels, at most 253 bytes), `*.` and a DNS name for
+/// exactly one more label, an IP literal without brackets, or `*` for every name no other host serves.
+/// Source: RFC 1035 §2.3.4, UTS 46.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hostname(Box<str>);
+
+/// Why a text is not a host name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostnameError {
+    /// Nothing but blanks.
+    #[error("a domain can't be empty")]
+    Empty,
+    /// More than 253 bytes or a label of more than 63.
+    #[error("a domain has at most 253 bytes and 63 in each label")]
+    TooLong,
+    /// A character or form that no host name has.
+    #[error("not a domain: use letters, digits and inner hyphens, `*.` before a name, an IP address, or `*`")]
+    Character,
+}
+
+impl Hostname {
+    /// Parses `text`: trims blanks, drops one trailing dot, folds case and internationalised labels.
+    ///
+    /// # Errors
+    /// See [`HostnameError`].
+    pub fn parse(text: &str) -> Result<Self, HostnameError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(HostnameError::Empty);
+        }
+        if text == "*" {
+            return Ok(Self("*".into()));
+        }
+        let literal = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+        if let Ok(ip) = literal.parse::<IpAddr>() {
+            return Ok(Self(ip.to_canonical().to_string().into()));
+        }
+        let text = text.strip_suffix('.').unwrap_or(text);
+        let (star, name) = match text.strip_prefix("*.") {
+            Some(rest) => ("*.", rest),
+            None => ("", text),
+        };
+        let ascii = idna::domain_to_ascii_cow(name.as_bytes(), idna::AsciiDenyList::STD3)
+            .map_err(|_| HostnameError::Character)?;
+        if ascii.len() + star.len() > 253 || ascii.split('.').any(|l| l.len() > 63) {
+            return Err(HostnameError::TooLong);
+        }
+        if !ascii.split('.').all(is_label) || ascii.parse::<IpAddr>().is_ok() {
+            return Err(HostnameError::Character);
+        }
+        Ok(Self(format!("{star}{ascii}").into()))
+    }
+
+    /// The canonical text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name with its internationalised labels readable.
+    #[must_use]
+    pub fn to_unicode(&self) -> String {
+        match self.0.strip_prefix("*.") {
+            Some(rest) => format!("*.{}", idna::domain_to_unicode(rest).0),
+            None => idna::domain_to_unicode(&self.0).0,
+        }
+    }
+
+    /// Whether it is `*`, the host of all names that no other serves.
+    #[must_use]
+    pub fn is_catch_all(&self) -> bool {
+        &*self.0 == "*"
+    }
+
+    /// Whether it is `*.` and a name.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        self.0.starts_with("*.")
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    let bytes = label.as_bytes();
+    !bytes.is_empty()
+        && bytes[0] != b'-'
+        && bytes[bytes.len() - 1] != b'-'
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+}
+
+impl fmt::Display for Hostname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Hostname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::str::FromStr for Hostname {
+    type Err = HostnameError;
+
+    fn from_str(text: &str) -> Result<Self, HostnameError> {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for Hostname {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hostname {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Hostname {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hostname".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "maxLength": 255})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_to_the_canonical_form() {
+        for (given, canonical) in [
+            (" Example.ORG. ", "example.org"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("*.Example.org", "*.example.org"),
+            ("localhost", "localhost"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[::1]", "::1"),
+            ("0:0:0:0:0:0:0:1", "::1"),
+            ("::ffff:10.0.0.1", "10.0.0.1"),
+            ("*", "*"),
+        ] {
+            assert_eq!(Hostname::parse(given).unwrap().as_str(), canonical, "{given}");
+        }
+        assert_eq!(Hostname::parse("xn--bcher-kva.example").unwrap().to_unicode(), "bücher.example");
+    }
+
+    #[test]
+    fn refuses_what_is_no_name() {
+        let long = format!("{}.example", "a".repeat(64));
+        let total = ["abcdefghi"; 26].join(".");
+        for (given, error) in [
+            ("  ", HostnameError::Empty),
+            ("a b", HostnameError::Character),
+            ("a_b.example", HostnameError::Character),
+            ("-a.example", HostnameError::Character),
+            ("a-.example", HostnameError::Character),
+            ("a..b", HostnameError::Character),
+            ("a.example:80", HostnameError::Character),
+            ("*.*.example", HostnameError::Character),
+            ("a.*.example", HostnameError::Character),
+            ("https://a.example", HostnameError::Character),
+            ("*.", HostnameError::Character),
+        ] {
+            assert_eq!(Hostname::parse(given), Err(error), "{given}");
+        }
+        assert!(Hostname::parse(&long).is_err());
+        assert!(Hostname::parse(&total).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! The vocabulary: plain records and parsed types, no IO.
+//!
+//! One file per resource. A record is what operations return and what the store reads; a parsed type (such as
+//! [`Hostname`]) can't hold a value that would be refused. Only this module, `api` and `event` derive serde.
+
+mod actor;
+mod host;
+mod host_security;
+mod hostname;
+mod ids;
+mod log_entry;
+mod patch;
+mod rule;
+mod setting;
+mod target;
+mod target_group;
+mod token;
+
+pub use actor::{Actor, Role};
+pub use host::{Host, HostError, TlsChallenge, TlsMode};
+pub use host_security::{HostSecurity, RateLimitKey, WafMode};
+pub use hostname::{Hostname, HostnameError};
+pub use ids::{GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
+pub use log_entry::{LogEntry, LogSource};
+pub use patch::Patch;
+pub use rule::{
+    Action, BlockConfig, CookieConfig, CountryConfig, FixedResponseConfig, ForwardConfig, HeaderConfig,
+    HostHeaderConfig, Matcher, MethodConfig, PathConfig, PathExactConfig, PathRegexConfig, QueryConfig, RedirectConfig,
+    RemoteIpConfig, RewriteConfig, Rule, ValueMode,
+};
+pub use setting::{Access, AppsecMode, SETTINGS, Setting, SettingKind, SettingRow, Unit, csv, parse_range};
+pub use target::{Target, TargetHost, TargetHostError};
+pub use target_group::{Algorithm, GroupName, GroupProtocol, HealthMethod, HttpVersion, TargetGroup};
+pub use token::{ApiToken, TokenRole};
+
+/// A closed set stored as its text: `Display`, `FromStr`, serde and JSON schema from one list.
+macro_rules! text_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stored text.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The value whose stored text is `text`.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use text_enum;

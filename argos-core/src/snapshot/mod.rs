@@ -1,0 +1,154 @@
+//! Stored configuration compiled to one immutable value: the proxy's only source of configuration.
+//!
+//! Every request loads one [`Snapshot`] and uses it to its end. A change compiles the next one from what it
+//! touched and shares all else with the last: tables are held in parts, and a part is copied only when a row in
+//! it changed. Nothing here is mutable; health, limits, bans and pools are state and live in `proxy`.
+
+mod limits;
+mod parts;
+mod rule;
+
+use std::sync::Arc;
+
+use argos_seclang::RuleSet;
+
+pub use limits::{AppsecSettings, ProxySettings};
+pub use parts::Parts;
+pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
+
+use crate::schema::{AppsecMode, GroupId, HostId, TargetId, WafMode};
+
+/// The whole configuration in the form that requests use.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The generation that it was compiled from.
+    pub generation: u64,
+    /// Hosts by canonical name; wildcards under their own name, such as `*.example.org`.
+    pub hosts: Parts<Box<str>, Arc<Host>>,
+    /// Names of the hosts by id, so that a change finds the old name.
+    pub names: Parts<HostId, Box<str>>,
+    /// Target groups.
+    pub groups: Parts<GroupId, Arc<Group>>,
+    /// Limits and switches of the proxy.
+    pub proxy: Arc<ProxySettings>,
+    /// Limits and switches of the WAF.
+    pub appsec: Arc<AppsecSettings>,
+    /// Parameters whose values never reach a log, lower-case.
+    pub masked: Arc<[Box<str>]>,
+}
+
+impl Snapshot {
+    /// The host that answers for `name` (lower-case, no port): exact, then wildcard, then `*`.
+    #[must_use]
+    pub fn host(&self, name: &str) -> Option<&Arc<Host>> {
+        self.hosts
+            .get(name)
+            .or_else(|| {
+                let (_, parent) = name.split_once('.')?;
+                let mut wildcard = String::with_capacity(parent.len() + 2);
+                wildcard.push_str("*.");
+                wildcard.push_str(parent);
+                self.hosts.get(wildcard.as_str())
+            })
+            .or_else(|| self.hosts.get("*"))
+    }
+}
+
+/// One host in its runtime form.
+#[derive(Debug)]
+pub struct Host {
+    /// Identity.
+    pub id: HostId,
+    /// Canonical name.
+    pub domain: Box<str>,
+    /// Whether it takes traffic.
+    pub enabled: bool,
+    /// The default target group.
+    pub group: GroupId,
+    /// Largest request body in bytes; `None` = `proxy.max_body_bytes`, 0 = no limit.
+    pub max_body_bytes: Option<u64>,
+    /// Whether access rows are written.
+    pub access_log: bool,
+    /// Enabled rules in order of priority.
+    pub rules: Box<[Rule]>,
+    /// The WAF of this host, unless off.
+    pub waf: Option<Waf>,
+    /// Why this host can't be served; it answers 503.
+    pub fault: Option<Box<str>>,
+}
+
+/// The WAF of one host.
+#[derive(Clone, Debug)]
+pub struct Waf {
+    /// The compiled rules, shared between hosts of equal settings.
+    pub rules: RuleSet,
+    /// The host's own mode; `AppsecSettings::mode` caps it.
+    pub mode: WafMode,
+    /// Status of a block answer.
+    pub block_status: u16,
+    /// Body of a block answer; empty = the standard page.
+    pub block_body: Box<str>,
+    /// Whether response bodies are inspected.
+    pub response_body: bool,
+    /// What the rules were composed from.
+    pub key: WafKey,
+}
+
+/// What a rule set is composed from; hosts with equal keys share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WafKey {
+    /// Blocking paranoia level, 1–4.
+    pub paranoia: u8,
+    /// Recorded paranoia level, 1–4.
+    pub detection_paranoia: u8,
+    /// The host's inbound threshold; `None` = the setting.
+    pub inbound: Option<u32>,
+    /// The host's outbound threshold; `None` = the setting.
+    pub outbound: Option<u32>,
+}
+
+impl Waf {
+    /// Whether it blocks, records or does nothing under the cap of `appsec.mode`.
+    #[must_use]
+    pub fn effective(&self, cap: AppsecMode) -> AppsecMode {
+        let own = match self.mode {
+            WafMode::Detect => AppsecMode::Detect,
+            WafMode::Block => AppsecMode::Block,
+        };
+        own.min(cap)
+    }
+}
+
+/// A target group in its runtime form.
+#[derive(Debug)]
+pub struct Group {
+    /// Identity.
+    pub id: GroupId,
+    /// Its name, for answers to people.
+    pub name: Box<str>,
+    /// Whether the client's `Host` is passed on.
+    pub preserve_host: bool,
+    /// Milliseconds to connect; `None` = the setting.
+    pub connect_timeout_ms: Option<u32>,
+    /// Milliseconds to the response head; `None` = the setting.
+    pub response_timeout_ms: Option<u32>,
+    /// Further targets tried; `None` = the setting.
+    pub max_retries: Option<u32>,
+    /// Enabled targets, by id.
+    pub targets: Box<[Target]>,
+}
+
+/// An enabled target.
+#[derive(Debug)]
+pub struct Target {
+    /// Identity.
+    pub id: TargetId,
+    /// Address or name, IPv6 without brackets.
+    pub host: Box<str>,
+    /// TCP port.
+    pub port: u16,
+    /// `host:port` as `Host` headers and logs show it (IPv6 with brackets).
+    pub authority: Arc<str>,
+    /// Share of the requests, 1–256.
+    pub weight: u32,
+}
