@@ -20,7 +20,8 @@ impl Migration {
 }
 
 /// Every migration in the order of application.
-pub const ALL: &[Migration] = &[Migration { version: "0001_baseline", sql: include_str!("../migrations/0001_baseline.sql") }];
+pub const ALL: &[Migration] =
+    &[Migration { version: "0001_baseline", sql: include_str!("../migrations/0001_baseline.sql") }];
 
 // Numbers that repeat, go backwards or have not four digits fail the build.
 const _: () = {

@@ -12,7 +12,9 @@ fn schema_sql_is_the_sum_of_all_migrations() {
     }
     let mut statement = db.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY tbl_name, type DESC, name").unwrap();
     let rows = statement.query_map([], |r| r.get::<_, String>(0)).unwrap();
-    let mut text = String::from("-- The sum of all migrations, for reading. Written by `UPDATE=1 cargo test -p argos-migrations`.\n");
+    let mut text = String::from(
+        "-- The sum of all migrations, for reading. Written by `UPDATE=1 cargo test -p argos-migrations`.\n",
+    );
     for sql in rows {
         text.push('\n');
         text.push_str(&sql.unwrap());
