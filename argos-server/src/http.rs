@@ -147,7 +147,8 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> String {
 
 fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token =
+        value.to_str().ok().and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
         Some((_, token)) => Ok(Some(token.trim().to_owned())),
         None => {
@@ -162,7 +163,9 @@ fn actor(argos: &Argos, door: Door, bearer: Option<&str>) -> Result<Actor> {
         (Door::Socket, None) => Ok(Actor::Cli),
         (_, Some(text)) => match argos.token(text)? {
             Some(token) => Ok(Actor::Token { id: token.id, name: token.name, role: token.role.into() }),
-            None => Err(Error::new(ErrorKind::Unauthorized, "token.refused", "this token is unknown, revoked or ended")),
+            None => {
+                Err(Error::new(ErrorKind::Unauthorized, "token.refused", "this token is unknown, revoked or ended"))
+            }
         },
         (Door::Panel, None) => Ok(Actor::Anonymous),
     }
