@@ -3,5 +3,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod logs;
+pub mod proxy;
 pub mod schema;
 pub mod snapshot;
