@@ -1,0 +1,148 @@
+//! What one core's requests share: snapshot pointer, upstream sockets, buffers, deadlines, the log's batch.
+//!
+//! Everything here belongs to one thread; other threads are met only in [`Shared`], the snapshot pointer and the
+//! log queue.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+
+use super::buffer::Buffers;
+use super::pool::Pool;
+use super::state::Shares;
+use super::timer::Timers;
+use crate::clock::{Clock, RandomPool, Timestamp};
+use crate::logs::{Queue, Record};
+use crate::snapshot::Snapshot;
+
+/// Rows that are offered together.
+const BATCH: usize = 128;
+/// Error rows of refused inputs per second, over all cores.
+const REFUSALS_PER_SECOND: u64 = 100;
+
+/// What all cores share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Client connections.
+    pub(crate) connections: AtomicUsize,
+    /// Bytes of bodies that are held for inspection.
+    pub(crate) held: AtomicUsize,
+    second: AtomicI64,
+    refusals: AtomicU64,
+    unrecorded: AtomicU64,
+}
+
+impl Shared {
+    /// Whether this second still has room for a refusal's row, and how many had none since the last one.
+    pub(crate) fn record_refusal(&self, at: Timestamp) -> Option<u64> {
+        let second = at.millis() / 1000;
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.refusals.store(0, Ordering::Relaxed);
+        }
+        if self.refusals.fetch_add(1, Ordering::Relaxed) < REFUSALS_PER_SECOND {
+            return Some(self.unrecorded.swap(0, Ordering::Relaxed));
+        }
+        self.unrecorded.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// One core.
+#[derive(Debug)]
+pub(crate) struct Core {
+    swap: Arc<ArcSwap<Snapshot>>,
+    // Requests of this core count their use of the snapshot here, without an atomic that cores would fight for.
+    live: RefCell<Rc<Arc<Snapshot>>>,
+    pub(crate) clock: Clock,
+    pub(crate) random: RefCell<RandomPool>,
+    pub(crate) shares: Shares,
+    pub(crate) pool: Pool,
+    pub(crate) buffers: Buffers,
+    pub(crate) timers: Rc<Timers>,
+    pub(crate) shared: Arc<Shared>,
+    /// Set once the proxy stops: no further request on open connections.
+    pub(crate) stopping: Cell<bool>,
+    queue: Arc<Queue>,
+    batch: RefCell<Vec<Record>>,
+    date: Cell<(i64, [u8; 29])>,
+}
+
+impl Core {
+    pub(crate) fn new(swap: Arc<ArcSwap<Snapshot>>, queue: Arc<Queue>, clock: Clock, shared: Arc<Shared>) -> Rc<Self> {
+        let live = RefCell::new(Rc::new(swap.load_full()));
+        Rc::new(Self {
+            swap,
+            live,
+            clock,
+            random: RefCell::default(),
+            shares: Shares::default(),
+            pool: Pool::default(),
+            buffers: Buffers::default(),
+            timers: Timers::new(),
+            shared,
+            stopping: Cell::new(false),
+            queue,
+            batch: RefCell::new(Vec::with_capacity(BATCH)),
+            date: Cell::new((i64::MIN, [0; 29])),
+        })
+    }
+
+    /// The snapshot of now.
+    pub(crate) fn live(&self) -> Rc<Arc<Snapshot>> {
+        let now = self.swap.load();
+        let mut live = self.live.borrow_mut();
+        if !Arc::ptr_eq(&now, &live) {
+            *live = Rc::new(Arc::clone(&now));
+        }
+        Rc::clone(&live)
+    }
+
+    /// Adds a row to the batch.
+    pub(crate) fn record(&self, record: Record) {
+        let mut batch = self.batch.borrow_mut();
+        batch.push(record);
+        if batch.len() >= BATCH {
+            self.queue.offer(&mut batch);
+        }
+    }
+
+    /// Hands the batch over, however small it is.
+    pub(crate) fn flush(&self) {
+        self.queue.offer(&mut self.batch.borrow_mut());
+    }
+
+    /// The value of `Date`, made once a second. Source: RFC 9110 §5.6.7.
+    pub(crate) fn date(&self, at: Timestamp) -> [u8; 29] {
+        let second = at.millis().div_euclid(1000);
+        let (known, text) = self.date.get();
+        if known == second {
+            return text;
+        }
+        let moment = UNIX_EPOCH + Duration::from_secs(u64::try_from(second).unwrap_or(0));
+        let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+        let shown = httpdate::fmt_http_date(moment);
+        if shown.len() == text.len() {
+            text.copy_from_slice(shown.as_bytes());
+        }
+        self.date.set((second, text));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_refusals_a_second_have_a_row_and_the_others_are_counted() {
+        let shared = Shared::default();
+        let rows = (0..150).filter(|_| shared.record_refusal(Timestamp(1_000)).is_some()).count();
+        assert_eq!(rows, 100);
+        assert_eq!(shared.record_refusal(Timestamp(2_000)), Some(50));
+        assert_eq!(shared.record_refusal(Timestamp(2_001)), Some(0));
+    }
+}

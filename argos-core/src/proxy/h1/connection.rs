@@ -1,0 +1,165 @@
+//! One client connection: head after head, each answered before the next is looked at.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::field::LineScan;
+use super::head::{Limits, Refusal, arrived};
+use super::response::{self, After};
+use crate::proxy::core::Core;
+use crate::proxy::exchange::Exchange;
+use crate::proxy::pipeline;
+use crate::proxy::stop::Stop;
+use crate::snapshot::Snapshot;
+
+/// How long a closed connection is read on, so that the client sees the answer before a reset.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long a connection without a request may stay once the proxy stops.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
+type Live = Rc<Arc<Snapshot>>;
+
+/// Serves a connection until either side ends it.
+pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, local: SocketAddr) {
+    let mut ex = Exchange::new(Rc::clone(&core), socket, peer, local);
+    let mut first = true;
+    while let Some(live) = next_bytes(&mut ex, &core, first).await {
+        first = false;
+        let outcome = match head(&mut ex, &live).await {
+            Arrived::Request => pipeline::answer(&mut ex, &live, &core).await,
+            Arrived::Refused(stop) => Err(stop),
+            Arrived::Gone => return,
+        };
+        let after = response::send(&mut ex, &live, &core, outcome).await;
+        ex.finish();
+        match after {
+            After::Keep => {}
+            After::Linger => return linger(&mut ex).await,
+            After::Cut => return,
+        }
+    }
+}
+
+/// Waits without a buffer until there is something to read; none when the connection is over.
+async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> Option<Live> {
+    if ex.at < ex.input.len() {
+        ex.input.drain(..ex.at);
+        ex.at = 0;
+        return Some(core.live());
+    }
+    core.buffers.give(std::mem::take(&mut ex.input));
+    ex.at = 0;
+    let limits = core.live();
+    ex.deadline.set(if first { limits.proxy.header_timeout } else { limits.proxy.keepalive_timeout });
+    drop(limits);
+    let mut last_call = false;
+    let more = poll_fn(|cx| {
+        if let Poll::Ready(ready) = ex.socket.poll_read_ready(cx) {
+            return Poll::Ready(ready.is_ok());
+        }
+        if core.stopping.get() && !last_call {
+            if !first {
+                return Poll::Ready(false);
+            }
+            // Whoever has just connected may have sent a request that is on its way.
+            last_call = true;
+            ex.deadline.set(LAST_CALL);
+        }
+        ex.deadline.poll(cx).map(|_| false)
+    });
+    more.await.then(|| core.live())
+}
+
+enum Arrived {
+    Request,
+    Refused(Stop),
+    Gone,
+}
+
+/// Reads and parses one head.
+async fn head(ex: &mut Exchange, live: &Snapshot) -> Arrived {
+    let settings = &live.proxy;
+    let limits = Limits { head: settings.max_header_bytes, fields: settings.max_headers, uri: settings.max_uri_bytes };
+    if ex.input.capacity() == 0 {
+        ex.input = ex.core.buffers.small();
+    }
+    let mut scan = LineScan::default();
+    let mut waiting = false;
+    loop {
+        // Empty lines before a request line are left over from older clients. Source: RFC 9112 §2.2.
+        while scan.lines == 0 && ex.input.starts_with(b"\r\n") {
+            ex.input.drain(..2);
+            scan = LineScan::default();
+        }
+        if !ex.input.is_empty() && ex.input[..] != *b"\r" {
+            match arrived(&mut scan, &ex.input, limits) {
+                Ok(None) => {}
+                Ok(Some(end)) => return parse(ex, end, scan.first.unwrap_or(end), limits),
+                Err(refusal) => return refused(ex, Stop::Refused(refusal)),
+            }
+        }
+        if !waiting && !ex.input.is_empty() {
+            waiting = true;
+            ex.deadline.set(settings.header_timeout);
+        }
+        let read = poll_fn(|cx| {
+            let read = pin!(ex.socket.read_buf(&mut ex.input)).poll(cx);
+            match read {
+                Poll::Ready(read) => Poll::Ready(Some(read)),
+                Poll::Pending => ex.deadline.poll(cx).map(|_| None),
+            }
+        });
+        match read.await {
+            Some(Ok(n)) if n > 0 => {}
+            None if !ex.input.is_empty() => return refused(ex, Stop::SlowClient),
+            _ => return Arrived::Gone,
+        }
+    }
+}
+
+fn parse(ex: &mut Exchange, end: usize, line: usize, limits: Limits) -> Arrived {
+    ex.begin();
+    let parsed: Result<(), Refusal> = ex.head.parse(&ex.input[..end], line, limits);
+    ex.expect_body();
+    match parsed {
+        Ok(()) => Arrived::Request,
+        Err(refusal) => Arrived::Refused(Stop::Refused(refusal)),
+    }
+}
+
+// A head that never became one leaves nothing but its refusal.
+fn refused(ex: &mut Exchange, stop: Stop) -> Arrived {
+    ex.head.forget();
+    ex.begin();
+    ex.at = ex.input.len();
+    Arrived::Refused(stop)
+}
+
+/// Says that no more comes, then reads on for a moment: closing with unread bytes would reset the connection and
+/// could take the answer away from the client. Source: RFC 9112 §9.6.
+async fn linger(ex: &mut Exchange) {
+    if ex.socket.shutdown().await.is_err() {
+        return;
+    }
+    let mut scrap = ex.core.buffers.small();
+    let Exchange { socket, deadline, .. } = ex;
+    let reading = async {
+        loop {
+            scrap.clear();
+            match Pin::new(&mut *socket).read_buf(&mut scrap).await {
+                Ok(n) if n > 0 => {}
+                _ => break,
+            }
+        }
+    };
+    let _ = deadline.within(LINGER, reading).await;
+    ex.core.buffers.give(scrap);
+}

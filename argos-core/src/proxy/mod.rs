@@ -1,0 +1,207 @@
+//! Traffic: from the bytes of a client connection to an upstream and back. Read `pipeline` first.
+//!
+//! Each core has a thread of its own with its own listening sockets, upstream connections, buffers and log batch.
+//! Between cores only the snapshot pointer, a few counters and the log queue are shared.
+//!
+//! ```no_run
+//! # use std::{sync::Arc, time::Duration};
+//! # use argos_core::{clock::Clock, logs::Queue, proxy::{Proxy, ServeOptions}, snapshot::Snapshot};
+//! let live = Arc::new(arc_swap::ArcSwap::from_pointee(Snapshot::default()));
+//! let logs = Arc::new(Queue::new(|| ()));
+//! let options = ServeOptions { http: vec!["[::]:8080".parse().unwrap()], ..ServeOptions::default() };
+//! let mut proxy = Proxy::start(options, live, logs, Clock::system())?;
+//! println!("{:?}", proxy.addresses());
+//! proxy.stop(Duration::from_secs(30));
+//! # Ok::<(), argos_core::error::Error>(())
+//! ```
+
+mod buffer;
+mod client;
+mod core;
+mod exchange;
+mod forward;
+mod h1;
+mod listener;
+mod page;
+mod path;
+mod pipeline;
+mod pool;
+mod stage;
+mod state;
+mod stop;
+mod timer;
+mod tunnel;
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+
+use self::core::{Core, Shared};
+use self::listener::Open;
+use self::timer::TICK;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind};
+use crate::logs::Queue;
+use crate::snapshot::Snapshot;
+
+/// Where and with how many threads to serve.
+#[derive(Clone, Debug, Default)]
+pub struct ServeOptions {
+    /// Addresses for plain HTTP. Port 0 picks one; [`Proxy::addresses`] tells which.
+    pub http: Vec<SocketAddr>,
+    /// Threads; 0 = one per core.
+    pub threads: usize,
+}
+
+/// A running proxy. Dropping it cuts every connection.
+#[derive(Debug)]
+pub struct Proxy {
+    addresses: Vec<SocketAddr>,
+    threads: Vec<Worker>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    stop: oneshot::Sender<Duration>,
+    thread: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Binds every address and begins to serve what `live` holds; rows go to `logs`.
+    ///
+    /// # Errors
+    /// `proxy.bind` when an address can't be listened on; `internal` when a thread can't be started.
+    pub fn start(
+        options: ServeOptions,
+        live: Arc<ArcSwap<Snapshot>>,
+        logs: Arc<Queue>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let count = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let mut sockets: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
+        let mut addresses = Vec::new();
+        for wanted in options.http {
+            // The first socket picks the port, and the family, for all.
+            let mut address = wanted;
+            for (i, sockets) in sockets.iter_mut().enumerate() {
+                let failed = |e| Error::new(ErrorKind::Unavailable, "proxy.bind", format!("listen on {wanted}: {e}"));
+                let socket = listener::bind(address).map_err(failed)?;
+                if i == 0 {
+                    address = socket.local_addr().map_err(failed)?;
+                    addresses.push(address);
+                }
+                sockets.push(socket);
+            }
+        }
+        let mut proxy = Self { addresses, threads: Vec::new(), shared: Arc::default() };
+        for (i, sockets) in sockets.into_iter().enumerate() {
+            let (stop, stopped) = oneshot::channel();
+            let (live, logs, clock) = (Arc::clone(&live), Arc::clone(&logs), clock.clone());
+            let shared = Arc::clone(&proxy.shared);
+            let work = move || run(sockets, stopped, || Core::new(live, logs, clock, shared));
+            let thread = std::thread::Builder::new().name(format!("argos-proxy-{i}")).spawn(work);
+            let thread = thread.map_err(|e| Error::internal(format!("start a proxy thread: {e}")))?;
+            proxy.threads.push(Worker { stop, thread });
+        }
+        Ok(proxy)
+    }
+
+    /// The addresses that are listened on, in the order of the options.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Client connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Stops: accepts no more, closes idle connections at once, lets requests in flight finish within `grace`, then
+    /// cuts them. Returns when every thread has ended and every row was offered.
+    pub fn stop(&mut self, grace: Duration) {
+        let (stops, threads): (Vec<_>, Vec<_>) = self.threads.drain(..).map(|w| (w.stop, w.thread)).unzip();
+        for stop in stops {
+            // A thread that is gone already has nobody to tell.
+            let _ = stop.send(grace);
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a proxy thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+/// One core, from its first connection to its last row.
+fn run(sockets: Vec<TcpListener>, stopped: oneshot::Receiver<Duration>, core: impl FnOnce() -> Rc<Core>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return tracing::error!(error = %e, "a proxy thread has no runtime"),
+    };
+    let core = core();
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, serve(Rc::clone(&core), sockets, stopped));
+    // Requests that are cut here still write their rows.
+    drop(tasks);
+    core.flush();
+}
+
+async fn serve(core: Rc<Core>, sockets: Vec<TcpListener>, stopped: oneshot::Receiver<Duration>) {
+    let open = Rc::new(Open::default());
+    let fd_limit = listener::connection_limit();
+    let accepting: Vec<_> = sockets
+        .into_iter()
+        .map(|s| tokio::task::spawn_local(listener::accept(Rc::clone(&core), Rc::clone(&open), s, fd_limit)))
+        .collect();
+    tokio::task::spawn_local(tick(Rc::clone(&core)));
+    let grace = stopped.await.unwrap_or(Duration::ZERO);
+    for task in accepting {
+        open.stop.notify_one();
+        // One at a time, so that each permit is taken by a task that still listens.
+        let _ = task.await;
+    }
+    core.stopping.set(true);
+    core.timers.wake_all();
+    let all_ended = async {
+        while open.count.get() > 0 {
+            open.ended.notified().await;
+        }
+    };
+    let _ = tokio::time::timeout(grace, all_ended).await;
+}
+
+/// Looks at deadlines, hands the log's batch over, closes upstream connections that idled too long.
+async fn tick(core: Rc<Core>) {
+    const FLUSH_TICKS: u32 = 7;
+    const EXPIRE_TICKS: u32 = 40;
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for n in 0u32.. {
+        ticks.tick().await;
+        core.timers.tick();
+        if n % FLUSH_TICKS == 0 {
+            core.flush();
+        }
+        if n % EXPIRE_TICKS == 0 {
+            let limit = core.live().proxy.upstream_idle_timeout;
+            core.pool.expire(limit);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The standard page of an ended request: status, a short text, the request's id, and nothing about what runs here.
+
+/// A page in the form that `accept` prefers: its content type and its text.
+pub(crate) fn page(status: u16, accept: &[u8], request_id: &str) -> (&'static str, String) {
+    let (title, text) = words(status);
+    let has = |wanted: &[u8]| accept.to_ascii_lowercase().windows(wanted.len()).any(|w| w == wanted);
+    if has(b"text/html") {
+        let page = format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {title}</title></head>\n\
+             <body><h1>{status} {title}</h1><p>{text}</p><p>Request id: <code>{request_id}</code></p></body></html>\n"
+        );
+        return ("text/html; charset=utf-8", page);
+    }
+    if has(b"json") {
+        let page = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{text}\",\
+             \"request_id\":\"{request_id}\"}}\n"
+        );
+        return ("application/problem+json", page);
+    }
+    ("text/plain; charset=utf-8", format!("{status} {title}\n{text}\nRequest id: {request_id}\n"))
+}
+
+/// The reason phrase of `status`.
+pub(crate) fn reason(status: u16) -> &'static str {
+    words(status).0
+}
+
+fn words(status: u16) -> (&'static str, &'static str) {
+    match status {
+        200 => ("OK", "Done."),
+        201 => ("Created", "Done."),
+        202 => ("Accepted", "Done."),
+        204 => ("No Content", ""),
+        301 => ("Moved Permanently", "The page has moved."),
+        302 => ("Found", "The page is elsewhere for now."),
+        303 => ("See Other", "The answer is elsewhere."),
+        304 => ("Not Modified", ""),
+        307 => ("Temporary Redirect", "The page is elsewhere for now."),
+        308 => ("Permanent Redirect", "The page has moved."),
+        400 => ("Bad Request", "The request could not be understood."),
+        401 => ("Unauthorized", "Please sign in."),
+        403 => ("Forbidden", "This request is not allowed."),
+        404 => ("Not Found", "There is nothing at this address."),
+        405 => ("Method Not Allowed", "This method is not allowed here."),
+        408 => ("Request Timeout", "The request took too long to arrive."),
+        413 => ("Content Too Large", "The request is too large."),
+        414 => ("URI Too Long", "The address is too long."),
+        421 => ("Misdirected Request", "This server does not answer for that name."),
+        429 => ("Too Many Requests", "Please slow down and try again later."),
+        431 => ("Request Header Fields Too Large", "The request's headers are too large."),
+        500 => ("Internal Server Error", "Something went wrong."),
+        502 => ("Bad Gateway", "The service did not give a usable answer."),
+        503 => ("Service Unavailable", "The service is not available right now."),
+        504 => ("Gateway Timeout", "The service took too long to answer."),
+        505 => ("HTTP Version Not Supported", "This version of HTTP is not supported."),
+        200..=299 => ("Success", "Done."),
+        300..=399 => ("Redirect", "The page is elsewhere."),
+        400..=499 => ("Request Refused", "The request was refused."),
+        _ => ("Server Error", "Something went wrong."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_follows_accept() {
+        for (accept, kind, part) in [
+            ("text/html,application/json;q=0.9", "text/html; charset=utf-8", "<h1>502 Bad Gateway</h1>"),
+            ("Application/JSON", "application/problem+json", "\"status\":502"),
+            ("*/*", "text/plain; charset=utf-8", "502 Bad Gateway\n"),
+            ("", "text/plain; charset=utf-8", "Request id: id-1"),
+        ] {
+            let (content_type, text) = page(502, accept.as_bytes(), "id-1");
+            assert_eq!(content_type, kind);
+            assert!(text.contains(part) && text.contains("id-1") && !text.to_lowercase().contains("argos"), "{text}");
+        }
+        let (_, json) = page(404, b"application/json", "id-1");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["request_id"], "id-1");
+    }
+}

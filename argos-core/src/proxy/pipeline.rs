@@ -1,0 +1,19 @@
+//! The life of one request. The order of the lines is the product's order.
+//!
+//! Before it, in `h1::connection`: strict parsing and the client's address. Bans, the rate limit and the sign-in
+//! gate do not exist yet; their places are before `route::host`, after it, and after the first inspection.
+
+use super::core::Core;
+use super::exchange::Exchange;
+use super::stage::{balance, decide, route, upstream};
+use super::stop::Stop;
+use crate::snapshot::Snapshot;
+
+/// Answers the request of `ex` by the snapshot `live`.
+pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> Result<upstream::Reply, Stop> {
+    ex.read_head(live)?;
+    let host = route::host(ex, live)?;
+    let group = decide::rule(ex, host)?;
+    let choice = balance::pick(core, live, group)?;
+    upstream::send(ex, live, core, choice).await
+}
