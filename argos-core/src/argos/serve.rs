@@ -48,12 +48,12 @@ impl fmt::Debug for Serving {
 impl Serving {
     /// The real addresses of the listeners.
     #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub fn addresses(&self) -> &[SocketAddr] {
         self.proxy.addresses()
     }
 
     /// Stops accepting, lets requests in flight finish for `grace`, and writes the last log rows.
-    pub fn stop(self, grace: Duration) {
+    pub fn stop(mut self, grace: Duration) {
         self.proxy.stop(grace);
         self.argos.flush_logs();
     }
