@@ -1,5 +1,6 @@
 //! `argos serve`: the proxy, the panel listener, the socket of the command line, and how all of it stops.
 
+use std::io::IsTerminal as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,7 +63,10 @@ fn start_process_log(level: &str) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::builder()
         .parse(level)
         .map_err(|e| Error::invalid("log_level", "log-level", e.to_string()))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match std::env::var("ARGOS_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().init(),
         Ok("text") | Err(_) => log.with_target(false).init(),

@@ -195,7 +195,13 @@ impl Pump {
     }
 
     /// Moves what can be moved. `from` and `to` may be the same two sockets as those of the other direction.
-    pub(crate) fn poll<R, W>(&mut self, cx: &mut Context<'_>, from: &mut R, to: &mut W, buffers: &Buffers) -> Poll<Result<(), Broken>>
+    pub(crate) fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+        buffers: &Buffers,
+    ) -> Poll<Result<(), Broken>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
@@ -265,7 +271,12 @@ impl Pump {
         false
     }
 
-    fn poll_read<R: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, from: &mut R, buffers: &Buffers) -> Poll<Result<usize, Broken>> {
+    fn poll_read<R: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        buffers: &Buffers,
+    ) -> Poll<Result<usize, Broken>> {
         let plain = self.framer.sink == Sink::Plain && !matches!(self.framer.source, Source::Chunked(_));
         if !plain {
             return self.poll_read_framed(cx, from, buffers);
@@ -291,7 +302,12 @@ impl Pump {
         }
     }
 
-    fn poll_read_framed<R: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, from: &mut R, buffers: &Buffers) -> Poll<Result<usize, Broken>> {
+    fn poll_read_framed<R: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        buffers: &Buffers,
+    ) -> Poll<Result<usize, Broken>> {
         if self.raw.capacity() == 0 {
             self.raw = buffers.small();
         }

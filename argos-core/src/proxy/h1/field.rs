@@ -142,7 +142,8 @@ impl Known {
         if whole(b"x-real-ip") {
             return if odd { Self::Identity } else { Self::Origin };
         }
-        let identity: [&[u8]; 5] = [b"x-auth-user", b"x-auth-email", b"x-auth-name", b"x-auth-provider", b"x-auth-groups"];
+        let identity: [&[u8]; 5] =
+            [b"x-auth-user", b"x-auth-email", b"x-auth-name", b"x-auth-provider", b"x-auth-groups"];
         if identity.into_iter().any(whole) {
             return Self::Identity;
         }

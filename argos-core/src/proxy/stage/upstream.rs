@@ -56,7 +56,12 @@ struct Patience {
 }
 
 /// Sends the request to the chosen target and returns once the head of the final answer is there.
-pub(crate) async fn send(ex: &mut Exchange, live: &Snapshot, core: &Core, mut choice: Choice<'_>) -> Result<Reply, Stop> {
+pub(crate) async fn send(
+    ex: &mut Exchange,
+    live: &Snapshot,
+    core: &Core,
+    mut choice: Choice<'_>,
+) -> Result<Reply, Stop> {
     let began = Instant::now();
     let start = first_bytes(ex, core)?;
     let repeatable = ex.body.done() && is_idempotent(ex.method());
