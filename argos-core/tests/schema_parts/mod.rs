@@ -3,7 +3,7 @@
 /// Tables and their columns as `name:shorthand`. `PK` is the own id, `KEY` a text that is the primary key, `NOW` a
 /// time whose default is the moment of the insert, `T0` a text that is empty by default; `?` may be NULL; `=` gives
 /// the default.
-pub const COLUMNS: &[(&str, &str)] = &[
+pub(crate) const COLUMNS: &[(&str, &str)] = &[
     (
         "users",
         " id:PK username:TEXT password_hash:TEXT? email:TEXT? display_name:TEXT? external_provider:TEXT?
@@ -131,7 +131,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
 ];
 
 /// Indexes of each table, those of unique and primary keys included.
-pub const INDEXES: &[(&str, &[&str])] = &[
+pub(crate) const INDEXES: &[(&str, &[&str])] = &[
     ("users", &["UNIQUE username", "UNIQUE external_provider, external_id PARTIAL"]),
     ("sessions", &["UNIQUE token", "user_id", "expires_at"]),
     ("login_attempts", &["remote_ip, timestamp DESC", "username, timestamp DESC", "timestamp DESC"]),
@@ -176,7 +176,7 @@ pub const INDEXES: &[(&str, &[&str])] = &[
 ];
 
 /// Child, column, parent, what the parent's deletion does.
-pub const REFERENCES: &[(&str, &str, &str, &str)] = &[
+pub(crate) const REFERENCES: &[(&str, &str, &str, &str)] = &[
     ("sessions", "user_id", "users", "CASCADE"),
     ("totp_attempts", "user_id", "users", "CASCADE"),
     ("push_subscriptions", "user_id", "users", "CASCADE"),
@@ -212,7 +212,7 @@ const CHANNEL: &str = "(SELECT max(id) FROM notification_channels)";
 const ENVELOPE: &str = "'argos1:cGF0dGVybg=='";
 
 /// One row for every table that a first start leaves empty, parents first.
-pub const SEEDS: &[(&str, &[(&str, &str)])] = &[
+pub(crate) const SEEDS: &[(&str, &[(&str, &str)])] = &[
     ("users", &[("username", "'person'"), ("external_provider", "'oidc'"), ("external_id", "'sub'")]),
     ("dns_providers", &[("name", "'dns'"), ("kind", "'rfc2136'"), ("config_encrypted", ENVELOPE)]),
     ("target_groups", &[("name", "'group'")]),
@@ -293,7 +293,7 @@ pub const SEEDS: &[(&str, &[(&str, &str)])] = &[
 ];
 
 /// Table, column, its words.
-pub const ENUMS: &[(&str, &str, &str)] = &[
+pub(crate) const ENUMS: &[(&str, &str, &str)] = &[
     ("users", "created_via", "local,oidc"),
     ("users", "role", "admin,operator,viewer,user"),
     ("sessions", "kind", "panel,host"),
@@ -323,7 +323,7 @@ pub const ENUMS: &[(&str, &str, &str)] = &[
 ];
 
 /// Table, column, least, greatest, what else must be set.
-pub const RANGES: &[(&str, &str, i64, i64, &str)] = &[
+pub(crate) const RANGES: &[(&str, &str, i64, i64, &str)] = &[
     ("targets", "port", 1, 65_535, ""),
     ("targets", "weight", 1, 256, ""),
     // A check takes at least a second and less than the interval, so two seconds are the least in effect.
@@ -345,7 +345,7 @@ pub const RANGES: &[(&str, &str, i64, i64, &str)] = &[
 ];
 
 /// Columns of JSON.
-pub const JSON: &[(&str, &str)] = &[
+pub(crate) const JSON: &[(&str, &str)] = &[
     ("users", "oidc_groups"),
     ("rules", "action_config"),
     ("rules", "matchers_config"),
@@ -359,7 +359,7 @@ pub const JSON: &[(&str, &str)] = &[
 ];
 
 /// Statements that a check of several columns, or of a form, decides.
-pub const CHECKS: &[(&str, bool)] = &[
+pub(crate) const CHECKS: &[(&str, bool)] = &[
     ("UPDATE host_access SET user_id = 1, role = 'viewer' WHERE role IS NULL", false),
     ("UPDATE host_access SET user_id = NULL, role = NULL", false),
     ("UPDATE host_access SET role = 'nobody' WHERE user_id IS NULL", false),
@@ -385,7 +385,7 @@ pub const CHECKS: &[(&str, bool)] = &[
 ];
 
 /// Table, unique key, `column=value` that keep a second row from the table's other keys, and what tells it apart.
-pub const UNIQUES: &[(&str, &str, &str, &str)] = &[
+pub(crate) const UNIQUES: &[(&str, &str, &str, &str)] = &[
     ("users", "username", "external_id='other'", "username='other'"),
     ("users", "external_provider, external_id", "username='other'", "external_id='other'"),
     ("sessions", "token", "", "token='other'"),
@@ -416,7 +416,7 @@ pub const UNIQUES: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// The settings that the baseline stores.
-pub const SEEDED: &[(&str, &str)] = &[
+pub(crate) const SEEDED: &[(&str, &str)] = &[
     ("appsec.fail_open", "false"),
     ("appsec.inbound_threshold", "5"),
     ("appsec.last_mode_change_at", ""),
