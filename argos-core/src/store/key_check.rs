@@ -27,9 +27,9 @@ pub(super) enum Check {
     Absent,
 }
 
-/// Whether a key check is stored.
-pub(super) fn is_stored(db: &Connection) -> Result<bool, StoreError> {
-    Ok(stored(db)?.is_some())
+/// Whether the database was used with a key: a new one would never open what is in it.
+pub(super) fn needs_key(db: &Connection) -> Result<bool, StoreError> {
+    Ok(stored(db)?.is_some() || !every_envelope(db, |_| false)?)
 }
 
 fn stored(db: &Connection) -> Result<Option<String>, StoreError> {
@@ -51,7 +51,8 @@ pub(super) fn look(db: &Connection, key: &MasterKey) -> Result<Check, StoreError
     match stored(db)? {
         Some(text) if key.decrypt(&text).is_ok_and(|plain| plain.expose() == TEXT) => Ok(Check::Good),
         Some(_) => Err(wrong(db)?),
-        None if all_open(db, key)? => Ok(Check::Absent),
+        // Without a key check the envelopes themselves, if there are any, must all open.
+        None if every_envelope(db, |text| key.decrypt(text).is_ok())? => Ok(Check::Absent),
         None => Err(wrong(db)?),
     }
 }
@@ -66,8 +67,8 @@ pub(super) fn write(db: &Connection, key: &MasterKey, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// A database without a key check: its envelopes, if any, must all open.
-fn all_open(db: &Connection, key: &MasterKey) -> Result<bool, StoreError> {
+/// Whether `holds` is true of every stored envelope.
+fn every_envelope(db: &Connection, holds: impl Fn(&str) -> bool) -> Result<bool, StoreError> {
     for (table, column) in ENVELOPES {
         if !db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")?.exists([table])? {
             continue;
@@ -76,15 +77,15 @@ fn all_open(db: &Connection, key: &MasterKey) -> Result<bool, StoreError> {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let text: String = row.get(0)?;
-            if is_envelope(&text) && key.decrypt(&text).is_err() {
+            if is_envelope(&text) && !holds(&text) {
                 return Ok(false);
             }
         }
     }
-    channels_open(db, key)
+    every_envelope_of_channels(db, holds)
 }
 
-fn channels_open(db: &Connection, key: &MasterKey) -> Result<bool, StoreError> {
+fn every_envelope_of_channels(db: &Connection, holds: impl Fn(&str) -> bool) -> Result<bool, StoreError> {
     if !db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'notification_channels'")?.exists([])? {
         return Ok(true);
     }
@@ -94,7 +95,7 @@ fn channels_open(db: &Connection, key: &MasterKey) -> Result<bool, StoreError> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let text: String = row.get(0)?;
-        if is_envelope(&text) && key.decrypt(&text).is_err() {
+        if is_envelope(&text) && !holds(&text) {
             return Ok(false);
         }
     }

@@ -155,7 +155,7 @@ fn look(path: &Path, key: Option<&FoundKey>, steps: &[Step]) -> Result<(), Store
     migrate::missing(&db, steps)?;
     match key {
         Some(found) => key_check::look(&db, &found.key).map(drop),
-        None if key_check::is_stored(&db)? => Err(StoreError::NoKey),
+        None if key_check::needs_key(&db)? => Err(StoreError::NoKey),
         None => Ok(()),
     }
 }
@@ -199,7 +199,11 @@ fn restrict(_path: &Path) -> Result<(), StoreError> {
 /// An online copy before a migration; the newest three are kept.
 fn copy(db: &Connection, folder: &Path, name: &str) -> Result<(), StoreError> {
     let prefix = "argos.db.before-migrate-";
-    db.backup("main", folder.join(format!("{prefix}{name}")), None::<fn(rusqlite::backup::Progress)>)?;
+    let path = folder.join(format!("{prefix}{name}"));
+    // Made empty and closed to others first: a copy holds all that the database holds.
+    std::fs::File::create(&path).map_err(|e| StoreError::Folder(format!("{}: {e}", path.display())))?;
+    restrict(&path)?;
+    db.backup("main", &path, None::<fn(rusqlite::backup::Progress)>)?;
     let mut old = copies(folder, prefix)?;
     old.sort_by_key(|p| std::fs::metadata(p).and_then(|m| m.modified()).ok());
     let surplus = old.len().saturating_sub(COPIES);

@@ -55,9 +55,14 @@ impl Writer {
 
 fn work(mut conn: Connection, queue: &Receiver<Job>) {
     while let Ok(job) = queue.recv() {
-        // An open transaction rolls back as the panic drops it; the connection stays good.
         if catch_unwind(AssertUnwindSafe(|| job(&mut conn))).is_err() {
             tracing::error!("a database job panicked; its transaction was rolled back");
+        }
+        // Most often dropping the transaction has rolled it back. None may reach into the next job.
+        if !conn.is_autocommit()
+            && let Err(e) = conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!("an open transaction was not rolled back: {e}");
         }
     }
     for closing in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
