@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         group: group.id,
         max_body_bytes: None,
         access_log: true,
-        rules: Box::default(),
+        rules: Arc::default(),
         waf: None,
         fault: None,
     };

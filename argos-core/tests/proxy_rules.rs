@@ -152,7 +152,7 @@ fn fixed_answers_and_blocks_say_what_they_are_told() {
 fn the_first_rule_that_matches_decides_and_forward_never_falls_through() {
     let (one, two) = (Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"), Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo"));
     let mut first = host(1, "*", 1);
-    first.rules = Box::new([
+    first.rules = std::sync::Arc::new([
         rule(1, r#"[{"type":"path","config":{"patterns":["/two*"]}}]"#, r#"{"type":"forward","config":{"target_group_id":2}}"#),
         rule(2, r#"[{"type":"path","config":{"patterns":["/empty"]}}]"#, r#"{"type":"forward","config":{"target_group_id":3}}"#),
         rule(3, r#"[{"type":"path","config":{"patterns":["/gone"]}}]"#, r#"{"type":"forward","config":{"target_group_id":9}}"#),

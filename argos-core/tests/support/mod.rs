@@ -322,7 +322,7 @@ pub fn host(id: i64, domain: &str, group: i64) -> Host {
         group: GroupId(group),
         max_body_bytes: None,
         access_log: true,
-        rules: Box::default(),
+        rules: Arc::default(),
         waf: None,
         fault: None,
     }
