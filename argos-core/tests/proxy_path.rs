@@ -26,7 +26,10 @@ fn a_request_reaches_the_upstream_and_its_answer_the_client() {
     assert_eq!((row.source, row.level.as_str(), row.status), (LogSource::Access, "info", 200));
     assert_eq!((row.method.as_str(), row.path.as_str(), row.query.as_str()), ("GET", "/one", "x=1&token=***"));
     assert_eq!((row.host_domain.as_str(), row.remote_ip.as_str()), ("a.example", "127.0.0.1"));
-    assert_eq!((row.upstream.as_str(), row.user_agent.as_str(), row.action.as_str()), (&*upstream_text, "test", "proxied"));
+    assert_eq!(
+        (row.upstream.as_str(), row.user_agent.as_str(), row.action.as_str()),
+        (&*upstream_text, "test", "proxied")
+    );
     assert_eq!((row.http_version.as_str(), row.message.as_str()), ("HTTP/1.1", "proxied"));
     assert!(row.size_bytes > 100 && row.request_id.len() == 36 && row.host_id.is_some());
     assert!(row.raw.contains("\"referer\":\"/r\""));

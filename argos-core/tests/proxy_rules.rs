@@ -33,21 +33,46 @@ fn each_matcher_decides() {
         (r#"[{"type":"path","config":{"patterns":["/api/*"]}}]"#, "/x/../api/x", "", true),
         (r#"[{"type":"path","config":{"patterns":["/api/*"]}}]"#, "/API/x", "", false),
         (r#"[{"type":"path","config":{"patterns":["/api/*"],"negate":true}}]"#, "/api/x", "", false),
-        (r#"[{"type":"path","config":{"patterns":["/a*"]}},{"type":"path","config":{"patterns":["*z"]}}]"#, "/az", "", true),
-        (r#"[{"type":"path","config":{"patterns":["/a*"]}},{"type":"path","config":{"patterns":["*z"]}}]"#, "/ay", "", false),
+        (
+            r#"[{"type":"path","config":{"patterns":["/a*"]}},{"type":"path","config":{"patterns":["*z"]}}]"#,
+            "/az",
+            "",
+            true,
+        ),
+        (
+            r#"[{"type":"path","config":{"patterns":["/a*"]}},{"type":"path","config":{"patterns":["*z"]}}]"#,
+            "/ay",
+            "",
+            false,
+        ),
         (r#"[{"type":"path_exact","config":{"values":["/x"]}}]"#, "/x?q", "", true),
         (r#"[{"type":"path_exact","config":{"values":["/x"]}}]"#, "/x/", "", false),
         (r#"[{"type":"path_regex","config":{"pattern":"^/u/(\\d+)$"}}]"#, "/u/12", "", true),
         (r#"[{"type":"path_regex","config":{"pattern":"^/u/(\\d+)$"}}]"#, "/u/x", "", false),
         (r#"[{"type":"method","config":{"methods":["POST","GET"]}}]"#, "/", "", true),
-        (r#"[{"type":"method","config":{"methods":["GET"]}},{"type":"method","config":{"methods":["POST"]}}]"#, "/", "", false),
+        (
+            r#"[{"type":"method","config":{"methods":["GET"]}},{"type":"method","config":{"methods":["POST"]}}]"#,
+            "/",
+            "",
+            false,
+        ),
         (r#"[{"type":"header","config":{"name":"X-A","value":"1"}}]"#, "/", "x-a: 0\r\nX-A: 1\r\n", true),
         (r#"[{"type":"header","config":{"name":"X-A","value":"1"}}]"#, "/", "X-A: 11\r\n", false),
         (r#"[{"type":"header","config":{"name":"X-A","value":"*"}}]"#, "/", "X-A:\r\n", true),
         (r#"[{"type":"header","config":{"name":"X-A","value":"*"}}]"#, "/", "", false),
         (r#"[{"type":"header","config":{"name":"X-A","value":"^b+$","mode":"regex"}}]"#, "/", "X-A: bbb\r\n", true),
-        (r#"[{"type":"header","config":{"name":"A","value":"1"}},{"type":"header","config":{"name":"A","value":"2"}}]"#, "/", "A: 1\r\nA: 2\r\n", true),
-        (r#"[{"type":"header","config":{"name":"A","value":"1"}},{"type":"header","config":{"name":"A","value":"2"}}]"#, "/", "A: 1\r\n", false),
+        (
+            r#"[{"type":"header","config":{"name":"A","value":"1"}},{"type":"header","config":{"name":"A","value":"2"}}]"#,
+            "/",
+            "A: 1\r\nA: 2\r\n",
+            true,
+        ),
+        (
+            r#"[{"type":"header","config":{"name":"A","value":"1"}},{"type":"header","config":{"name":"A","value":"2"}}]"#,
+            "/",
+            "A: 1\r\n",
+            false,
+        ),
         (r#"[{"type":"query","config":{"name":"a","value":"x y"}}]"#, "/?b&a=x+y", "", true),
         (r#"[{"type":"query","config":{"name":"a","value":"*"}}]"#, "/?a", "", true),
         (r#"[{"type":"query","config":{"name":"a","value":"*"}}]"#, "/a", "", false),
@@ -87,7 +112,9 @@ fn redirects_fill_their_template() {
         (regex, "/v/{1}-{2}", false, "/u/7/rest", "/v/7-rest"),
         (regex, "/v/{1}", false, "/u/a%20%C3%A9%25", "/v/a%20%C3%A9%25"),
     ] {
-        let config = format!(r#"{{"type":"redirect","config":{{"status_code":307,"target":"{target}","strip_query":{strip}}}}}"#);
+        let config = format!(
+            r#"{{"type":"redirect","config":{{"status_code":307,"target":"{target}","strip_query":{strip}}}}}"#
+        );
         let site = site_with(&upstream, vec![rule(1, matchers, &config)]);
         let answer = get(&site, path, "");
         assert_eq!((answer.status, answer.header("location")), (307, Some(location)), "{target} {path}");
@@ -119,7 +146,10 @@ fn rewrites_strip_then_path_then_query() {
         let site = site_with(&upstream, vec![rule(1, matchers, &config)]);
         let answer = get(&site, target, "");
         assert!(answer.text().starts_with(&format!("GET {line} HTTP/1.1\r\n")), "{config} {target}: {}", answer.text());
-        assert_eq!(only(&site.rows(), LogSource::Access).path, target.split('?').next().unwrap().replace("%20", " ").replace("%25", "%"));
+        assert_eq!(
+            only(&site.rows(), LogSource::Access).path,
+            target.split('?').next().unwrap().replace("%20", " ").replace("%25", "%")
+        );
     }
 }
 
@@ -127,7 +157,12 @@ fn rewrites_strip_then_path_then_query() {
 fn fixed_answers_and_blocks_say_what_they_are_told() {
     let upstream = Upstream::echo();
     for (action, status, kind, body) in [
-        (r#"{"type":"fixed_response","config":{"status_code":200,"body":"hi","content_type":"text/x"}}"#, 200, Some("text/x"), "hi"),
+        (
+            r#"{"type":"fixed_response","config":{"status_code":200,"body":"hi","content_type":"text/x"}}"#,
+            200,
+            Some("text/x"),
+            "hi",
+        ),
         (r#"{"type":"fixed_response","config":{"status_code":204,"body":""}}"#, 204, None, ""),
         (r#"{"type":"block","config":{"status":451,"body":"no"}}"#, 451, Some("text/plain; charset=utf-8"), "no"),
     ] {
@@ -137,7 +172,10 @@ fn fixed_answers_and_blocks_say_what_they_are_told() {
     }
     let site = site_with(&upstream, vec![rule(1, "[]", BLOCK)]);
     assert!(get(&site, "/", "Accept: text/html\r\n").text().contains("<h1>403 Forbidden</h1>"));
-    assert_eq!(get(&site, "/", "Accept: application/json\r\n").header("content-type"), Some("application/problem+json"));
+    assert_eq!(
+        get(&site, "/", "Accept: application/json\r\n").header("content-type"),
+        Some("application/problem+json")
+    );
     // An early answer reads the body away, so that the connection goes on.
     let mut client = site.connect();
     for _ in 0..2 {
@@ -150,12 +188,27 @@ fn fixed_answers_and_blocks_say_what_they_are_told() {
 
 #[test]
 fn the_first_rule_that_matches_decides_and_forward_never_falls_through() {
-    let (one, two) = (Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"), Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo"));
+    let (one, two) = (
+        Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"),
+        Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo"),
+    );
     let mut first = host(1, "*", 1);
     first.rules = Box::new([
-        rule(1, r#"[{"type":"path","config":{"patterns":["/two*"]}}]"#, r#"{"type":"forward","config":{"target_group_id":2}}"#),
-        rule(2, r#"[{"type":"path","config":{"patterns":["/empty"]}}]"#, r#"{"type":"forward","config":{"target_group_id":3}}"#),
-        rule(3, r#"[{"type":"path","config":{"patterns":["/gone"]}}]"#, r#"{"type":"forward","config":{"target_group_id":9}}"#),
+        rule(
+            1,
+            r#"[{"type":"path","config":{"patterns":["/two*"]}}]"#,
+            r#"{"type":"forward","config":{"target_group_id":2}}"#,
+        ),
+        rule(
+            2,
+            r#"[{"type":"path","config":{"patterns":["/empty"]}}]"#,
+            r#"{"type":"forward","config":{"target_group_id":3}}"#,
+        ),
+        rule(
+            3,
+            r#"[{"type":"path","config":{"patterns":["/gone"]}}]"#,
+            r#"{"type":"forward","config":{"target_group_id":9}}"#,
+        ),
         rule(4, r#"[{"type":"path","config":{"patterns":["/two/x","/empty","/gone"]}}]"#, BLOCK),
     ]);
     let groups = [group(1, [target(1, one.address, 1)]), group(2, [target(2, two.address, 1)]), group(3, [])];
@@ -232,8 +285,23 @@ fn headers_to_the_upstream() {
         all.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect()
     };
     assert_eq!(lines[..2], ["POST /p?q HTTP/1.1", "Host: a.example:81"]);
-    for gone in ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "x-drop", "te", "upgrade", "http2-settings",
-        "x-auth-user", "x_auth_groups", "x_forwarded_for", "forwarded", "x-real-ip", "x-forwarded-server", "tracestate"] {
+    for gone in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "x-drop",
+        "te",
+        "upgrade",
+        "http2-settings",
+        "x-auth-user",
+        "x_auth_groups",
+        "x_forwarded_for",
+        "forwarded",
+        "x-real-ip",
+        "x-forwarded-server",
+        "tracestate",
+    ] {
         assert!(values(gone).is_empty(), "{gone}: {text}");
     }
     assert_eq!(values("x-forwarded-for"), ["127.0.0.1"]);
@@ -258,8 +326,14 @@ fn a_trusted_proxy_is_believed() {
     });
     let site = Site::start(live);
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let answer = get(&site, "/", &format!("X-Forwarded-For: spoof, 203.0.113.9, 127.0.0.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: pub.example\r\n\
-        X-Forwarded-Port: 443\r\nX-Request-Id: from-the-proxy\r\ntraceparent: {trace}\r\ntracestate: x=y\r\n"));
+    let answer = get(
+        &site,
+        "/",
+        &format!(
+            "X-Forwarded-For: spoof, 203.0.113.9, 127.0.0.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: pub.example\r\n\
+        X-Forwarded-Port: 443\r\nX-Request-Id: from-the-proxy\r\ntraceparent: {trace}\r\ntracestate: x=y\r\n"
+        ),
+    );
     assert_eq!(answer.header("x-request-id"), Some("from-the-proxy"));
     let text = answer.text();
     for line in [
@@ -309,7 +383,13 @@ fn headers_to_the_client() {
 fn the_upstream_gets_the_forwarded_path() {
     let upstream = Upstream::echo();
     let site = Site::start(simple(upstream.address));
-    for (sent, got) in [("/a/%2e%2e/b", "/b"), ("//admin", "//admin"), ("/a%2Fb", "/a%2Fb"), ("/a%5C..%5Cb", "/a%5C..%5Cb"), ("/%252e?a=%zz", "/%252e?a=%zz")] {
+    for (sent, got) in [
+        ("/a/%2e%2e/b", "/b"),
+        ("//admin", "//admin"),
+        ("/a%2Fb", "/a%2Fb"),
+        ("/a%5C..%5Cb", "/a%5C..%5Cb"),
+        ("/%252e?a=%zz", "/%252e?a=%zz"),
+    ] {
         assert!(site.get(sent).text().starts_with(&format!("GET {got} HTTP/1.1\r\n")), "{sent}");
     }
 }
@@ -318,7 +398,8 @@ fn the_upstream_gets_the_forwarded_path() {
 fn weights_hold() {
     let named = |name: &str| Upstream::saying(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{name}"));
     let upstreams = [named("a"), named("b"), named("c")];
-    let targets = upstreams.iter().zip([1, 2, 5]).enumerate().map(|(i, (u, weight))| target(i as i64 + 1, u.address, weight));
+    let targets =
+        upstreams.iter().zip([1, 2, 5]).enumerate().map(|(i, (u, weight))| target(i as i64 + 1, u.address, weight));
     let site = Site::with_threads(snapshot([host(1, "*", 1)], [group(1, targets)]), 2);
     let mut counts = [0u32; 3];
     for _ in 0..4 {

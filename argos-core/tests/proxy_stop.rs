@@ -133,7 +133,11 @@ fn idle_connections_end_after_the_keepalive_timeout() {
 fn names_are_looked_up_and_every_address_is_tried() {
     let upstream = Upstream::echo();
     let port = upstream.address.port();
-    let named = Target { host: "localhost".into(), authority: format!("localhost:{port}").into(), ..target(1, upstream.address, 1) };
+    let named = Target {
+        host: "localhost".into(),
+        authority: format!("localhost:{port}").into(),
+        ..target(1, upstream.address, 1)
+    };
     let mut plain = group(1, [named]);
     plain.preserve_host = false;
     let site = Site::start(snapshot([host(1, "*", 1)], [plain]));
@@ -145,7 +149,11 @@ fn names_are_looked_up_and_every_address_is_tried() {
 #[test]
 fn a_name_without_address_is_502() {
     let upstream = Upstream::echo();
-    let named = Target { host: "nowhere.invalid".into(), authority: "nowhere.invalid:80".into(), ..target(1, upstream.address, 1) };
+    let named = Target {
+        host: "nowhere.invalid".into(),
+        authority: "nowhere.invalid:80".into(),
+        ..target(1, upstream.address, 1)
+    };
     let site = Site::start(snapshot([host(1, "*", 1)], [group(1, [named])]));
     assert_eq!(site.get("/").status, 502);
 }

@@ -122,7 +122,9 @@ fn head_answers_keep_their_length_and_have_no_body() {
 
 #[test]
 fn trailers_pass_to_clients_that_take_them() {
-    let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 7\r\n\r\n");
+    let upstream = Upstream::saying(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 7\r\n\r\n",
+    );
     let site = Site::start(simple(upstream.address));
     let mut client = site.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close\r\n\r\n");
@@ -223,7 +225,10 @@ fn a_websocket_goes_both_ways() {
     let mut client = site.connect();
     client.send("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: abc\r\n\r\n");
     let answer = client.answer();
-    assert_eq!((answer.status, answer.header("upgrade"), answer.header("connection")), (101, Some("websocket"), Some("Upgrade")));
+    assert_eq!(
+        (answer.status, answer.header("upgrade"), answer.header("connection")),
+        (101, Some("websocket"), Some("Upgrade"))
+    );
     let mut first = [0; 5];
     client.reader.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"first");
@@ -246,7 +251,8 @@ fn a_websocket_goes_both_ways() {
 
 #[test]
 fn an_upgrade_that_nobody_asked_for_is_no_answer() {
-    let upstream = Upstream::saying("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    let upstream =
+        Upstream::saying("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
     let site = Site::start(simple(upstream.address));
     assert_eq!(site.get("/").status, 502);
 }

@@ -370,6 +370,9 @@ mod tests {
         assert_eq!((row.upstream.as_str(), row.user_agent.as_str(), row.request_id.as_str()), ("u:80", "ua", "id"));
         assert_eq!((row.level.as_str(), row.action.as_str(), row.waf_anomaly_score), ("warn", "proxied", 5));
         let raw: serde_json::Value = serde_json::from_str(&row.raw).unwrap();
-        assert_eq!((&raw["referer"], &raw["attempts"], &raw["protocol"]), (&json!("/r?code=***"), &json!(1), &json!("HTTP/1.1")));
+        assert_eq!(
+            (&raw["referer"], &raw["attempts"], &raw["protocol"]),
+            (&json!("/r?code=***"), &json!(1), &json!("HTTP/1.1"))
+        );
     }
 }

@@ -136,7 +136,12 @@ fn is_traceparent(value: &[u8]) -> bool {
     let hex = |part: &[u8]| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let used = |part: &[u8]| hex(part) && part.iter().any(|b| *b != b'0');
     let shape = value.len() == 55 && value[2] == b'-' && value[35] == b'-' && value[52] == b'-';
-    shape && hex(&value[..2]) && &value[..2] != b"ff" && used(&value[3..35]) && used(&value[36..52]) && hex(&value[53..])
+    shape
+        && hex(&value[..2])
+        && &value[..2] != b"ff"
+        && used(&value[3..35])
+        && used(&value[36..52])
+        && hex(&value[53..])
 }
 
 fn put_trace(out: &mut Vec<u8>, ex: &Exchange) {

@@ -111,7 +111,19 @@ fn has_dot_segments(path: &[u8]) -> bool {
 
 // In the matching form a `%2e` left over from `%252e` is no dot, so `merge` also means: only plain dots count.
 fn without_dots(path: &[u8], merge: bool) -> Vec<u8> {
-    let count = |s: &[u8]| if merge { if s == b"." { 1 } else if s == b".." { 2 } else { 0 } } else { dots(s) };
+    let count = |s: &[u8]| {
+        if merge {
+            if s == b"." {
+                1
+            } else if s == b".." {
+                2
+            } else {
+                0
+            }
+        } else {
+            dots(s)
+        }
+    };
     let mut out: Vec<u8> = Vec::with_capacity(path.len());
     let mut segments = path.split(|b| *b == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {

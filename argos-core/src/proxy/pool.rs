@@ -63,7 +63,12 @@ impl Pool {
     }
 
     /// A new connection: every address of the target in turn, each for at most `limit`.
-    pub(crate) async fn connect(&self, target: &Target, limit: Duration, deadline: &Deadline) -> Result<TcpStream, String> {
+    pub(crate) async fn connect(
+        &self,
+        target: &Target,
+        limit: Duration,
+        deadline: &Deadline,
+    ) -> Result<TcpStream, String> {
         let mut last = String::from("the name has no address");
         for address in self.addresses(target, limit, deadline).await? {
             match deadline.within(limit, TcpStream::connect(address)).await {
@@ -79,7 +84,12 @@ impl Pool {
         Err(last)
     }
 
-    async fn addresses(&self, target: &Target, limit: Duration, deadline: &Deadline) -> Result<Vec<SocketAddr>, String> {
+    async fn addresses(
+        &self,
+        target: &Target,
+        limit: Duration,
+        deadline: &Deadline,
+    ) -> Result<Vec<SocketAddr>, String> {
         if let Ok(ip) = target.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, target.port)]);
         }

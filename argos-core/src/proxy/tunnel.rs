@@ -36,17 +36,13 @@ pub(crate) async fn relay(ex: &mut Exchange, mut link: Link, idle: Duration) -> 
     let (mut up_done, mut down_done) = (false, false);
     let mut moved = 0;
     let whole = poll_fn(|cx| {
-        if !up_done
-            && let Poll::Ready(end) = up.poll(cx, &mut ex.socket, &mut link.socket, &core.buffers)
-        {
+        if !up_done && let Poll::Ready(end) = up.poll(cx, &mut ex.socket, &mut link.socket, &core.buffers) {
             if end.is_err() {
                 return Poll::Ready(false);
             }
             up_done = Pin::new(&mut link.socket).poll_shutdown(cx).is_ready();
         }
-        if !down_done
-            && let Poll::Ready(end) = down.poll(cx, &mut link.socket, &mut ex.socket, &core.buffers)
-        {
+        if !down_done && let Poll::Ready(end) = down.poll(cx, &mut link.socket, &mut ex.socket, &core.buffers) {
             if end.is_err() {
                 return Poll::Ready(false);
             }

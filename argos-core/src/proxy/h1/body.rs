@@ -119,6 +119,25 @@ impl Framer {
         Ok(used)
     }
 
+    /// Appends content that was taken out earlier, framed for the sink of now.
+    pub(crate) fn replay(&mut self, content: &[u8], out: &mut Vec<u8>) {
+        let chunked = self.sink != Sink::Plain;
+        for piece in content.chunks(LARGE) {
+            let begin = out.len();
+            if chunked {
+                out.extend_from_slice(&[0; SIZE_DIGITS + 2]);
+                write_size(&mut out[begin..], piece.len());
+            }
+            out.extend_from_slice(piece);
+            if chunked {
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        if chunked && self.done() {
+            out.extend_from_slice(b"0\r\n\r\n");
+        }
+    }
+
     /// The reading side ended: good only for a body that ends so.
     pub(crate) fn close(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         match self.source {
@@ -195,7 +214,13 @@ impl Pump {
     }
 
     /// Moves what can be moved. `from` and `to` may be the same two sockets as those of the other direction.
-    pub(crate) fn poll<R, W>(&mut self, cx: &mut Context<'_>, from: &mut R, to: &mut W, buffers: &Buffers) -> Poll<Result<(), Broken>>
+    pub(crate) fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+        buffers: &Buffers,
+    ) -> Poll<Result<(), Broken>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
@@ -265,7 +290,12 @@ impl Pump {
         false
     }
 
-    fn poll_read<R: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, from: &mut R, buffers: &Buffers) -> Poll<Result<usize, Broken>> {
+    fn poll_read<R: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        buffers: &Buffers,
+    ) -> Poll<Result<usize, Broken>> {
         let plain = self.framer.sink == Sink::Plain && !matches!(self.framer.source, Source::Chunked(_));
         if !plain {
             return self.poll_read_framed(cx, from, buffers);
@@ -291,7 +321,12 @@ impl Pump {
         }
     }
 
-    fn poll_read_framed<R: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, from: &mut R, buffers: &Buffers) -> Poll<Result<usize, Broken>> {
+    fn poll_read_framed<R: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        buffers: &Buffers,
+    ) -> Poll<Result<usize, Broken>> {
         if self.raw.capacity() == 0 {
             self.raw = buffers.small();
         }

@@ -25,10 +25,6 @@ impl Span {
     pub(crate) fn of_bytes(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
-
-    pub(crate) fn len(self) -> usize {
-        (self.end - self.start) as usize
-    }
 }
 
 /// One header line: name and value without the blanks around it.
@@ -142,7 +138,8 @@ impl Known {
         if whole(b"x-real-ip") {
             return if odd { Self::Identity } else { Self::Origin };
         }
-        let identity: [&[u8]; 5] = [b"x-auth-user", b"x-auth-email", b"x-auth-name", b"x-auth-provider", b"x-auth-groups"];
+        let identity: [&[u8]; 5] =
+            [b"x-auth-user", b"x-auth-email", b"x-auth-name", b"x-auth-provider", b"x-auth-groups"];
         if identity.into_iter().any(whole) {
             return Self::Identity;
         }

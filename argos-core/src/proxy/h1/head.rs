@@ -184,7 +184,11 @@ impl Head {
         }
         for field in fields {
             let (name, value) = (field.name.as_bytes(), field.value);
-            self.fields.push(Field { name: Span::of(name, bytes), value: Span::of(value, bytes), known: Known::of(name) });
+            self.fields.push(Field {
+                name: Span::of(name, bytes),
+                value: Span::of(value, bytes),
+                known: Known::of(name),
+            });
         }
         Ok(())
     }
@@ -266,7 +270,8 @@ impl Head {
 
 /// Authority and rest of an absolute-form target.
 pub(crate) fn absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
-    let starts = |scheme: &str| target.len() > scheme.len() && target[..scheme.len()].eq_ignore_ascii_case(scheme.as_bytes());
+    let starts =
+        |scheme: &str| target.len() > scheme.len() && target[..scheme.len()].eq_ignore_ascii_case(scheme.as_bytes());
     let size = ["http://", "https://"].into_iter().find(|s| starts(s))?.len();
     let rest = &target[size..];
     let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
@@ -331,7 +336,8 @@ mod tests {
 
     #[test]
     fn spans_keep_order_and_case() {
-        let text = b"POST /a?b HTTP/1.1\r\nHost: A.example\r\nX-Two:\t two \r\nx-two: 2\r\nContent-Length: 3\r\n\r\nabc";
+        let text =
+            b"POST /a?b HTTP/1.1\r\nHost: A.example\r\nX-Two:\t two \r\nx-two: 2\r\nContent-Length: 3\r\n\r\nabc";
         let head = parse(text).unwrap();
         let lines: Vec<_> = head.fields.iter().map(|f| (f.name.of_bytes(text), f.value.of_bytes(text))).collect();
         assert_eq!(lines[1], (&b"X-Two"[..], &b"two"[..]));

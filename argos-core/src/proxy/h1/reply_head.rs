@@ -65,7 +65,8 @@ impl ReplyHead {
             Some(b"HTTP/1.0 ") => Version::Http10,
             _ => return Err("its status line is not HTTP/1"),
         };
-        let digits = line.get(9..12).filter(|d| d.iter().all(u8::is_ascii_digit)).ok_or("its status is not a number")?;
+        let digits =
+            line.get(9..12).filter(|d| d.iter().all(u8::is_ascii_digit)).ok_or("its status is not a number")?;
         self.status = digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
         if !(100..=599).contains(&self.status) {
             return Err("its status is not 100–599");
@@ -101,7 +102,11 @@ impl ReplyHead {
         }
         for field in fields {
             let (name, value) = (field.name.as_bytes(), field.value);
-            self.fields.push(Field { name: Span::of(name, bytes), value: Span::of(value, bytes), known: Known::of(name) });
+            self.fields.push(Field {
+                name: Span::of(name, bytes),
+                value: Span::of(value, bytes),
+                known: Known::of(name),
+            });
         }
         Ok(())
     }
