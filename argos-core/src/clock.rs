@@ -139,6 +139,13 @@ impl RandomPool {
     }
 }
 
+/// A new identifier that sorts by time: UUID version 7. Source: RFC 9562 §5.7.
+#[must_use]
+pub fn request_id() -> String {
+    let millis = u64::try_from(Clock::system().now().0).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random()).into_uuid().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! Each module has its own `thiserror` enum; a `From` beside that enum turns it into [`Error`], so that the
 //! choice of kind and code stands next to the fault. Ended requests are not errors: see `proxy::Stop`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// What sort of failure it is. Exhaustive on purpose: a new kind must be mapped by every front end to compile.
@@ -97,7 +98,7 @@ pub struct Error(Box<Inner>);
 #[derive(Clone, PartialEq, Eq)]
 struct Inner {
     kind: ErrorKind,
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
     fields: Vec<FieldError>,
     retry_after_seconds: Option<u32>,
@@ -107,7 +108,17 @@ impl Error {
     /// An error of `kind` with a stable `code` and a text that says what, which value, and what is allowed.
     #[must_use]
     pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, code, message: message.into(), fields: Vec::new(), retry_after_seconds: None }))
+        Self::with_code(kind, code.into(), message.into())
+    }
+
+    /// An error that another process of the same program reported.
+    #[must_use]
+    pub fn from_remote(kind: ErrorKind, code: &str, message: impl Into<String>) -> Self {
+        Self::with_code(kind, code.to_owned().into(), message.into())
+    }
+
+    fn with_code(kind: ErrorKind, code: Cow<'static, str>, message: String) -> Self {
+        Self(Box::new(Inner { kind, code, message, fields: Vec::new(), retry_after_seconds: None }))
     }
 
     /// `Invalid` for one field; the text is made from both.
@@ -176,8 +187,8 @@ impl Error {
 
     /// Stable text such as `host.domain_taken`, listed in the reference.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.0.code
+    pub fn code(&self) -> &str {
+        &self.0.code
     }
 
     /// The text for a person.

@@ -1,9 +1,18 @@
 //! Argos: the edge gateway as a library.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position"))]
 
+pub mod api;
+mod argos;
+pub mod auth;
 pub mod clock;
 pub mod error;
 pub mod logs;
 pub mod proxy;
 pub mod schema;
+pub mod secret;
 pub mod snapshot;
+pub mod store;
+pub mod waf;
+
+pub use argos::{Applied, Argos, Options, ServeOptions, Serving, handles};
+pub use error::{Error, ErrorKind, Result};

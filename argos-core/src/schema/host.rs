@@ -1,6 +1,6 @@
 //! A public name and how it is served.
 
-use super::{GroupId, HostId, Hostname, text_enum};
+use super::{GroupId, HostId, Hostname, WafMode, text_enum};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 
@@ -67,6 +67,21 @@ pub struct Host {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// What protects it, in short.
+    pub security: SecuritySummary,
+}
+
+/// What protects a host, in short.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct SecuritySummary {
+    /// Whether requests are inspected.
+    pub waf_enabled: bool,
+    /// Detect or block; capped by `appsec.mode`.
+    pub waf_mode: WafMode,
+    /// Blocking paranoia level, 1–4.
+    pub waf_paranoia: u8,
+    /// Whether requests are limited.
+    pub rate_limit_enabled: bool,
 }
 
 /// Why a host is refused.

@@ -17,7 +17,7 @@ mod target_group;
 mod token;
 
 pub use actor::{Actor, Role};
-pub use host::{Host, HostError, TlsChallenge, TlsMode};
+pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub use hostname::{Hostname, HostnameError};
 pub use ids::{GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};

@@ -151,7 +151,7 @@ pub const SETTINGS: &[Setting] = &[
     row("bans.body", "", Text(65_536), NotYet),
     row("bans.status", "403", Integer(400, 599, Unit::Status), NotYet),
     row("config.generation", "0", Integer(0, i64::MAX, Unit::Count), Own),
-    row("config.history_max", "200", Integer(10, 10_000, Unit::Count), Writable),
+    row("config.history_max", "200", Integer(10, 10_000, Unit::Count), NotYet),
     row("crowdsec.bouncer_api_key", "", Secret, NotYet),
     row("crowdsec.enabled", "false", Bool, NotYet),
     row("crowdsec.lapi_url", "", Text(2048), NotYet),

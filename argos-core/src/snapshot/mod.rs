@@ -4,6 +4,7 @@
 //! touched and shares all else with the last: tables are held in parts, and a part is copied only when a row in
 //! it changed. Nothing here is mutable; health, limits, bans and pools are state and live in `proxy`.
 
+mod compile;
 mod limits;
 mod parts;
 mod rule;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use argos_seclang::RuleSet;
 
+pub use compile::{HostFault, compile, compile_all};
 pub use limits::{AppsecSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
@@ -35,6 +37,8 @@ pub struct Snapshot {
     pub appsec: Arc<AppsecSettings>,
     /// Parameters whose values never reach a log, lower-case.
     pub masked: Arc<[Box<str>]>,
+    /// Further names of the panel listener, comma-separated.
+    pub panel_hosts: Arc<str>,
 }
 
 impl Snapshot {
@@ -55,7 +59,7 @@ impl Snapshot {
 }
 
 /// One host in its runtime form.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Host {
     /// Identity.
     pub id: HostId,
@@ -70,7 +74,7 @@ pub struct Host {
     /// Whether access rows are written.
     pub access_log: bool,
     /// Enabled rules in order of priority.
-    pub rules: Box<[Rule]>,
+    pub rules: Arc<[Rule]>,
     /// The WAF of this host, unless off.
     pub waf: Option<Waf>,
     /// Why this host can't be served; it answers 503.

@@ -1,6 +1,8 @@
 //! A proxy over real sockets on 127.0.0.1, with a configuration made by hand and upstreams that do as they are told.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+mod folder;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -11,6 +13,9 @@ use argos_core::clock::Clock;
 use argos_core::logs::Queue;
 use argos_core::proxy::{Proxy, ServeOptions};
 use argos_core::schema::{self, GroupId, HostId, LogEntry, RuleId, TargetId};
+#[allow(unused_imports, reason = "each test file uses its part")]
+pub use folder::{Folder, argos};
+
 use argos_core::snapshot::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target};
 
 /// How long a test waits for bytes that must come.

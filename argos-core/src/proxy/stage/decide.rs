@@ -14,7 +14,7 @@ use template::{Scope, fill, holds_control};
 
 /// The group that the first matching rule, or else the host, sends the request to.
 pub(crate) fn rule(ex: &mut Exchange, host: &Host) -> Result<GroupId, Stop> {
-    for rule in &host.rules {
+    for rule in &*host.rules {
         let mut captures = Captures::default();
         if rule.matchers.iter().all(|m| matches(ex, m, &mut captures)) {
             ex.facts.rule = Some(rule.id);

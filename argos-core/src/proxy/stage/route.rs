@@ -59,7 +59,7 @@ mod tests {
                 group: GroupId(1),
                 max_body_bytes: None,
                 access_log: true,
-                rules: Box::default(),
+                rules: Default::default(),
                 waf: None,
                 fault: None,
             };

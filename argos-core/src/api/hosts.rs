@@ -1,0 +1,427 @@
+//! Hosts.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::operation::operation;
+use super::page::by_number;
+use super::target_groups::store_new_group;
+use super::{Context, Mutation, Page, Query, View, in_range, not_yet};
+use crate::error::{Error, Result};
+use crate::schema::{GroupId, GroupName, Host, HostId, Hostname, Patch, TargetHost, TlsChallenge, TlsMode};
+use crate::store::Tx;
+use crate::store::hosts::{self, HostFields, HostFilter};
+use crate::store::target_groups::{self, GroupFields};
+use crate::store::targets::TargetFields;
+
+/// Lists hosts by id.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListHosts {
+    /// A part of the name.
+    pub q: Option<String>,
+    /// Only hosts that take traffic, or only those that don't.
+    pub enabled: Option<bool>,
+    /// Only hosts of this default group.
+    pub target_group_id: Option<GroupId>,
+    /// Items in one page, 1–500, default 100.
+    pub limit: Option<i64>,
+    /// Where the page begins.
+    pub cursor: Option<String>,
+}
+operation!(ListHosts => Page<Host>, "hosts.list", Get "/hosts", Viewer, 200, "Lists hosts by id.");
+
+impl Query for ListHosts {
+    fn run(self, view: &View<'_>) -> Result<Page<Host>> {
+        let filter = HostFilter { q: self.q, enabled: self.enabled, target_group_id: self.target_group_id };
+        let fetch = |after, limit| hosts::list(&view.read, &filter, after, limit);
+        by_number(view, "hosts", self.limit, self.cursor.as_deref(), fetch, |h| h.id.0)
+    }
+}
+
+/// Shows one host.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetHost {
+    /// The host.
+    pub id: HostId,
+}
+operation!(GetHost => Host, "hosts.get", Get "/hosts/{id}", Viewer, 200, "Shows one host.");
+
+impl Query for GetHost {
+    fn run(self, view: &View<'_>) -> Result<Host> {
+        hosts::get(&view.read, self.id)
+    }
+}
+
+impl From<HostId> for GetHost {
+    fn from(id: HostId) -> Self {
+        Self { id }
+    }
+}
+
+/// An endpoint of a group that is made with its host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTarget {
+    /// Address or name.
+    pub host: TargetHost,
+    /// TCP port, 1–65535.
+    pub port: u16,
+    /// 1–256, default 1.
+    pub weight: Option<i64>,
+    /// Default true.
+    pub enabled: Option<bool>,
+}
+
+impl NewTarget {
+    pub(super) fn fields(self) -> Result<TargetFields> {
+        in_range("port", self.port.into(), 1, 65_535)?;
+        let weight = self.weight.unwrap_or(1);
+        in_range("weight", weight, 1, 256)?;
+        let weight = u32::try_from(weight).unwrap_or(1);
+        Ok(TargetFields { host: self.host, port: self.port, weight, enabled: self.enabled.unwrap_or(true) })
+    }
+}
+
+/// A target group that is made with its host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewGroup {
+    /// Unique name; default: the host's domain.
+    pub name: Option<GroupName>,
+    /// At least one endpoint.
+    pub targets: Vec<NewTarget>,
+    /// Whether the client's `Host` is passed on; default true.
+    pub preserve_host: Option<bool>,
+}
+
+/// Makes a host.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateHost {
+    /// DNS name, `*.` and a name, IP address, or `*`.
+    pub domain: Hostname,
+    /// An existing target group; else give `target_group`.
+    pub target_group_id: Option<GroupId>,
+    /// A target group to make with the host; else give `target_group_id`.
+    pub target_group: Option<NewGroup>,
+    /// Where the certificate comes from; default `auto`.
+    pub tls_mode: Option<TlsMode>,
+    /// Whether it takes traffic; default true.
+    pub enabled: Option<bool>,
+    /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
+    pub max_body_bytes: Option<i64>,
+    /// Whether access rows are written; default true.
+    pub access_log: Option<bool>,
+    /// Whether visitors must sign in; default false.
+    pub auth_required: Option<bool>,
+    /// Contact of the certificate account.
+    pub tls_email: Option<String>,
+    /// How an automatic certificate is proven; default `auto`.
+    pub tls_challenge: Option<TlsChallenge>,
+    /// ACME directory.
+    pub tls_directory_url: Option<String>,
+    /// Provider for DNS-01.
+    pub dns_provider_id: Option<i64>,
+    /// Whether plain HTTP is redirected when the host has a certificate; default true.
+    pub https_redirect: Option<bool>,
+    /// Seconds of `Strict-Transport-Security`; default 0.
+    pub hsts_max_age_seconds: Option<i64>,
+}
+operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201,
+    "Makes a host, and its target group if one is given.");
+
+impl CreateHost {
+    /// A host of plain HTTP before an existing group; all else at its default.
+    #[must_use]
+    pub fn new(domain: Hostname, target_group_id: GroupId) -> Self {
+        Self { target_group_id: Some(target_group_id), ..Self::bare(domain) }
+    }
+
+    /// A host of plain HTTP with a group of its own.
+    #[must_use]
+    pub fn with_targets(domain: Hostname, targets: Vec<NewTarget>) -> Self {
+        let target_group = Some(NewGroup { name: None, targets, preserve_host: None });
+        Self { target_group, ..Self::bare(domain) }
+    }
+
+    fn bare(domain: Hostname) -> Self {
+        Self {
+            domain,
+            target_group_id: None,
+            target_group: None,
+            tls_mode: Some(TlsMode::None),
+            enabled: None,
+            max_body_bytes: None,
+            access_log: None,
+            auth_required: None,
+            tls_email: None,
+            tls_challenge: None,
+            tls_directory_url: None,
+            dns_provider_id: None,
+            https_redirect: None,
+            hsts_max_age_seconds: None,
+        }
+    }
+}
+
+/// The fields of TLS and sign-in, whose parts do not exist yet.
+struct Unavailable {
+    auth_required: Option<bool>,
+    tls_email: Option<String>,
+    tls_challenge: Option<TlsChallenge>,
+    tls_directory_url: Option<String>,
+    dns_provider_id: Option<i64>,
+    https_redirect: Option<bool>,
+    hsts_max_age_seconds: Option<i64>,
+}
+
+impl Unavailable {
+    fn refuse(self) -> Result<()> {
+        not_yet("auth_required", self.auth_required, &false)?;
+        not_yet("tls_email", self.tls_email, &String::new())?;
+        not_yet("tls_challenge", self.tls_challenge, &TlsChallenge::Auto)?;
+        not_yet("tls_directory_url", self.tls_directory_url, &String::new())?;
+        not_yet("dns_provider_id", self.dns_provider_id.map(Some), &None)?;
+        not_yet("https_redirect", self.https_redirect, &true)?;
+        not_yet("hsts_max_age_seconds", self.hsts_max_age_seconds, &0)
+    }
+}
+
+fn check_tls_mode(mode: TlsMode) -> Result<()> {
+    if mode == TlsMode::None {
+        return Ok(());
+    }
+    let reason = format!("{mode} is not available yet: this version serves plain HTTP; use \"none\"");
+    Err(Error::invalid("not_available_yet", "tls_mode", reason))
+}
+
+fn check_max_body(bytes: Option<i64>) -> Result<()> {
+    bytes.map_or(Ok(()), |n| in_range("max_body_bytes", n, 0, 1 << 40))
+}
+
+impl Mutation for CreateHost {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
+        Unavailable {
+            auth_required: self.auth_required,
+            tls_email: self.tls_email,
+            tls_challenge: self.tls_challenge,
+            tls_directory_url: self.tls_directory_url,
+            dns_provider_id: self.dns_provider_id,
+            https_redirect: self.https_redirect,
+            hsts_max_age_seconds: self.hsts_max_age_seconds,
+        }
+        .refuse()?;
+        let tls_mode = self.tls_mode.unwrap_or(TlsMode::Auto);
+        check_tls_mode(tls_mode)?;
+        check_max_body(self.max_body_bytes)?;
+        let group = match (self.target_group_id, self.target_group) {
+            (Some(id), None) => {
+                require_group(tx, id)?;
+                id
+            }
+            (None, Some(group)) => new_group(tx, group, &self.domain)?,
+            _ => {
+                let reason = "give either target_group_id or target_group";
+                return Err(Error::invalid("host.target_group", "target_group_id", reason));
+            }
+        };
+        let id = hosts::insert(
+            tx,
+            &HostFields {
+                domain: self.domain,
+                target_group_id: group,
+                tls_mode,
+                enabled: self.enabled.unwrap_or(true),
+                max_body_bytes: self.max_body_bytes,
+                access_log: self.access_log.unwrap_or(true),
+            },
+        )?;
+        let host = hosts::get(tx, id)?;
+        tx.about("create", "host", id, Some((id, host.domain.as_str())));
+        Ok(host)
+    }
+}
+
+fn new_group(tx: &Tx<'_>, group: NewGroup, domain: &Hostname) -> Result<GroupId> {
+    let name = match group.name {
+        Some(name) => name,
+        None => GroupName::parse(domain.as_str()).ok_or_else(|| {
+            Error::invalid("target_group.name", "target_group.name", "the domain is too long for a name: give one")
+        })?,
+    };
+    if group.targets.is_empty() {
+        return Err(Error::invalid("target_group.targets", "target_group.targets", "give at least one target"));
+    }
+    let fields = GroupFields {
+        name,
+        preserve_host: group.preserve_host.unwrap_or(true),
+        connect_timeout_ms: None,
+        response_timeout_ms: None,
+        max_retries: None,
+    };
+    store_new_group(tx, &fields, group.targets).map_err(|e| e.under("target_group"))
+}
+
+fn require_group(tx: &Tx<'_>, id: GroupId) -> Result<()> {
+    if target_groups::exists(tx, id)? {
+        return Ok(());
+    }
+    Err(Error::invalid("target_group.missing", "target_group_id", format!("target group {id} does not exist")))
+}
+
+/// Changes the given fields of a host; omitted ones stay.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateHost {
+    /// The host.
+    pub id: HostId,
+    /// The new name.
+    pub domain: Option<Hostname>,
+    /// The new default group.
+    pub target_group_id: Option<GroupId>,
+    /// Where the certificate comes from.
+    pub tls_mode: Option<TlsMode>,
+    /// Whether it takes traffic.
+    pub enabled: Option<bool>,
+    /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
+    #[serde(default)]
+    pub max_body_bytes: Patch<i64>,
+    /// Whether access rows are written.
+    pub access_log: Option<bool>,
+    /// Whether visitors must sign in.
+    pub auth_required: Option<bool>,
+    /// Contact of the certificate account.
+    pub tls_email: Option<String>,
+    /// How an automatic certificate is proven.
+    pub tls_challenge: Option<TlsChallenge>,
+    /// ACME directory.
+    pub tls_directory_url: Option<String>,
+    /// Provider for DNS-01.
+    pub dns_provider_id: Option<i64>,
+    /// Whether plain HTTP is redirected.
+    pub https_redirect: Option<bool>,
+    /// Seconds of `Strict-Transport-Security`.
+    pub hsts_max_age_seconds: Option<i64>,
+}
+operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200,
+    "Changes the given fields of a host.");
+
+impl UpdateHost {
+    /// A change of nothing yet.
+    #[must_use]
+    pub fn new(id: HostId) -> Self {
+        Self {
+            id,
+            domain: None,
+            target_group_id: None,
+            tls_mode: None,
+            enabled: None,
+            max_body_bytes: Patch::Keep,
+            access_log: None,
+            auth_required: None,
+            tls_email: None,
+            tls_challenge: None,
+            tls_directory_url: None,
+            dns_provider_id: None,
+            https_redirect: None,
+            hsts_max_age_seconds: None,
+        }
+    }
+}
+
+fn fields_of(host: &Host) -> HostFields {
+    HostFields {
+        domain: host.domain.clone(),
+        target_group_id: host.target_group_id,
+        tls_mode: host.tls_mode,
+        enabled: host.enabled,
+        max_body_bytes: host.max_body_bytes,
+        access_log: host.access_log,
+    }
+}
+
+impl Mutation for UpdateHost {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
+        let old = fields_of(&hosts::get(tx, self.id)?);
+        Unavailable {
+            auth_required: self.auth_required,
+            tls_email: self.tls_email,
+            tls_challenge: self.tls_challenge,
+            tls_directory_url: self.tls_directory_url,
+            dns_provider_id: self.dns_provider_id,
+            https_redirect: self.https_redirect,
+            hsts_max_age_seconds: self.hsts_max_age_seconds,
+        }
+        .refuse()?;
+        let mut new = old.clone();
+        new.domain = self.domain.unwrap_or(new.domain);
+        new.enabled = self.enabled.unwrap_or(new.enabled);
+        new.access_log = self.access_log.unwrap_or(new.access_log);
+        self.max_body_bytes.apply(&mut new.max_body_bytes);
+        check_max_body(new.max_body_bytes)?;
+        if let Some(mode) = self.tls_mode {
+            check_tls_mode(mode)?;
+            new.tls_mode = mode;
+        }
+        if let Some(group) = self.target_group_id {
+            require_group(tx, group)?;
+            new.target_group_id = group;
+        }
+        store(tx, self.id, &old, &new, "update")
+    }
+}
+
+fn store(tx: &Tx<'_>, id: HostId, old: &HostFields, new: &HostFields, action: &'static str) -> Result<Host> {
+    if old != new {
+        hosts::update(tx, id, new)?;
+    }
+    tx.about(action, "host", id, Some((id, new.domain.as_str())));
+    hosts::get(tx, id)
+}
+
+/// Deletes a host with its rules and security settings; its log rows stay.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteHost {
+    /// The host.
+    pub id: HostId,
+}
+operation!(DeleteHost => (), "hosts.delete", Delete "/hosts/{id}", Operator, 204,
+    "Deletes a host with its rules and security settings; its log rows stay.");
+
+impl Mutation for DeleteHost {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
+        let host = hosts::get(tx, self.id)?;
+        hosts::delete(tx, self.id)?;
+        tx.about("delete", "host", self.id, Some((self.id, host.domain.as_str())));
+        Ok(())
+    }
+}
+
+impl From<HostId> for DeleteHost {
+    fn from(id: HostId) -> Self {
+        Self { id }
+    }
+}
+
+/// Switches a host on or off.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToggleHost {
+    /// The host.
+    pub id: HostId,
+    /// Whether it takes traffic.
+    pub enabled: bool,
+}
+operation!(ToggleHost => Host, "hosts.toggle", Post "/hosts/{id}/toggle", Operator, 200,
+    "Switches a host on or off.", positional ["enabled"]);
+
+impl Mutation for ToggleHost {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
+        let old = fields_of(&hosts::get(tx, self.id)?);
+        let new = HostFields { enabled: self.enabled, ..old.clone() };
+        store(tx, self.id, &old, &new, "toggle")
+    }
+}

@@ -1,0 +1,66 @@
+//! Operations: what can be asked of Argos. One file per resource, one registry for all faces.
+//!
+//! An operation is a struct: its fields are the input, [`Operation::Output`] the result; name, method, path, role
+//! and documentation are on it. A [`Query`] looks, a [`Mutation`] changes. What is in [`for_each_operation`]
+//! exists in Rust, over HTTP, at the command line and in the bindings; nothing else does.
+
+mod cursor;
+mod hosts;
+pub mod input;
+mod logs;
+mod operation;
+mod page;
+mod registry;
+mod rules;
+mod security;
+mod settings;
+mod setup;
+mod system;
+mod target_groups;
+mod targets;
+mod tokens;
+
+pub use hosts::{CreateHost, DeleteHost, GetHost, ListHosts, NewGroup, NewTarget, ToggleHost, UpdateHost};
+pub use logs::{GetLog, LogPage, SearchLogs, TailLogs};
+pub use operation::{Context, Described, Method, Mutation, Operation, Query, View, describe};
+pub use page::Page;
+pub(crate) use registry::for_each_operation;
+pub use rules::{CreateRule, DeleteRule, GetRule, ListRules, ReorderRules, ToggleRule, UpdateRule};
+pub use security::{GetSecurity, Security, UpdateSecurity};
+pub use settings::{GetSetting, ListSettings, ResetSetting, SetSetting, UpdateSettings};
+pub use setup::{CreateFirstAdmin, FirstAdmin};
+pub use system::{GetHealth, GetVersion, Health, Version};
+pub use target_groups::{CreateGroup, DeleteGroup, GetGroup, ListGroups, UpdateGroup};
+pub use targets::{CreateTarget, DeleteTarget, GetTarget, ListTargets, ToggleTarget, UpdateTarget};
+pub use tokens::{CreateToken, CreatedToken, ListTokens, RevokeToken};
+
+use crate::error::{Error, Result};
+
+/// Refuses a number outside `min..=max`.
+fn in_range(field: &'static str, value: i64, min: i64, max: i64) -> Result<()> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid("out_of_range", field, format!("allowed: {min}–{max}; got {value}")))
+}
+
+/// Refuses a field whose part of Argos does not exist yet, unless it asks for what happens anyway.
+fn not_yet<T: PartialEq>(field: &'static str, given: Option<T>, inert: &T) -> Result<()> {
+    match given {
+        Some(value) if value != *inert => {
+            let reason = "not available yet: nothing acts on this value in this version";
+            Err(Error::invalid("not_available_yet", field, reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a name that is empty, too long, or holds a control character.
+fn check_name(field: &'static str, name: &str, max: usize) -> Result<()> {
+    let chars = name.chars().count();
+    if name.trim() == name && (1..=max).contains(&chars) && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let reason = format!("1–{max} characters, no blanks at the ends, no control character");
+    Err(Error::invalid("name", field, reason))
+}

@@ -1,0 +1,215 @@
+//! What an operation is.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::auth::SetupToken;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::logs::Queue;
+use crate::schema::Role;
+use crate::secret::{MasterKey, Subkey};
+use crate::snapshot::Snapshot;
+use crate::store::{Read, Tx};
+
+/// The HTTP method of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Looks.
+    Get,
+    /// Makes, or does something that is no field.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes the given fields.
+    Patch,
+    /// Deletes.
+    Delete,
+}
+
+impl Method {
+    /// The method's token.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Something that can be asked. Fields that stand in [`Operation::PATH`] as `{name}` come from there.
+pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
+    /// The result.
+    type Output: Serialize + JsonSchema + Send + 'static;
+    /// Resource and verb, such as `hosts.create`.
+    const NAME: &'static str;
+    /// The HTTP method.
+    const METHOD: Method;
+    /// The path below `/api/v1`, with `{field}` for fields.
+    const PATH: &'static str;
+    /// The weakest role that may ask; none = public.
+    const ROLE: Option<Role>;
+    /// The HTTP status of success.
+    const STATUS: u16;
+    /// One sentence.
+    const SUMMARY: &'static str;
+    /// Fields beside those of the path that the command line takes by position.
+    const POSITIONAL: &'static [&'static str] = &[];
+}
+
+/// An operation that looks.
+pub trait Query: Operation {
+    /// Answers from one consistent view.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    fn run(self, view: &View<'_>) -> Result<Self::Output>;
+}
+
+/// An operation that changes something.
+pub trait Mutation: Operation {
+    /// Work that needs no transaction and would hold up the writer, such as hashing a password.
+    ///
+    /// # Errors
+    /// Those of the operation; nothing was written.
+    fn prepare(&mut self, _view: &View<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Writes, and says by [`Tx::about`] what the audit row is about.
+    ///
+    /// # Errors
+    /// Those of the operation; the transaction is then rolled back.
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Self::Output>;
+
+    /// Runs after the change is stored and live.
+    fn done(cx: &Context) {
+        let _ = cx;
+    }
+}
+
+/// What operations may use beside the store.
+#[derive(Debug)]
+pub struct Context {
+    /// The time.
+    pub clock: Clock,
+    /// The key of this database.
+    pub key: MasterKey,
+    /// The first administrator's token.
+    pub setup: SetupToken,
+    /// The log queue, for its figures.
+    pub logs: Arc<Queue>,
+}
+
+impl Context {
+    /// The key that authenticates cursors.
+    pub(super) fn cursor_key(&self) -> [u8; 32] {
+        *self.key.subkey(Subkey::Cursor).expose()
+    }
+}
+
+/// What a query sees: one read transaction and one snapshot.
+#[derive(Debug)]
+pub struct View<'c> {
+    /// The database.
+    pub read: Read<'c>,
+    /// The running configuration.
+    pub live: Arc<Snapshot>,
+    /// The rest.
+    pub cx: &'c Context,
+}
+
+/// An operation as generators and front ends see it.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// Resource and verb, such as `hosts.create`.
+    pub name: &'static str,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below `/api/v1`.
+    pub path: &'static str,
+    /// The weakest role; none = public.
+    pub role: Option<Role>,
+    /// The HTTP status of success.
+    pub status: u16,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Whether it changes something.
+    pub mutates: bool,
+    /// Fields beside those of the path that the command line takes by position.
+    pub positional: &'static [&'static str],
+    /// JSON Schema of the input, references resolved in place.
+    pub input: Value,
+    /// JSON Schema of the result.
+    pub output: Value,
+}
+
+impl Described {
+    pub(crate) fn new<O: Operation>(mutates: bool) -> Self {
+        let schema =
+            |inline: bool| SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = inline).into_generator();
+        Self {
+            name: O::NAME,
+            method: O::METHOD,
+            path: O::PATH,
+            role: O::ROLE,
+            status: O::STATUS,
+            summary: O::SUMMARY,
+            mutates,
+            positional: O::POSITIONAL,
+            input: schema(true).into_root_schema_for::<O>().to_value(),
+            output: schema(false).into_root_schema_for::<O::Output>().to_value(),
+        }
+    }
+
+    /// The fields that stand in the path, in order.
+    pub fn path_fields(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// The resource, such as `hosts`.
+    #[must_use]
+    pub fn resource(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(resource, _)| resource)
+    }
+
+    /// The verb, such as `create`.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(_, verb)| verb)
+    }
+}
+
+/// Every operation, in the order of the registry.
+#[must_use]
+pub fn describe() -> Vec<Described> {
+    super::registry::describe()
+}
+
+/// Declares an operation: `operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201, "…");`
+macro_rules! operation {
+    (@role Public) => { None };
+    (@role $role:ident) => { Some($crate::schema::Role::$role) };
+    ($op:ty => $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal $(, positional $positional:expr)?) => {
+        impl $crate::api::Operation for $op {
+            type Output = $output;
+            const NAME: &'static str = $name;
+            const METHOD: $crate::api::Method = $crate::api::Method::$method;
+            const PATH: &'static str = $path;
+            const ROLE: Option<$crate::schema::Role> = $crate::api::operation::operation!(@role $role);
+            const STATUS: u16 = $status;
+            const SUMMARY: &'static str = $summary;
+            $(const POSITIONAL: &'static [&'static str] = &$positional;)?
+        }
+    };
+}
+pub(super) use operation;

@@ -1,0 +1,93 @@
+//! The one list of operations. Every face is made from it.
+
+use super::Described;
+
+/// Calls `$then!` with every operation: `resource: Handle (parent: Id) { verb: kind Operation, … }`,
+/// with empty parentheses where a resource has no parent.
+macro_rules! for_each_operation {
+    ($then:ident) => {
+        $then! {
+            /// Public names and how they are served.
+            hosts: Hosts () {
+                list: query ListHosts, get: query GetHost, create: change CreateHost,
+                update: change UpdateHost, delete: change DeleteHost, toggle: change ToggleHost,
+            }
+            /// Pools of upstream endpoints.
+            target_groups: TargetGroups () {
+                list: query ListGroups, get: query GetGroup, create: change CreateGroup,
+                update: change UpdateGroup, delete: change DeleteGroup,
+            }
+            /// The endpoints of one target group.
+            targets: Targets (target_group_id: GroupId) {
+                list: query ListTargets, get: query GetTarget, create: change CreateTarget,
+                update: change UpdateTarget, delete: change DeleteTarget, toggle: change ToggleTarget,
+            }
+            /// The rules of one host.
+            rules: Rules (host_id: HostId) {
+                list: query ListRules, get: query GetRule, create: change CreateRule,
+                update: change UpdateRule, delete: change DeleteRule, toggle: change ToggleRule,
+                reorder: change ReorderRules,
+            }
+            /// What protects one host.
+            security: SecurityOf (host_id: HostId) {
+                get: query GetSecurity, update: change UpdateSecurity,
+            }
+            /// Settings of the whole installation.
+            settings: Settings () {
+                list: query ListSettings, get: query GetSetting, set: change SetSetting,
+                reset: change ResetSetting, update: change UpdateSettings,
+            }
+            /// Bearer tokens for the API.
+            tokens: Tokens () {
+                list: query ListTokens, create: change CreateToken, revoke: change RevokeToken,
+            }
+            /// Requests, refusals, findings and changes.
+            logs: Logs () {
+                search: query SearchLogs, get: query GetLog, tail: query TailLogs,
+            }
+            /// The process itself.
+            system: System () {
+                version: query GetVersion, health: query GetHealth,
+            }
+            /// The first administrator.
+            setup: Setup () {
+                create: change CreateFirstAdmin,
+            }
+        }
+    };
+}
+pub(crate) use for_each_operation;
+
+macro_rules! describe_all {
+    ($($(#[$doc:meta])* $resource:ident : $handle:ident $parent:tt {
+        $($verb:ident : $kind:ident $op:ident),+ $(,)?
+    })+) => {
+        vec![$($(describe_all!(@one $kind $op)),+),+]
+    };
+    (@one query $op:ident) => { Described::new::<super::$op>(false) };
+    (@one change $op:ident) => { Described::new::<super::$op>(true) };
+}
+
+pub(super) fn describe() -> Vec<Described> {
+    for_each_operation!(describe_all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_and_routes_are_unique_and_path_fields_are_fields() {
+        let (mut names, mut routes) = (HashSet::new(), HashSet::new());
+        for op in describe() {
+            assert!(names.insert(op.name), "{} twice", op.name);
+            assert!(routes.insert((op.method.as_str(), op.path)), "{} {} twice", op.method.as_str(), op.path);
+            for field in op.path_fields().chain(op.positional.iter().copied()) {
+                assert!(op.input["properties"].get(field).is_some(), "{}: no field {field}", op.name);
+            }
+            assert!(op.summary.ends_with('.'), "{}: the summary is a sentence", op.name);
+        }
+    }
+}

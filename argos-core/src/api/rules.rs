@@ -1,0 +1,266 @@
+//! The rules of a host.
+
+use std::collections::HashSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::operation::operation;
+use super::page::by_number;
+use super::{Context, Mutation, Page, Query, View, in_range};
+use crate::error::{Error, Result};
+use crate::schema::{Action, HostId, Matcher, Rule, RuleId};
+use crate::store::rules::{self, MAX_PRIORITY, RuleFields};
+use crate::store::{Tx, hosts};
+
+/// Lists the rules of a host in order of priority.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListRules {
+    /// The host.
+    pub host_id: HostId,
+    /// Items in one page, 1–500, default 100.
+    pub limit: Option<i64>,
+    /// Where the page begins.
+    pub cursor: Option<String>,
+}
+operation!(ListRules => Page<Rule>, "rules.list", Get "/hosts/{host_id}/rules", Viewer, 200,
+    "Lists the rules of a host in order of priority.");
+
+impl Query for ListRules {
+    fn run(self, view: &View<'_>) -> Result<Page<Rule>> {
+        hosts::get(&view.read, self.host_id)?;
+        let fetch = |after, limit| rules::list(&view.read, self.host_id, after, limit);
+        by_number(view, "rules", self.limit, self.cursor.as_deref(), fetch, |r| r.priority)
+    }
+}
+
+impl From<HostId> for ListRules {
+    fn from(host_id: HostId) -> Self {
+        Self { host_id, limit: None, cursor: None }
+    }
+}
+
+/// Shows one rule.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetRule {
+    /// The host.
+    pub host_id: HostId,
+    /// The rule.
+    pub id: RuleId,
+}
+operation!(GetRule => Rule, "rules.get", Get "/hosts/{host_id}/rules/{id}", Viewer, 200, "Shows one rule.");
+
+impl Query for GetRule {
+    fn run(self, view: &View<'_>) -> Result<Rule> {
+        rules::get(&view.read, self.host_id, self.id)
+    }
+}
+
+/// Makes a rule.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRule {
+    /// The host.
+    pub host_id: HostId,
+    /// 1–50,000, unique in the host; default: 10 after the last.
+    pub priority: Option<i64>,
+    /// A name for people, at most 128 characters.
+    #[serde(default)]
+    pub name: String,
+    /// Whether it takes part; default true.
+    pub enabled: Option<bool>,
+    /// What happens.
+    pub action: Action,
+    /// What must hold; empty = always.
+    #[serde(default)]
+    pub matchers: Vec<Matcher>,
+}
+operation!(CreateRule => Rule, "rules.create", Post "/hosts/{host_id}/rules", Operator, 201, "Makes a rule.");
+
+impl CreateRule {
+    /// A rule behind all others of the host, on.
+    #[must_use]
+    pub fn new(host_id: HostId, action: Action, matchers: Vec<Matcher>) -> Self {
+        Self { host_id, priority: None, name: String::new(), enabled: None, action, matchers }
+    }
+}
+
+fn check(fields: &RuleFields) -> Result<()> {
+    in_range("priority", fields.priority, 1, MAX_PRIORITY)?;
+    if fields.name.chars().count() > 128 || fields.name.chars().any(char::is_control) {
+        return Err(Error::invalid("name", "name", "at most 128 characters, no control character"));
+    }
+    if fields.matchers.len() > 100 {
+        return Err(Error::invalid("rule.matchers", "matchers", "at most 100 matchers"));
+    }
+    Ok(())
+}
+
+fn about(tx: &Tx<'_>, action: &'static str, host: HostId, id: impl ToString) -> Result<()> {
+    let domain = hosts::get(tx, host)?.domain;
+    tx.about(action, "rule", id, Some((host, domain.as_str())));
+    Ok(())
+}
+
+impl Mutation for CreateRule {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Rule> {
+        hosts::get(tx, self.host_id)?;
+        let priority = match self.priority {
+            Some(priority) => priority,
+            None => rules::next_priority(tx, self.host_id)?,
+        };
+        let fields = RuleFields {
+            priority,
+            name: self.name,
+            enabled: self.enabled.unwrap_or(true),
+            action: self.action,
+            matchers: self.matchers,
+        };
+        check(&fields)?;
+        let id = rules::insert(tx, self.host_id, &fields)?;
+        about(tx, "create", self.host_id, id)?;
+        rules::get(tx, self.host_id, id)
+    }
+}
+
+/// Changes the given fields of a rule; omitted ones stay.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateRule {
+    /// The host.
+    pub host_id: HostId,
+    /// The rule.
+    pub id: RuleId,
+    /// 1–50,000, unique in the host.
+    pub priority: Option<i64>,
+    /// A name for people, at most 128 characters.
+    pub name: Option<String>,
+    /// Whether it takes part.
+    pub enabled: Option<bool>,
+    /// What happens.
+    pub action: Option<Action>,
+    /// What must hold; empty = always.
+    pub matchers: Option<Vec<Matcher>>,
+}
+operation!(UpdateRule => Rule, "rules.update", Patch "/hosts/{host_id}/rules/{id}", Operator, 200,
+    "Changes the given fields of a rule.");
+
+fn fields_of(rule: Rule) -> RuleFields {
+    RuleFields {
+        priority: rule.priority,
+        name: rule.name,
+        enabled: rule.enabled,
+        action: rule.action,
+        matchers: rule.matchers,
+    }
+}
+
+impl Mutation for UpdateRule {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Rule> {
+        let old = fields_of(rules::get(tx, self.host_id, self.id)?);
+        let new = RuleFields {
+            priority: self.priority.unwrap_or(old.priority),
+            name: self.name.unwrap_or_else(|| old.name.clone()),
+            enabled: self.enabled.unwrap_or(old.enabled),
+            action: self.action.unwrap_or_else(|| old.action.clone()),
+            matchers: self.matchers.unwrap_or_else(|| old.matchers.clone()),
+        };
+        check(&new)?;
+        store(tx, self.host_id, self.id, &old, &new, "update")
+    }
+}
+
+fn store(
+    tx: &Tx<'_>,
+    host: HostId,
+    id: RuleId,
+    old: &RuleFields,
+    new: &RuleFields,
+    action: &'static str,
+) -> Result<Rule> {
+    if old != new {
+        rules::update(tx, host, id, new)?;
+    }
+    about(tx, action, host, id)?;
+    rules::get(tx, host, id)
+}
+
+/// Deletes a rule; its log rows stay.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteRule {
+    /// The host.
+    pub host_id: HostId,
+    /// The rule.
+    pub id: RuleId,
+}
+operation!(DeleteRule => (), "rules.delete", Delete "/hosts/{host_id}/rules/{id}", Operator, 204,
+    "Deletes a rule; its log rows stay.");
+
+impl Mutation for DeleteRule {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
+        rules::get(tx, self.host_id, self.id)?;
+        rules::delete(tx, self.id)?;
+        about(tx, "delete", self.host_id, self.id)
+    }
+}
+
+/// Switches a rule on or off.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToggleRule {
+    /// The host.
+    pub host_id: HostId,
+    /// The rule.
+    pub id: RuleId,
+    /// Whether it takes part.
+    pub enabled: bool,
+}
+operation!(ToggleRule => Rule, "rules.toggle", Post "/hosts/{host_id}/rules/{id}/toggle", Operator, 200,
+    "Switches a rule on or off.", positional ["enabled"]);
+
+impl Mutation for ToggleRule {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Rule> {
+        let old = fields_of(rules::get(tx, self.host_id, self.id)?);
+        let new = RuleFields { enabled: self.enabled, ..old.clone() };
+        store(tx, self.host_id, self.id, &old, &new, "toggle")
+    }
+}
+
+/// Gives the rules of a host the priorities 10, 20, 30 … in the given order.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReorderRules {
+    /// The host.
+    pub host_id: HostId,
+    /// Every rule of the host exactly once.
+    pub rule_ids: Vec<RuleId>,
+}
+operation!(ReorderRules => Page<Rule>, "rules.reorder", Post "/hosts/{host_id}/rules/reorder", Operator, 200,
+    "Gives the rules of a host the priorities 10, 20, 30 … in the given order.");
+
+impl Mutation for ReorderRules {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Page<Rule>> {
+        hosts::get(tx, self.host_id)?;
+        let stored = rules::list(tx, self.host_id, 0, u32::MAX)?;
+        let known: HashSet<RuleId> = stored.iter().map(|r| r.id).collect();
+        let mut seen = HashSet::new();
+        for (i, id) in self.rule_ids.iter().enumerate() {
+            let refused = |reason: String| Err(Error::invalid("rule.order", format!("rule_ids[{i}]"), reason));
+            if !known.contains(id) {
+                return refused(format!("rule {id} does not belong to host {}", self.host_id));
+            }
+            if !seen.insert(*id) {
+                return refused(format!("rule {id} is listed twice"));
+            }
+        }
+        if let Some(missing) = stored.iter().find(|r| !seen.contains(&r.id)) {
+            return Err(Error::invalid("rule.order", "rule_ids", format!("rule {} is missing", missing.id)));
+        }
+        rules::reorder(tx, self.host_id, &self.rule_ids)?;
+        about(tx, "reorder", self.host_id, self.host_id)?;
+        Ok(Page { items: rules::list(tx, self.host_id, 0, u32::MAX)?, next_cursor: None })
+    }
+}

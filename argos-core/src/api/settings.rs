@@ -1,0 +1,144 @@
+//! Settings of the whole installation.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::operation::operation;
+use super::{Context, Mutation, Page, Query, View};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::schema::{Access, SETTINGS, Setting, SettingKind, SettingRow};
+use crate::store::{Tx, settings};
+
+fn show(setting: &Setting, stored: Option<&(String, Timestamp)>) -> SettingRow {
+    let value = stored.map_or(setting.default, |(value, _)| value).to_owned();
+    let secret = setting.kind == SettingKind::Secret;
+    SettingRow {
+        key: setting.key.into(),
+        value_set: secret.then_some(!value.is_empty()),
+        value: (!secret).then_some(value),
+        default: setting.default.into(),
+        range: setting.range(),
+        writable: setting.access == Access::Writable,
+        updated_at: stored.map(|(_, at)| *at),
+    }
+}
+
+fn known(key: &str) -> Result<&'static Setting> {
+    Setting::find(key).ok_or_else(|| Error::not_found("setting.not_found", format!("setting {key:?}")))
+}
+
+/// Lists settings by key.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListSettings {
+    /// Only keys that begin so, such as `proxy.`.
+    pub prefix: Option<String>,
+}
+operation!(ListSettings => Page<SettingRow>, "settings.list", Get "/settings", Viewer, 200, "Lists settings by key.");
+
+impl Query for ListSettings {
+    fn run(self, view: &View<'_>) -> Result<Page<SettingRow>> {
+        let stored = settings::rows(&view.read)?;
+        let prefix = self.prefix.unwrap_or_default();
+        let shown = SETTINGS.iter().filter(|s| s.key.starts_with(&prefix));
+        Ok(Page { items: shown.map(|s| show(s, stored.get(s.key))).collect(), next_cursor: None })
+    }
+}
+
+/// Shows one setting.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetSetting {
+    /// The key.
+    pub key: String,
+}
+operation!(GetSetting => SettingRow, "settings.get", Get "/settings/{key}", Viewer, 200, "Shows one setting.");
+
+impl Query for GetSetting {
+    fn run(self, view: &View<'_>) -> Result<SettingRow> {
+        let setting = known(&self.key)?;
+        Ok(show(setting, settings::rows(&view.read)?.get(setting.key)))
+    }
+}
+
+/// Writes one setting.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetSetting {
+    /// The key.
+    pub key: String,
+    /// The new value.
+    pub value: String,
+}
+operation!(SetSetting => SettingRow, "settings.set", Put "/settings/{key}", Admin, 200, "Writes one setting.",
+    positional ["value"]);
+
+fn write(tx: &Tx<'_>, setting: &'static Setting, value: &str) -> Result<()> {
+    setting.check(value)?;
+    let stored = settings::value(tx, setting.key)?;
+    if stored.as_deref().unwrap_or(setting.default) == value {
+        return Ok(());
+    }
+    settings::write(tx, setting.key, value)
+}
+
+fn shown(tx: &Tx<'_>, setting: &Setting) -> Result<SettingRow> {
+    Ok(show(setting, settings::rows(tx)?.get(setting.key)))
+}
+
+impl Mutation for SetSetting {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<SettingRow> {
+        let setting = known(&self.key)?;
+        write(tx, setting, &self.value)?;
+        tx.about("update", "setting", setting.key, None);
+        shown(tx, setting)
+    }
+}
+
+/// Puts one setting back to its default.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetSetting {
+    /// The key.
+    pub key: String,
+}
+operation!(ResetSetting => SettingRow, "settings.reset", Delete "/settings/{key}", Admin, 200,
+    "Puts one setting back to its default.");
+
+impl Mutation for ResetSetting {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<SettingRow> {
+        let setting = known(&self.key)?;
+        write(tx, setting, setting.default)?;
+        tx.about("update", "setting", setting.key, None);
+        shown(tx, setting)
+    }
+}
+
+/// Writes several settings as one change.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub struct UpdateSettings {
+    /// New values by key.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, String>,
+}
+operation!(UpdateSettings => Page<SettingRow>, "settings.update", Patch "/settings", Admin, 200,
+    "Writes several settings as one change.");
+
+impl Mutation for UpdateSettings {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Page<SettingRow>> {
+        let mut items = Vec::with_capacity(self.values.len());
+        for (key, value) in &self.values {
+            let Some(setting) = Setting::find(key) else {
+                return Err(Error::invalid("setting.not_found", key.as_str(), "there is no such setting"));
+            };
+            write(tx, setting, value)?;
+            items.push(shown(tx, setting)?);
+        }
+        let keys: Vec<&str> = self.values.keys().map(String::as_str).collect();
+        tx.about("update", "setting", keys.join(","), None);
+        Ok(Page { items, next_cursor: None })
+    }
+}

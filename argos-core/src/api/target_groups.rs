@@ -1,0 +1,270 @@
+//! Target groups.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::operation::operation;
+use super::page::by_number;
+use super::{Context, Mutation, NewTarget, Page, Query, View, in_range, not_yet};
+use crate::error::Result;
+use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HttpVersion, Patch, TargetGroup};
+use crate::store::target_groups::{self, GroupFields};
+use crate::store::{Tx, targets};
+
+/// Lists target groups by id.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListGroups {
+    /// Items in one page, 1–500, default 100.
+    pub limit: Option<i64>,
+    /// Where the page begins.
+    pub cursor: Option<String>,
+}
+operation!(ListGroups => Page<TargetGroup>, "target_groups.list", Get "/target-groups", Viewer, 200,
+    "Lists target groups by id, with their targets.");
+
+impl Query for ListGroups {
+    fn run(self, view: &View<'_>) -> Result<Page<TargetGroup>> {
+        let fetch = |after, limit| target_groups::list(&view.read, after, limit);
+        by_number(view, "target_groups", self.limit, self.cursor.as_deref(), fetch, |g| g.id.0)
+    }
+}
+
+/// Shows one target group.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetGroup {
+    /// The group.
+    pub id: GroupId,
+}
+operation!(GetGroup => TargetGroup, "target_groups.get", Get "/target-groups/{id}", Viewer, 200,
+    "Shows one target group with its targets and users.");
+
+impl Query for GetGroup {
+    fn run(self, view: &View<'_>) -> Result<TargetGroup> {
+        target_groups::get(&view.read, self.id)
+    }
+}
+
+impl From<GroupId> for GetGroup {
+    fn from(id: GroupId) -> Self {
+        Self { id }
+    }
+}
+
+/// Declares an input with the fields that making and changing a group share. Those of `later` belong to parts
+/// of Argos that do not exist yet: they are known, so that they are refused by name and reason.
+macro_rules! group_input {
+    ($(#[$doc:meta])* $name:ident { $($(#[$own_meta:meta])* $own:ident : $own_type:ty,)* }
+     later { $($(#[$later_meta:meta])* $later:ident : $later_type:ty = $inert:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$own_meta])* pub $own: $own_type,)*
+            $($(#[$later_meta])* pub $later: Option<$later_type>,)*
+        }
+
+        impl $name {
+            fn refuse_later(&self) -> Result<()> {
+                $(not_yet(stringify!($later), self.$later.clone(), &$inert)?;)*
+                Ok(())
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
+        group_input! {
+            $(#[$doc])* $name { $($own)* }
+            later {
+                /// What is spoken to the targets; default `http`.
+                protocol: GroupProtocol = GroupProtocol::Http,
+                /// Whether target certificates are checked; default true.
+                verify_tls: bool = true,
+                /// How a target is chosen; default `round_robin`.
+                algorithm: Algorithm = Algorithm::RoundRobin,
+                /// Whether targets are checked actively; default false.
+                health_check_enabled: bool = false,
+                /// Path of the check; default `/`.
+                health_check_path: String = "/".to_owned(),
+                /// Method of the check; default `GET`.
+                health_check_method: HealthMethod = HealthMethod::Get,
+                /// Accepted statuses; default `200`.
+                health_check_expect_status: String = "200".to_owned(),
+                /// Seconds between checks, 1–300; default 30.
+                health_check_interval_seconds: i64 = 30,
+                /// Seconds until a check fails, 1–60; default 5.
+                health_check_timeout_seconds: i64 = 5,
+                /// Failures until a target is out, 1–10; default 2.
+                health_check_fails_to_unhealthy: i64 = 2,
+                /// Successes until it is back, 1–10; default 2.
+                health_check_passes_to_healthy: i64 = 2,
+                /// HTTP version spoken to the targets; default `auto`.
+                http_version: HttpVersion = HttpVersion::Auto,
+                /// Name for SNI and the certificate check; default empty = target host.
+                tls_server_name: String = String::new(),
+                /// Seconds over which a recovered target's weight grows, 0–600; default 0.
+                slow_start_seconds: i64 = 0,
+            }
+        }
+    };
+}
+
+group_input! {
+    /// Makes a target group.
+    CreateGroup {
+        /// Unique name, 1–63 characters.
+        name: GroupName,
+        /// Endpoints to make with it.
+        #[serde(default)]
+        targets: Vec<NewTarget>,
+        /// Whether the client's `Host` is passed on; default true.
+        preserve_host: Option<bool>,
+        /// Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`.
+        connect_timeout_ms: Option<i64>,
+        /// Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`.
+        response_timeout_ms: Option<i64>,
+        /// Further targets tried, 0–5; null = `proxy.max_retries`.
+        max_retries: Option<i64>,
+    }
+}
+operation!(CreateGroup => TargetGroup, "target_groups.create", Post "/target-groups", Operator, 201,
+    "Makes a target group with its targets.", positional ["name"]);
+
+impl CreateGroup {
+    /// A group of plain HTTP, all else at its default.
+    #[must_use]
+    pub fn new(name: GroupName, targets: Vec<NewTarget>) -> Self {
+        Self {
+            name,
+            targets,
+            preserve_host: None,
+            connect_timeout_ms: None,
+            response_timeout_ms: None,
+            max_retries: None,
+            protocol: None,
+            verify_tls: None,
+            algorithm: None,
+            health_check_enabled: None,
+            health_check_path: None,
+            health_check_method: None,
+            health_check_expect_status: None,
+            health_check_interval_seconds: None,
+            health_check_timeout_seconds: None,
+            health_check_fails_to_unhealthy: None,
+            health_check_passes_to_healthy: None,
+            http_version: None,
+            tls_server_name: None,
+            slow_start_seconds: None,
+        }
+    }
+}
+
+fn check(fields: &GroupFields) -> Result<()> {
+    let timeouts =
+        [("connect_timeout_ms", fields.connect_timeout_ms), ("response_timeout_ms", fields.response_timeout_ms)];
+    for (field, value) in timeouts {
+        value.map_or(Ok(()), |ms| in_range(field, ms, 100, 86_400_000))?;
+    }
+    fields.max_retries.map_or(Ok(()), |n| in_range("max_retries", n, 0, 5))
+}
+
+/// Stores a group and its targets; errors name fields of a group.
+pub(super) fn store_new_group(tx: &Tx<'_>, fields: &GroupFields, new: Vec<NewTarget>) -> Result<GroupId> {
+    check(fields)?;
+    let id = target_groups::insert(tx, fields)?;
+    for (i, target) in new.into_iter().enumerate() {
+        let stored = target.fields().and_then(|fields| targets::insert(tx, id, &fields));
+        stored.map_err(|e| e.under(&format!("targets[{i}]")))?;
+    }
+    Ok(id)
+}
+
+impl Mutation for CreateGroup {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<TargetGroup> {
+        self.refuse_later()?;
+        let fields = GroupFields {
+            name: self.name,
+            preserve_host: self.preserve_host.unwrap_or(true),
+            connect_timeout_ms: self.connect_timeout_ms,
+            response_timeout_ms: self.response_timeout_ms,
+            max_retries: self.max_retries,
+        };
+        let id = store_new_group(tx, &fields, self.targets)?;
+        tx.about("create", "target_group", id, None);
+        target_groups::get(tx, id)
+    }
+}
+
+group_input! {
+    /// Changes the given fields of a target group; omitted ones stay.
+    UpdateGroup {
+        /// The group.
+        id: GroupId,
+        /// Unique name, 1–63 characters.
+        name: Option<GroupName>,
+        /// Whether the client's `Host` is passed on.
+        preserve_host: Option<bool>,
+        /// Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`.
+        #[serde(default)]
+        connect_timeout_ms: Patch<i64>,
+        /// Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`.
+        #[serde(default)]
+        response_timeout_ms: Patch<i64>,
+        /// Further targets tried, 0–5; null = `proxy.max_retries`.
+        #[serde(default)]
+        max_retries: Patch<i64>,
+    }
+}
+operation!(UpdateGroup => TargetGroup, "target_groups.update", Patch "/target-groups/{id}", Operator, 200,
+    "Changes the given fields of a target group.");
+
+impl Mutation for UpdateGroup {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<TargetGroup> {
+        self.refuse_later()?;
+        let group = target_groups::get(tx, self.id)?;
+        let old = GroupFields {
+            name: group.name,
+            preserve_host: group.preserve_host,
+            connect_timeout_ms: group.connect_timeout_ms,
+            response_timeout_ms: group.response_timeout_ms,
+            max_retries: group.max_retries,
+        };
+        let mut new = old.clone();
+        new.name = self.name.unwrap_or(new.name);
+        new.preserve_host = self.preserve_host.unwrap_or(new.preserve_host);
+        self.connect_timeout_ms.apply(&mut new.connect_timeout_ms);
+        self.response_timeout_ms.apply(&mut new.response_timeout_ms);
+        self.max_retries.apply(&mut new.max_retries);
+        check(&new)?;
+        if old != new {
+            target_groups::update(tx, self.id, &new)?;
+        }
+        tx.about("update", "target_group", self.id, None);
+        target_groups::get(tx, self.id)
+    }
+}
+
+/// Deletes a target group that nothing uses, with its targets.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteGroup {
+    /// The group.
+    pub id: GroupId,
+}
+operation!(DeleteGroup => (), "target_groups.delete", Delete "/target-groups/{id}", Operator, 204,
+    "Deletes a target group that no host and no rule uses.");
+
+impl Mutation for DeleteGroup {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
+        target_groups::get(tx, self.id)?;
+        target_groups::delete(tx, self.id)?;
+        tx.about("delete", "target_group", self.id, None);
+        Ok(())
+    }
+}
+
+impl From<GroupId> for DeleteGroup {
+    fn from(id: GroupId) -> Self {
+        Self { id }
+    }
+}

@@ -1,0 +1,187 @@
+//! The endpoints of a target group.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::operation::operation;
+use super::page::by_number;
+use super::{Context, Mutation, NewTarget, Page, Query, View, in_range};
+use crate::error::Result;
+use crate::schema::{GroupId, Target, TargetHost, TargetId};
+use crate::store::targets::{self, TargetFields};
+use crate::store::{Tx, target_groups};
+
+/// Lists the targets of a group by id.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListTargets {
+    /// The group.
+    pub target_group_id: GroupId,
+    /// Items in one page, 1–500, default 100.
+    pub limit: Option<i64>,
+    /// Where the page begins.
+    pub cursor: Option<String>,
+}
+operation!(ListTargets => Page<Target>, "targets.list", Get "/target-groups/{target_group_id}/targets", Viewer, 200,
+    "Lists the targets of a group by id.");
+
+impl Query for ListTargets {
+    fn run(self, view: &View<'_>) -> Result<Page<Target>> {
+        target_groups::get(&view.read, self.target_group_id)?;
+        let fetch = |after, limit| targets::list(&view.read, self.target_group_id, after, limit);
+        by_number(view, "targets", self.limit, self.cursor.as_deref(), fetch, |t| t.id.0)
+    }
+}
+
+impl From<GroupId> for ListTargets {
+    fn from(target_group_id: GroupId) -> Self {
+        Self { target_group_id, limit: None, cursor: None }
+    }
+}
+
+/// Shows one target.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetTarget {
+    /// The group.
+    pub target_group_id: GroupId,
+    /// The target.
+    pub id: TargetId,
+}
+operation!(GetTarget => Target, "targets.get", Get "/target-groups/{target_group_id}/targets/{id}", Viewer, 200,
+    "Shows one target.");
+
+impl Query for GetTarget {
+    fn run(self, view: &View<'_>) -> Result<Target> {
+        targets::get(&view.read, self.target_group_id, self.id)
+    }
+}
+
+/// Makes a target.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTarget {
+    /// The group.
+    pub target_group_id: GroupId,
+    /// Address or name.
+    pub host: TargetHost,
+    /// TCP port, 1–65535.
+    pub port: u16,
+    /// Share of the requests, 1–256, default 1.
+    pub weight: Option<i64>,
+    /// Whether it takes requests; default true.
+    pub enabled: Option<bool>,
+}
+operation!(CreateTarget => Target, "targets.create", Post "/target-groups/{target_group_id}/targets", Operator, 201,
+    "Makes a target.");
+
+impl Mutation for CreateTarget {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Target> {
+        let group = self.target_group_id;
+        target_groups::get(tx, group)?;
+        let new = NewTarget { host: self.host, port: self.port, weight: self.weight, enabled: self.enabled };
+        let id = targets::insert(tx, group, &new.fields()?)?;
+        tx.about("create", "target", id, None);
+        targets::get(tx, group, id)
+    }
+}
+
+/// Changes the given fields of a target; omitted ones stay.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateTarget {
+    /// The group.
+    pub target_group_id: GroupId,
+    /// The target.
+    pub id: TargetId,
+    /// Address or name.
+    pub host: Option<TargetHost>,
+    /// TCP port, 1–65535.
+    pub port: Option<u16>,
+    /// Share of the requests, 1–256.
+    pub weight: Option<i64>,
+    /// Whether it takes requests.
+    pub enabled: Option<bool>,
+}
+operation!(UpdateTarget => Target, "targets.update", Patch "/target-groups/{target_group_id}/targets/{id}", Operator,
+    200, "Changes the given fields of a target.");
+
+fn fields_of(target: Target) -> TargetFields {
+    TargetFields { host: target.host, port: target.port, weight: target.weight, enabled: target.enabled }
+}
+
+impl Mutation for UpdateTarget {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Target> {
+        let old = fields_of(targets::get(tx, self.target_group_id, self.id)?);
+        let mut new = old.clone();
+        new.host = self.host.unwrap_or(new.host);
+        new.enabled = self.enabled.unwrap_or(new.enabled);
+        if let Some(port) = self.port {
+            in_range("port", port.into(), 1, 65_535)?;
+            new.port = port;
+        }
+        if let Some(weight) = self.weight {
+            in_range("weight", weight, 1, 256)?;
+            new.weight = u32::try_from(weight).unwrap_or(1);
+        }
+        store(tx, self.target_group_id, self.id, &old, &new, "update")
+    }
+}
+
+fn store(
+    tx: &Tx<'_>,
+    group: GroupId,
+    id: TargetId,
+    old: &TargetFields,
+    new: &TargetFields,
+    action: &'static str,
+) -> Result<Target> {
+    if old != new {
+        targets::update(tx, group, id, new)?;
+    }
+    tx.about(action, "target", id, None);
+    targets::get(tx, group, id)
+}
+
+/// Deletes a target.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteTarget {
+    /// The group.
+    pub target_group_id: GroupId,
+    /// The target.
+    pub id: TargetId,
+}
+operation!(DeleteTarget => (), "targets.delete", Delete "/target-groups/{target_group_id}/targets/{id}", Operator, 204,
+    "Deletes a target.");
+
+impl Mutation for DeleteTarget {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
+        targets::get(tx, self.target_group_id, self.id)?;
+        targets::delete(tx, self.id)?;
+        tx.about("delete", "target", self.id, None);
+        Ok(())
+    }
+}
+
+/// Switches a target on or off.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToggleTarget {
+    /// The group.
+    pub target_group_id: GroupId,
+    /// The target.
+    pub id: TargetId,
+    /// Whether it takes requests.
+    pub enabled: bool,
+}
+operation!(ToggleTarget => Target, "targets.toggle", Post "/target-groups/{target_group_id}/targets/{id}/toggle",
+    Operator, 200, "Switches a target on or off.", positional ["enabled"]);
+
+impl Mutation for ToggleTarget {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Target> {
+        let old = fields_of(targets::get(tx, self.target_group_id, self.id)?);
+        let new = TargetFields { enabled: self.enabled, ..old.clone() };
+        store(tx, self.target_group_id, self.id, &old, &new, "toggle")
+    }
+}

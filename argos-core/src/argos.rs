@@ -1,0 +1,191 @@
+//! The facade that ties all of it: open, ask, change, serve, close.
+
+mod change;
+pub mod handles;
+mod serve;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::{Map, Value};
+
+pub use serve::{ServeOptions, Serving};
+
+use crate::api::{Context, Mutation, Query, View};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::schema::{Actor, ApiToken};
+use crate::secret::{MasterKeySource, Reveal, token_hash};
+use crate::snapshot::{HostFault, Snapshot};
+use crate::store::{OpenOptions, Origin, Read, Store, tokens, users};
+use crate::waf::RuleSets;
+
+/// Read-only connections that queries share.
+const READERS: usize = 4;
+
+/// How a database is opened.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// Where the master key may come from.
+    pub key: MasterKeySource,
+    /// The time; the system's by default.
+    pub clock: Clock,
+    /// Makes a new database even where copies of an old one lie.
+    pub create: bool,
+}
+
+impl Options {
+    /// Opens `data_dir` with the key that lies in it, or a new one.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        Self { key: MasterKeySource::in_folder(&data_dir), data_dir, clock: Clock::system(), create: false }
+    }
+}
+
+/// A changed value and the generation it made; none when no configuration changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied<T> {
+    /// The operation's result.
+    pub value: T,
+    /// The new generation.
+    pub generation: Option<u64>,
+}
+
+/// One open Argos. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct Argos {
+    inner: Arc<Inner>,
+    actor: Actor,
+    origin: Origin,
+}
+
+struct Inner {
+    store: Store,
+    live: Arc<ArcSwap<Snapshot>>,
+    rule_sets: RuleSets,
+    cx: Context,
+    faults: Vec<HostFault>,
+}
+
+impl fmt::Debug for Argos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Argos").field("actor", &self.actor).finish_non_exhaustive()
+    }
+}
+
+impl Argos {
+    /// Opens the data folder: lock, key, migrations, and the stored configuration compiled.
+    ///
+    /// # Errors
+    /// `Conflict` when another process has it, `Corrupt` for a wrong key or a newer database.
+    pub fn open(options: Options) -> Result<Self> {
+        let clock = options.clock.clone();
+        let (store, key) = Store::open(&OpenOptions {
+            data_dir: options.data_dir,
+            key: options.key,
+            clock: options.clock,
+            create: options.create,
+            readers: READERS,
+        })?;
+        Self::with_store(store, key, clock)
+    }
+
+    /// The same Argos, asked by `actor`.
+    #[must_use]
+    pub fn acting(&self, actor: Actor, origin: Origin) -> Self {
+        Self { inner: self.inner.clone(), actor, origin }
+    }
+
+    /// Who asks through this handle.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Hosts that could not be compiled when the database was opened.
+    #[must_use]
+    pub fn faults(&self) -> &[HostFault] {
+        &self.inner.faults
+    }
+
+    /// The running configuration.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.live.load_full()
+    }
+
+    /// Asks something.
+    ///
+    /// # Errors
+    /// Those of the operation, and of the actor's role.
+    pub fn query<Q: Query>(&self, op: Q) -> Result<Q::Output> {
+        self.actor.require(Q::ROLE)?;
+        self.view(|view| op.run(view))
+    }
+
+    /// Changes something: one transaction, one audit row, one swap, or no trace at all.
+    ///
+    /// # Errors
+    /// Those of the operation, of the actor's role, and of the compiler.
+    pub fn change<M: Mutation>(&self, mut op: M) -> Result<Applied<M::Output>> {
+        self.actor.require(M::ROLE)?;
+        self.view(|view| op.prepare(view))?;
+        let inner = self.inner.clone();
+        let (actor, origin) = (self.actor.clone(), self.origin.clone());
+        let applied = self.inner.store.write(move |conn| inner.run(conn, actor, &origin, op))??;
+        M::done(&self.inner.cx);
+        if let Some(generation) = applied.generation {
+            self.keep_checkpoint(generation);
+        }
+        Ok(applied)
+    }
+
+    /// Runs the operation called `name` with JSON input and output, for front ends in other languages.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown name, `Invalid` naming the field, and those of the operation.
+    pub fn call(&self, name: &str, input: Map<String, Value>) -> Result<Applied<Value>> {
+        handles::call(self, name, input)
+    }
+
+    /// The live token whose text is `text`; notes its use at most once a minute.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn token(&self, text: &str) -> Result<Option<ApiToken>> {
+        let hash = token_hash(text);
+        let found = self.view(|view| tokens::find_live(&view.read, &hash))?;
+        if let Some(token) = &found {
+            self.touch(token);
+        }
+        Ok(found)
+    }
+
+    /// A new token for making the first administrator; none when one exists.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn issue_setup_token(&self) -> Result<Option<Reveal<String>>> {
+        let done = self.view(|view| users::admin_exists(&view.read))?;
+        Ok((!done).then(|| self.inner.cx.setup.issue()))
+    }
+
+    /// Waits until the writer has answered: it works, and everything asked of it before is done.
+    ///
+    /// # Errors
+    /// `store.writer_gone`.
+    pub fn check_writer(&self) -> Result<()> {
+        self.inner.store.write(|_| ())
+    }
+
+    fn view<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T>) -> Result<T> {
+        let cx = &self.inner.cx;
+        let live = self.inner.live.load_full();
+        self.inner.store.read(|conn| look(&View { read: Read::new(conn, cx.clock.now()), live, cx }))?
+    }
+}

@@ -1,0 +1,117 @@
+//! One change, one function: check → write → audit → compile → commit → swap, on the writer's thread.
+//!
+//! The writer's turn is held until after the swap, so swaps happen in commit order. What is refused leaves no
+//! trace but its error.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{Applied, Argos, Inner};
+use crate::api::Mutation;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::schema::{Actor, ApiToken};
+use crate::snapshot;
+use crate::store::{Origin, Read, StoreError, Tx, audit, settings, tokens, versions};
+
+/// How long the use of a token may go unnoted.
+const TOUCH_EVERY_MS: i64 = 60_000;
+
+impl Inner {
+    pub(super) fn run<M: Mutation>(
+        &self,
+        conn: &mut Connection,
+        actor: Actor,
+        origin: &Origin,
+        op: M,
+    ) -> Result<Applied<M::Output>> {
+        let now = self.cx.clock.now();
+        let full = settings::value(&Read::new(conn, now), "storage.mutation_synchronous")?;
+        if full.as_deref() == Some("full") {
+            // Inside a transaction SQLite refuses to change it.
+            conn.pragma_update(None, "synchronous", "FULL").map_err(StoreError::from)?;
+        }
+        let done = in_transaction(conn, now, actor, |tx| {
+            let value = op.run(tx, &self.cx)?;
+            tx.settle();
+            if !tx.wrote() {
+                return Ok((Applied { value, generation: None }, None));
+            }
+            let Some(subject) = tx.subject() else {
+                return Err(Error::internal(format!("{} did not say what it is about", M::NAME)));
+            };
+            let changes = tx.changes();
+            if changes.is_empty() {
+                drop(changes);
+                audit::record(tx, &subject, origin, None)?;
+                return Ok((Applied { value, generation: None }, None));
+            }
+            let generation = versions::generation(tx)? + 1;
+            let next = snapshot::compile(tx, &self.live.load(), &changes, generation, &self.rule_sets)?;
+            drop(changes);
+            let summary = format!("{} {} {}", subject.action, subject.resource_type, subject.resource_id);
+            versions::record(tx, &summary)?;
+            audit::record(tx, &subject, origin, Some(generation))?;
+            Ok((Applied { value, generation: Some(generation) }, Some(next)))
+        });
+        if full.as_deref() == Some("full") {
+            conn.pragma_update(None, "synchronous", "NORMAL").map_err(StoreError::from)?;
+        }
+        let (applied, next) = done?;
+        if let Some(next) = next {
+            self.live.store(next.into());
+        }
+        Ok(applied)
+    }
+}
+
+/// Runs `work` in a transaction that is committed when it succeeds and rolled back when it doesn't.
+pub(super) fn in_transaction<T>(
+    conn: &mut Connection,
+    now: Timestamp,
+    actor: Actor,
+    work: impl FnOnce(&Tx<'_>) -> Result<T>,
+) -> Result<T> {
+    let open = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+    let done = work(&Tx::new(&open, now, actor))?;
+    open.commit().map_err(StoreError::from)?;
+    Ok(done)
+}
+
+impl Argos {
+    /// Writes the full copy of the configuration where one is due: after the swap, so that no change waits for it.
+    pub(super) fn keep_checkpoint(&self, generation: u64) {
+        // The job holds nothing that keeps the database open: closing does not wait for its own writer.
+        let now = self.inner.cx.clock.now();
+        let sent = self.inner.store.submit(move |conn| {
+            let written = in_transaction(conn, now, Actor::System, |tx| {
+                if versions::wants_checkpoint(tx, generation)? {
+                    versions::checkpoint(tx, generation)?;
+                }
+                Ok(())
+            });
+            if let Err(e) = written {
+                tracing::error!("the full copy of generation {generation} was not written: {e}");
+            }
+        });
+        if let Err(e) = sent {
+            tracing::error!("the full copy of generation {generation} was not written: {e}");
+        }
+    }
+
+    /// Notes that a token was used, at most once a minute.
+    pub(super) fn touch(&self, token: &ApiToken) {
+        let now = self.inner.cx.clock.now();
+        if token.last_used_at.is_some_and(|at| now.0 - at.0 < TOUCH_EVERY_MS) {
+            return;
+        }
+        let id = token.id;
+        let sent = self.inner.store.submit(move |conn| {
+            if let Err(e) = in_transaction(conn, now, Actor::System, |tx| tokens::touch(tx, id)) {
+                tracing::warn!("the use of token {id} was not noted: {e}");
+            }
+        });
+        if let Err(e) = sent {
+            tracing::warn!("the use of token {id} was not noted: {e}");
+        }
+    }
+}

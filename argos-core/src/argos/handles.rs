@@ -1,0 +1,76 @@
+//! The typed handles, such as `argos.hosts().create(…)`, and the call by name, both from the registry.
+
+use serde_json::{Map, Value};
+
+use super::{Applied, Argos};
+use crate::api::*;
+use crate::error::{Error, Result};
+use crate::schema::{GroupId, HostId};
+
+macro_rules! handles {
+    ($($(#[$doc:meta])* $resource:ident : $handle:ident $parent:tt {
+        $($verb:ident : $kind:ident $op:ident),+ $(,)?
+    })+) => {
+        $(
+            handles!(@handle $parent $handle $resource [$(#[$doc])*]);
+            impl $handle<'_> {
+                $(handles!(@verb $parent $kind $verb $op);)+
+            }
+        )+
+
+        /// Runs the operation called `name`.
+        pub(super) fn call(argos: &Argos, name: &str, input: Map<String, Value>) -> Result<Applied<Value>> {
+            match name {
+                $($(<$op as Operation>::NAME => handles!(@call $kind argos input $op),)+)+
+                _ => Err(Error::not_found("operation.not_found", format!("operation {name:?}"))),
+            }
+        }
+    };
+    (@handle ($($parent:ident : $id:ident)?) $handle:ident $resource:ident [$(#[$doc:meta])*]) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $handle<'a> { argos: &'a Argos, $($parent: $id)? }
+
+        impl Argos {
+            $(#[$doc])*
+            #[must_use]
+            pub fn $resource(&self, $($parent: $id)?) -> $handle<'_> {
+                $handle { argos: self, $($parent)? }
+            }
+        }
+    };
+    (@verb ($($parent:ident : $id:ident)?) query $verb:ident $op:ident) => {
+        #[doc = concat!("See [`", stringify!($op), "`]; a parent is this handle's.\n\n# Errors\nThose of the operation.")]
+        pub fn $verb(&self, op: impl Into<$op>) -> Result<<$op as Operation>::Output> {
+            self.argos.query(handles!(@scoped self $op op $($parent)?))
+        }
+    };
+    (@verb ($($parent:ident : $id:ident)?) change $verb:ident $op:ident) => {
+        #[doc = concat!("See [`", stringify!($op), "`]; a parent is this handle's.\n\n# Errors\nThose of the operation.")]
+        pub fn $verb(&self, op: impl Into<$op>) -> Result<Applied<<$op as Operation>::Output>> {
+            self.argos.change(handles!(@scoped self $op op $($parent)?))
+        }
+    };
+    (@scoped $self:ident $op:ident $given:ident) => { $given.into() };
+    (@scoped $self:ident $op:ident $given:ident $parent:ident) => {{
+        let mut op: $op = $given.into();
+        op.$parent = $self.$parent;
+        op
+    }};
+    (@call query $argos:ident $input:ident $op:ident) => {{
+        let op: $op = input::into_operation($input)?;
+        let value = json(&$argos.query(op)?)?;
+        Ok(Applied { value, generation: None })
+    }};
+    (@call change $argos:ident $input:ident $op:ident) => {{
+        let op: $op = input::into_operation($input)?;
+        let done = $argos.change(op)?;
+        Ok(Applied { value: json(&done.value)?, generation: done.generation })
+    }};
+}
+
+for_each_operation!(handles);
+
+fn json(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|e| Error::internal(format!("writing a result: {e}")))
+}

@@ -1,0 +1,157 @@
+//! Running: the proxy's threads and the way of log rows to the store.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::change::in_transaction;
+use super::{Argos, Inner};
+use crate::api::Context;
+use crate::auth::SetupToken;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::logs::Queue;
+use crate::proxy::{self, Proxy};
+use crate::schema::{Actor, LogEntry};
+use crate::secret::MasterKey;
+use crate::snapshot::{self, Snapshot};
+use crate::store::{Origin, Read, Store, logs, versions};
+use crate::waf::RuleSets;
+
+/// Rows in one transaction of the log writer; between two, a waiting change gets its turn.
+const ROWS_AT_ONCE: usize = 1000;
+
+/// What is served.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Addresses of the plain HTTP listener; port 0 picks one.
+    pub http: Vec<SocketAddr>,
+    /// Proxy threads; 0 = one for each core.
+    pub threads: usize,
+}
+
+/// A running proxy; it stops when this is dropped.
+pub struct Serving {
+    proxy: Proxy,
+    argos: Argos,
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
+impl Serving {
+    /// The real addresses of the listeners.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.proxy.addresses()
+    }
+
+    /// Stops accepting, lets requests in flight finish for `grace`, and writes the last log rows.
+    pub fn stop(mut self, grace: Duration) {
+        self.proxy.stop(grace);
+        self.argos.flush_logs();
+    }
+}
+
+impl Argos {
+    pub(super) fn with_store(store: Store, key: MasterKey, clock: Clock) -> Result<Self> {
+        let rule_sets = RuleSets::default();
+        let (first, faults) = store.read(|conn| {
+            let read = Read::new(conn, clock.now());
+            snapshot::compile_all(&read, versions::generation(&read)?, &rule_sets)
+        })??;
+        for fault in &faults {
+            tracing::error!("host {} ({}) can't be served: {}", fault.host, fault.domain, fault.error);
+        }
+        let live = Arc::new(ArcSwap::from_pointee(first));
+        let logs = log_queue(&store, live.clone(), clock.clone());
+        let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone() };
+        let inner = Arc::new(Inner { store, live, rule_sets, cx, faults });
+        Ok(Self { inner, actor: Actor::System, origin: Origin::default() })
+    }
+
+    /// Serves the configuration, and every later one, until the result is stopped.
+    ///
+    /// # Errors
+    /// `Unavailable` when an address can't be bound.
+    pub fn start(&self, options: &ServeOptions) -> Result<Serving> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if options.threads == 0 { cores } else { options.threads };
+        let options = proxy::ServeOptions { http: options.http.clone(), threads };
+        let inner = &self.inner;
+        let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
+        Ok(Serving { proxy, argos: self.clone() })
+    }
+
+    /// Writes every waiting log row before it returns.
+    pub fn flush_logs(&self) {
+        let queue = self.inner.cx.logs.clone();
+        let (live, clock) = (self.inner.live.clone(), self.inner.cx.clock.clone());
+        let written = self.inner.store.write(move |conn| while write_rows(conn, &queue, &live, &clock) {});
+        if let Err(e) = written {
+            tracing::error!("log rows were not written: {e}");
+        }
+    }
+}
+
+/// A queue that has the writer empty it whenever rows come in.
+fn log_queue(store: &Store, live: Arc<ArcSwap<Snapshot>>, clock: Clock) -> Arc<Queue> {
+    let store = store.downgrade();
+    Arc::new_cyclic(|queue: &Weak<Queue>| {
+        let batches = Batches { queue: queue.clone(), live, clock };
+        Queue::new(move || {
+            // While the last handle goes, `flush_logs` has taken what came before.
+            if let Some(store) = store() {
+                batches.clone().submit(&store);
+            }
+        })
+    })
+}
+
+/// What writing a batch needs.
+#[derive(Clone)]
+struct Batches {
+    queue: Weak<Queue>,
+    live: Arc<ArcSwap<Snapshot>>,
+    clock: Clock,
+}
+
+impl Batches {
+    /// Writes one batch on the writer's thread, then queues up again behind the jobs that came meanwhile.
+    fn submit(self, store: &Store) {
+        let again = store.downgrade();
+        let sent = store.submit(move |conn| {
+            let Some(queue) = self.queue.upgrade() else { return };
+            if write_rows(conn, &queue, &self.live, &self.clock)
+                && let Some(store) = again()
+            {
+                self.submit(&store);
+            }
+        });
+        if let Err(e) = sent {
+            tracing::error!("log rows wait: {e}");
+        }
+    }
+}
+
+/// Writes one batch; whether more rows may wait.
+fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, live: &ArcSwap<Snapshot>, clock: &Clock) -> bool {
+    let records = queue.take(ROWS_AT_ONCE);
+    if records.is_empty() {
+        return false;
+    }
+    let masked = live.load().masked.clone();
+    let mut entries: Vec<LogEntry> = records.into_iter().map(|r| r.into_entry(&masked)).collect();
+    let count = entries.len();
+    let written = in_transaction(conn, clock.now(), Actor::System, |tx| logs::insert_all(tx, &mut entries));
+    if let Err(e) = written {
+        tracing::error!("{count} log rows were not written: {e}");
+    }
+    count == ROWS_AT_ONCE
+}

@@ -1,0 +1,256 @@
+//! Stored rows → the next [`Snapshot`].
+//!
+//! [`compile`] reads only what a change touched and shares the rest with the snapshot before; [`compile_all`]
+//! reads everything, once, at start.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::limits::Values;
+use super::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
+use crate::error::{Error, Result};
+use crate::schema::{self, GroupId, HostId, TargetGroup, csv};
+use crate::store::{Change, Read, host_security, hosts, rules, settings, target_groups};
+use crate::waf::{Composition, RuleSets};
+
+/// The next snapshot after `changes` were written.
+///
+/// # Errors
+/// The field that does not compile; the change must then be rolled back.
+pub fn compile(
+    read: &Read<'_>,
+    old: &Snapshot,
+    changes: &[Change],
+    generation: u64,
+    rule_sets: &RuleSets,
+) -> Result<Snapshot> {
+    let touched = Touched::of(changes);
+    let mut next = Snapshot { generation, ..old.clone() };
+    if touched.settings {
+        read_settings(read, &mut next, rule_sets)?;
+    }
+    let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id)?)));
+    next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
+    let mut built = Vec::new();
+    for id in &touched.hosts {
+        built.push((*id, hosts::find(read, *id)?.map(|row| host(read, &row, &next.appsec, rule_sets)).transpose()?));
+    }
+    place(&mut next, built);
+    Ok(next)
+}
+
+/// A host that can't be served, and why.
+#[derive(Debug)]
+pub struct HostFault {
+    /// The host.
+    pub host: HostId,
+    /// Its name.
+    pub domain: String,
+    /// Why.
+    pub error: Error,
+}
+
+/// The snapshot of the whole stored configuration. A host that does not compile is kept with its fault.
+///
+/// # Errors
+/// Those of the database, and of the built-in rules.
+pub fn compile_all(read: &Read<'_>, generation: u64, rule_sets: &RuleSets) -> Result<(Snapshot, Vec<HostFault>)> {
+    let mut next = Snapshot { generation, ..Snapshot::default() };
+    read_settings(read, &mut next, rule_sets)?;
+    let groups = target_groups::ids(read)?.into_iter().map(|id| Ok((id, group(read, id)?)));
+    next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
+    let (mut built, mut faults) = (Vec::new(), Vec::new());
+    for id in hosts::ids(read)? {
+        let Some(row) = hosts::find(read, id)? else { continue };
+        let host = host(read, &row, &next.appsec, rule_sets).unwrap_or_else(|error| {
+            let broken = broken(&row, &error);
+            faults.push(HostFault { host: id, domain: row.domain.to_string(), error });
+            broken
+        });
+        built.push((id, Some(host)));
+    }
+    place(&mut next, built);
+    Ok((next, faults))
+}
+
+/// Which compiled parts a change reaches.
+#[derive(Default)]
+struct Touched {
+    hosts: BTreeSet<HostId>,
+    groups: BTreeSet<GroupId>,
+    settings: bool,
+}
+
+impl Touched {
+    fn of(changes: &[Change]) -> Self {
+        let mut touched = Self::default();
+        for change in changes {
+            let id = |column: &str| change.integer(column);
+            match change.table.name {
+                "hosts" => touched.hosts.extend(id("id").map(HostId)),
+                "rules" | "host_security" => touched.hosts.extend(id("host_id").map(HostId)),
+                "target_groups" => touched.groups.extend(id("id").map(GroupId)),
+                "targets" => touched.groups.extend(id("target_group_id").map(GroupId)),
+                "settings" => touched.settings = true,
+                _ => {}
+            }
+        }
+        touched
+    }
+}
+
+fn read_settings(read: &Read<'_>, next: &mut Snapshot, rule_sets: &RuleSets) -> Result<()> {
+    let stored = settings::values(read)?;
+    let values = Values(&stored);
+    let proxy = ProxySettings::read(&values);
+    if *next.proxy != proxy {
+        next.proxy = Arc::new(proxy);
+    }
+    let masked: Arc<[Box<str>]> =
+        csv(values.text("logs.mask_params")).map(|name| name.to_ascii_lowercase().into()).collect();
+    next.masked = masked;
+    next.panel_hosts = values.text("panel.allowed_hosts").into();
+    let appsec = AppsecSettings::read(&values);
+    if *next.appsec != appsec {
+        next.appsec = Arc::new(appsec);
+        recompose(next, rule_sets)?;
+    }
+    Ok(())
+}
+
+/// Gives every host the rule set that the new WAF settings ask for. Reads no row.
+fn recompose(next: &mut Snapshot, rule_sets: &RuleSets) -> Result<()> {
+    let mut changed = Vec::new();
+    for (name, host) in next.hosts.iter() {
+        let Some(waf) = &host.waf else { continue };
+        let rules = rule_sets.get(composition(waf.key, &next.appsec))?;
+        let waf = Some(Waf { rules, ..waf.clone() });
+        changed.push((name.clone(), Some(Arc::new(Host { waf, ..Host::clone(host) }))));
+    }
+    next.hosts = next.hosts.with(changed);
+    Ok(())
+}
+
+fn composition(key: WafKey, appsec: &AppsecSettings) -> Composition {
+    Composition {
+        paranoia: key.paranoia,
+        detection_paranoia: key.detection_paranoia,
+        inbound: key.inbound.unwrap_or(appsec.inbound_threshold),
+        outbound: key.outbound.unwrap_or(appsec.outbound_threshold),
+        request_body_limit: appsec.request_body_limit,
+        request_body_reject: appsec.request_body_reject,
+        response_body_limit: appsec.response_body_limit,
+    }
+}
+
+/// Puts built hosts under their names; old names of the same hosts go first, so that two hosts can swap names.
+fn place(next: &mut Snapshot, built: Vec<(HostId, Option<Host>)>) {
+    let mut removed = Vec::new();
+    let mut placed = Vec::new();
+    let mut names = Vec::new();
+    for (id, host) in built {
+        removed.extend(next.names.get(&id).map(|name| (name.clone(), None)));
+        names.push((id, host.as_ref().map(|h| h.domain.clone())));
+        placed.extend(host.map(|h| (h.domain.clone(), Some(Arc::new(h)))));
+    }
+    next.hosts = next.hosts.with(removed.into_iter().chain(placed));
+    next.names = next.names.with(names);
+}
+
+fn host(read: &Read<'_>, row: &schema::Host, appsec: &AppsecSettings, rule_sets: &RuleSets) -> Result<Host> {
+    let security = host_security::get(read, row.id)?;
+    let mut compiled = Vec::new();
+    for rule in rules::list(read, row.id, 0, u32::MAX)? {
+        // A rule that is off must compile too: what is stored can be switched on.
+        let ready = rule_of(read, &rule)?;
+        if rule.enabled {
+            compiled.push(ready);
+        }
+    }
+    let waf = if security.waf_enabled {
+        let key = WafKey {
+            paranoia: security.waf_paranoia,
+            detection_paranoia: security.waf_detection_paranoia.unwrap_or(security.waf_paranoia),
+            inbound: security.waf_inbound_threshold,
+            outbound: security.waf_outbound_threshold,
+        };
+        Some(Waf {
+            rules: rule_sets.get(composition(key, appsec))?,
+            mode: security.waf_mode,
+            block_status: security.waf_block_status,
+            block_body: security.waf_block_body.into(),
+            response_body: security.waf_response_body,
+            key,
+        })
+    } else {
+        None
+    };
+    Ok(Host {
+        id: row.id,
+        domain: row.domain.as_str().into(),
+        enabled: row.enabled,
+        group: row.target_group_id,
+        max_body_bytes: row.max_body_bytes.map(i64::unsigned_abs),
+        access_log: row.access_log,
+        rules: compiled.into(),
+        waf,
+        fault: None,
+    })
+}
+
+fn rule_of(read: &Read<'_>, rule: &schema::Rule) -> Result<Rule> {
+    let compiled = Rule::compile(rule).map_err(|fault| {
+        let text = format!("rule {} of host {}: {}: {}", rule.id, rule.host_id, fault.field, fault.reason);
+        Error::new(crate::error::ErrorKind::Invalid, "rule.does_not_compile", text)
+            .with_field(fault.field, fault.reason)
+    })?;
+    if let super::Action::Forward(group) = compiled.action
+        && !target_groups::exists(read, group)?
+    {
+        let reason = format!("target group {group} does not exist");
+        return Err(Error::invalid("rule.target_group_missing", "action.config.target_group_id", reason));
+    }
+    Ok(compiled)
+}
+
+fn broken(row: &schema::Host, error: &Error) -> Host {
+    Host {
+        id: row.id,
+        domain: row.domain.as_str().into(),
+        enabled: row.enabled,
+        group: row.target_group_id,
+        max_body_bytes: None,
+        access_log: true,
+        rules: Arc::default(),
+        waf: None,
+        fault: Some(error.message().into()),
+    }
+}
+
+fn group(read: &Read<'_>, id: GroupId) -> Result<Option<Arc<Group>>> {
+    Ok(target_groups::find_with_targets(read, id)?.as_ref().map(|g| Arc::new(runtime_group(g))))
+}
+
+fn runtime_group(row: &TargetGroup) -> Group {
+    let millis = |v: Option<i64>| v.and_then(|n| u32::try_from(n).ok());
+    let targets = row.targets.iter().filter(|t| t.enabled).map(|t| Target {
+        id: t.id,
+        host: t.host.as_str().into(),
+        port: t.port,
+        authority: if t.host.as_str().contains(':') {
+            format!("[{}]:{}", t.host, t.port).into()
+        } else {
+            format!("{}:{}", t.host, t.port).into()
+        },
+        weight: t.weight,
+    });
+    Group {
+        id: row.id,
+        name: row.name.as_str().into(),
+        preserve_host: row.preserve_host,
+        connect_timeout_ms: millis(row.connect_timeout_ms),
+        response_timeout_ms: millis(row.response_timeout_ms),
+        max_retries: millis(row.max_retries),
+        targets: targets.collect(),
+    }
+}

@@ -1,0 +1,85 @@
+//! The audit row: who changed what, in the same transaction as the change.
+
+use serde_json::{Map, Value, json};
+
+use super::logs;
+use super::tx::{Change, Subject, Tx};
+use crate::error::Result;
+use crate::schema::{Actor, LogEntry, LogSource};
+
+/// Where a call came from, for its audit row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address, or `cli`, or empty inside a program.
+    pub source_ip: String,
+    /// The client's program, at most 256 bytes.
+    pub user_agent: String,
+    /// The call's id.
+    pub request_id: String,
+}
+
+/// Writes the audit row of a change; `generation` is none when no configuration changed.
+///
+/// # Errors
+/// Those of the database; the change is then rolled back.
+pub fn record(tx: &Tx<'_>, subject: &Subject, origin: &Origin, generation: Option<u64>) -> Result<()> {
+    let actor = tx.actor();
+    let raw = json!({
+        "user_id": actor.user_id().map_or(0, |id| id.0),
+        "actor": actor.label(),
+        "action": subject.action,
+        "resource_type": subject.resource_type,
+        "resource_id": subject.resource_id,
+        "diff": diff(&tx.changes()),
+        "generation": generation,
+        "request_id": origin.request_id,
+        "source_ip": origin.source_ip,
+        "user_agent": origin.user_agent,
+    });
+    let mut row = LogEntry::new(LogSource::Audit, tx.now(), "info");
+    if let Some((id, domain)) = &subject.host {
+        // A deleted host has no row to point to; its name stays.
+        let gone = tx.changes().iter().any(|c| c.table.name == "hosts" && c.new.is_none() && c.key == json!(id.0));
+        row.host_id = (!gone).then_some(*id);
+        row.host_domain = domain.clone();
+    }
+    row.remote_ip = match actor {
+        Actor::Cli if origin.source_ip.is_empty() => "cli".into(),
+        _ => origin.source_ip.clone(),
+    };
+    row.message = format!("{} {}", subject.action, subject.resource_type);
+    row.action = subject.action.into();
+    row.user_agent = origin.user_agent.clone();
+    row.request_id = origin.request_id.clone();
+    row.raw = raw.to_string();
+    logs::insert(tx, &row)
+}
+
+/// The changed fields with old and new values; secrets are `***`.
+#[must_use]
+pub fn diff(changes: &[Change]) -> Value {
+    let mut out = Vec::with_capacity(changes.len());
+    for change in changes {
+        let mut fields = Map::new();
+        let columns = change.old.iter().chain(&change.new).flat_map(Map::keys);
+        for column in columns {
+            let side = |row: &Option<Map<String, Value>>| row.as_ref().and_then(|r| r.get(column)).cloned();
+            let (old, new) = (side(&change.old), side(&change.new));
+            if old != new && column != "updated_at" && column != "created_at" {
+                let hidden = change.table.secrets.contains(&column.as_str()) || is_envelope(&old) || is_envelope(&new);
+                let shown = |v: Option<Value>| match v {
+                    Some(Value::String(s)) if hidden && !s.is_empty() => json!("***"),
+                    Some(v) => v,
+                    None => Value::Null,
+                };
+                fields.insert(column.clone(), json!({"old": shown(old), "new": shown(new)}));
+            }
+        }
+        out.push(json!({"table": change.table.name, "key": change.key, "fields": fields}));
+    }
+    out.into()
+}
+
+fn is_envelope(value: &Option<Value>) -> bool {
+    value.as_ref().and_then(Value::as_str).is_some_and(|s| s.contains("argos1:"))
+}

@@ -1,0 +1,33 @@
+//! Reading columns into the vocabulary's types.
+
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+
+use crate::clock::Timestamp;
+
+/// A stored text that is one of a closed set or a parsed type.
+pub(super) fn parsed<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+    let index = row.as_ref().column_index(column)?;
+    let text = row.get_ref(index)?.as_str()?;
+    parse(text).ok_or_else(|| {
+        let fault = format!("{column} holds {text:?}, which this version does not know");
+        Error::FromSqlConversionFailure(index, Type::Text, fault.into())
+    })
+}
+
+/// A stored JSON text.
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T> {
+    let index = row.as_ref().column_index(column)?;
+    let text = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(text).map_err(|e| Error::FromSqlConversionFailure(index, Type::Text, e.into()))
+}
+
+/// A moment that may be absent.
+pub(super) fn moment(row: &Row<'_>, column: &str) -> Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
+}
+
+/// A moment.
+pub(super) fn time(row: &Row<'_>, column: &str) -> Result<Timestamp> {
+    row.get(column).map(Timestamp)
+}

@@ -1,0 +1,96 @@
+//! `host_security`.
+
+use rusqlite::{Row, named_params};
+
+use super::columns::{parsed, time};
+use super::tx::{HOST_SECURITY, Read, Tx};
+use crate::error::Result;
+use crate::schema::{HostError, HostId, HostSecurity, RateLimitKey, WafMode};
+
+/// The WAF fields of a host's security.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WafFields {
+    /// Whether requests are inspected.
+    pub waf_enabled: bool,
+    /// Detect or block.
+    pub waf_mode: WafMode,
+    /// Blocking paranoia level, 1–4.
+    pub waf_paranoia: u8,
+    /// Status of a block answer.
+    pub waf_block_status: u16,
+    /// Body of a block answer.
+    pub waf_block_body: String,
+    /// Recorded paranoia level.
+    pub waf_detection_paranoia: Option<u8>,
+    /// Inbound threshold.
+    pub waf_inbound_threshold: Option<u32>,
+    /// Outbound threshold.
+    pub waf_outbound_threshold: Option<u32>,
+    /// Whether response bodies are inspected.
+    pub waf_response_body: bool,
+}
+
+const SELECT: &str = "SELECT host_id, waf_enabled, waf_mode, waf_paranoia, waf_block_status, waf_block_body,
+        rate_limit_enabled, rate_limit_requests, rate_limit_window_seconds, rate_limit_key, rate_limit_header_name,
+        rate_limit_status, waf_detection_paranoia, waf_inbound_threshold, waf_outbound_threshold, waf_response_body,
+        updated_at
+    FROM host_security WHERE host_id = :id";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<HostSecurity> {
+    Ok(HostSecurity {
+        host_id: HostId(row.get("host_id")?),
+        waf_enabled: row.get("waf_enabled")?,
+        waf_mode: parsed(row, "waf_mode", WafMode::parse)?,
+        waf_paranoia: row.get("waf_paranoia")?,
+        waf_block_status: row.get("waf_block_status")?,
+        waf_block_body: row.get("waf_block_body")?,
+        rate_limit_enabled: row.get("rate_limit_enabled")?,
+        rate_limit_requests: row.get("rate_limit_requests")?,
+        rate_limit_window_seconds: row.get("rate_limit_window_seconds")?,
+        rate_limit_key: parsed(row, "rate_limit_key", RateLimitKey::parse)?,
+        rate_limit_header_name: row.get("rate_limit_header_name")?,
+        rate_limit_status: row.get("rate_limit_status")?,
+        waf_detection_paranoia: row.get("waf_detection_paranoia")?,
+        waf_inbound_threshold: row.get("waf_inbound_threshold")?,
+        waf_outbound_threshold: row.get("waf_outbound_threshold")?,
+        waf_response_body: row.get("waf_response_body")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}
+
+/// The security of one host.
+///
+/// # Errors
+/// `host.not_found`.
+pub fn get(read: &Read<'_>, host: HostId) -> Result<HostSecurity> {
+    Ok(read.one(SELECT, named_params! { ":id": host.0 }, from_row)?.ok_or(HostError::NotFound(host))?)
+}
+
+/// Replaces the WAF fields of a host's security.
+///
+/// # Errors
+/// Those of the database.
+pub fn update_waf(tx: &Tx<'_>, host: HostId, fields: &WafFields) -> Result<()> {
+    tx.update(
+        HOST_SECURITY,
+        host.0,
+        "UPDATE host_security SET waf_enabled = :enabled, waf_mode = :mode, waf_paranoia = :paranoia,
+            waf_block_status = :status, waf_block_body = :body, waf_detection_paranoia = :detection,
+            waf_inbound_threshold = :inbound, waf_outbound_threshold = :outbound, waf_response_body = :response_body,
+            updated_at = :now
+         WHERE host_id = :id",
+        named_params! {
+            ":id": host.0,
+            ":enabled": fields.waf_enabled,
+            ":mode": fields.waf_mode.as_str(),
+            ":paranoia": fields.waf_paranoia,
+            ":status": fields.waf_block_status,
+            ":body": fields.waf_block_body,
+            ":detection": fields.waf_detection_paranoia,
+            ":inbound": fields.waf_inbound_threshold,
+            ":outbound": fields.waf_outbound_threshold,
+            ":response_body": fields.waf_response_body,
+            ":now": tx.now().0,
+        },
+    )
+}

@@ -1,0 +1,187 @@
+//! `hosts`.
+
+use rusqlite::{Row, named_params};
+
+use super::columns::{parsed, time};
+use super::tx::{HOST_SECURITY, HOSTS, RULES, Read, Tx, table_named};
+use crate::error::Result;
+use crate::schema::{GroupId, Host, HostError, HostId, Hostname, SecuritySummary, TlsChallenge, TlsMode, WafMode};
+
+/// The fields of a host that are stored as they are given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFields {
+    /// The canonical name.
+    pub domain: Hostname,
+    /// The default target group.
+    pub target_group_id: GroupId,
+    /// Where the certificate comes from.
+    pub tls_mode: TlsMode,
+    /// Whether it takes traffic.
+    pub enabled: bool,
+    /// Largest request body.
+    pub max_body_bytes: Option<i64>,
+    /// Whether access rows are written.
+    pub access_log: bool,
+}
+
+const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
+        h.tls_challenge, h.tls_directory_url, h.dns_provider_id, h.https_redirect, h.hsts_max_age_seconds,
+        h.max_body_bytes, h.access_log, h.created_at, h.updated_at,
+        s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled
+    FROM hosts h JOIN host_security s ON s.host_id = h.id";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
+    let domain = parsed(row, "domain", |t| Hostname::parse(t).ok())?;
+    Ok(Host {
+        id: HostId(row.get("id")?),
+        domain_unicode: domain.to_unicode(),
+        domain,
+        target_group_id: GroupId(row.get("target_group_id")?),
+        tls_mode: parsed(row, "tls_mode", TlsMode::parse)?,
+        tls_email: row.get("tls_email")?,
+        enabled: row.get("enabled")?,
+        auth_required: row.get("auth_required")?,
+        tls_challenge: parsed(row, "tls_challenge", TlsChallenge::parse)?,
+        tls_directory_url: row.get("tls_directory_url")?,
+        dns_provider_id: row.get("dns_provider_id")?,
+        https_redirect: row.get("https_redirect")?,
+        hsts_max_age_seconds: row.get("hsts_max_age_seconds")?,
+        max_body_bytes: row.get("max_body_bytes")?,
+        access_log: row.get("access_log")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+        security: SecuritySummary {
+            waf_enabled: row.get("waf_enabled")?,
+            waf_mode: parsed(row, "waf_mode", WafMode::parse)?,
+            waf_paranoia: row.get("waf_paranoia")?,
+            rate_limit_enabled: row.get("rate_limit_enabled")?,
+        },
+    })
+}
+
+/// What a list of hosts is narrowed by.
+#[derive(Clone, Debug, Default)]
+pub struct HostFilter {
+    /// A part of the name.
+    pub q: Option<String>,
+    /// Whether it takes traffic.
+    pub enabled: Option<bool>,
+    /// The default target group.
+    pub target_group_id: Option<GroupId>,
+}
+
+/// Hosts by id, after `after`, at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(read: &Read<'_>, filter: &HostFilter, after: i64, limit: u32) -> Result<Vec<Host>> {
+    let sql = format!(
+        "{SELECT} WHERE h.id > :after AND (:q IS NULL OR instr(h.domain, :q) > 0)
+         AND (:enabled IS NULL OR h.enabled = :enabled) AND (:tg IS NULL OR h.target_group_id = :tg)
+         ORDER BY h.id LIMIT :limit"
+    );
+    let params = named_params! {
+        ":after": after,
+        ":q": filter.q.as_deref().map(str::to_lowercase),
+        ":enabled": filter.enabled,
+        ":tg": filter.target_group_id.map(|g| g.0),
+        ":limit": limit,
+    };
+    read.all(&sql, params, from_row)
+}
+
+/// Ids of all hosts.
+///
+/// # Errors
+/// Those of the database.
+pub fn ids(read: &Read<'_>) -> Result<Vec<HostId>> {
+    read.all("SELECT id FROM hosts ORDER BY id", [], |r| r.get(0).map(HostId))
+}
+
+/// One host, if it exists.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(read: &Read<'_>, id: HostId) -> Result<Option<Host>> {
+    read.one(&format!("{SELECT} WHERE h.id = :id"), named_params! { ":id": id.0 }, from_row)
+}
+
+/// One host.
+///
+/// # Errors
+/// `host.not_found`.
+pub fn get(read: &Read<'_>, id: HostId) -> Result<Host> {
+    Ok(find(read, id)?.ok_or(HostError::NotFound(id))?)
+}
+
+/// Stores a new host with its security row.
+///
+/// # Errors
+/// `host.domain_taken`.
+pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
+    refuse_taken(tx, &fields.domain, None)?;
+    let id = tx.insert(
+        HOSTS,
+        "INSERT INTO hosts (domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, created_at, updated_at)
+         VALUES (:domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :now, :now)",
+        named_params! {
+            ":domain": fields.domain.as_str(),
+            ":target_group_id": fields.target_group_id.0,
+            ":tls_mode": fields.tls_mode.as_str(),
+            ":enabled": fields.enabled,
+            ":max_body_bytes": fields.max_body_bytes,
+            ":access_log": fields.access_log,
+            ":now": tx.now().0,
+        },
+    )?;
+    let sql = "INSERT INTO host_security (host_id, updated_at) VALUES (:host_id, :now)";
+    tx.update(HOST_SECURITY, id, sql, named_params! { ":host_id": id, ":now": tx.now().0 })?;
+    Ok(HostId(id))
+}
+
+/// Replaces the fields of a host.
+///
+/// # Errors
+/// `host.domain_taken`.
+pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
+    refuse_taken(tx, &fields.domain, Some(id))?;
+    tx.update(
+        HOSTS,
+        id.0,
+        "UPDATE hosts SET domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
+            enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log, updated_at = :now
+         WHERE id = :id",
+        named_params! {
+            ":id": id.0,
+            ":domain": fields.domain.as_str(),
+            ":target_group_id": fields.target_group_id.0,
+            ":tls_mode": fields.tls_mode.as_str(),
+            ":enabled": fields.enabled,
+            ":max_body_bytes": fields.max_body_bytes,
+            ":access_log": fields.access_log,
+            ":now": tx.now().0,
+        },
+    )
+}
+
+/// Deletes a host and all configuration below it; its log rows stay.
+///
+/// # Errors
+/// Those of the database.
+pub fn delete(tx: &Tx<'_>, id: HostId) -> Result<()> {
+    tx.cascades(RULES, "host_id", id.0)?;
+    tx.cascades(HOST_SECURITY, "host_id", id.0)?;
+    for child in ["waf_exclusions", "waf_custom_rules", "host_access", "certificates"] {
+        tx.cascades(table_named(child), "host_id", id.0)?;
+    }
+    tx.delete(HOSTS, id.0)
+}
+
+fn refuse_taken(read: &Read<'_>, domain: &Hostname, me: Option<HostId>) -> Result<()> {
+    let sql = "SELECT id FROM hosts WHERE domain = :domain";
+    let by = read.one(sql, named_params! { ":domain": domain.as_str() }, |r| r.get(0).map(HostId))?;
+    match by {
+        Some(by) if Some(by) != me => Err(HostError::DomainTaken { domain: domain.clone(), by }.into()),
+        _ => Ok(()),
+    }
+}

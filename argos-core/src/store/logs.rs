@@ -1,0 +1,268 @@
+//! `log_entries`.
+
+use rusqlite::{Row, named_params};
+
+use super::columns::{parsed, time};
+use super::tx::{Read, Tx};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::schema::{HostId, LogEntry, LogId, LogSource, RuleId};
+
+const INSERT: &str = "INSERT INTO log_entries (timestamp, source, host_id, rule_id, level, host_domain, remote_ip,
+        method, path, user_agent, upstream, message, raw, waf_rule_message, waf_severity, status, duration_ms,
+        size_bytes, waf_rule_id, waf_anomaly_score, request_id, query, action, country, http_version, bytes_in)
+    VALUES (:timestamp, :source, :host_id, :rule_id, :level, :host_domain, :remote_ip, :method, :path, :user_agent,
+        :upstream, :message, :raw, :waf_rule_message, :waf_severity, :status, :duration_ms, :size_bytes,
+        :waf_rule_id, :waf_anomaly_score, :request_id, :query, :action, :country, :http_version, :bytes_in)";
+
+const COLUMNS: &str =
+    "id, timestamp, source, host_id, rule_id, level, host_domain, remote_ip, method, path, user_agent,
+    upstream, message, raw, waf_rule_message, waf_severity, status, duration_ms, size_bytes, waf_rule_id,
+    waf_anomaly_score, request_id, query, action, country, http_version, bytes_in";
+
+/// Stores one row; its id is ignored.
+///
+/// # Errors
+/// Those of the database.
+pub fn insert(tx: &Tx<'_>, e: &LogEntry) -> Result<()> {
+    let params = named_params! {
+        ":timestamp": e.timestamp.0,
+        ":source": e.source.as_str(),
+        ":host_id": e.host_id.map(|id| id.0),
+        ":rule_id": e.rule_id.map(|id| id.0),
+        ":level": e.level,
+        ":host_domain": e.host_domain,
+        ":remote_ip": e.remote_ip,
+        ":method": e.method,
+        ":path": e.path,
+        ":user_agent": e.user_agent,
+        ":upstream": e.upstream,
+        ":message": e.message,
+        ":raw": e.raw,
+        ":waf_rule_message": e.waf_rule_message,
+        ":waf_severity": e.waf_severity,
+        ":status": e.status,
+        ":duration_ms": e.duration_ms,
+        ":size_bytes": e.size_bytes,
+        ":waf_rule_id": e.waf_rule_id,
+        ":waf_anomaly_score": e.waf_anomaly_score,
+        ":request_id": e.request_id,
+        ":query": e.query,
+        ":action": e.action,
+        ":country": e.country,
+        ":http_version": e.http_version,
+        ":bytes_in": e.bytes_in,
+    };
+    tx.execute(INSERT, params).map(drop)
+}
+
+/// Stores rows of the proxy. A host or rule that was deleted since the request is left out of its row.
+///
+/// # Errors
+/// Those of the database.
+pub fn insert_all(tx: &Tx<'_>, entries: &mut [LogEntry]) -> Result<()> {
+    let mut hosts = Known::new("SELECT 1 FROM hosts WHERE id = ?1");
+    let mut rules = Known::new("SELECT 1 FROM rules WHERE id = ?1");
+    for entry in entries {
+        if let Some(HostId(id)) = entry.host_id
+            && !hosts.contains(tx, id)?
+        {
+            entry.host_id = None;
+        }
+        if let Some(RuleId(id)) = entry.rule_id
+            && !rules.contains(tx, id)?
+        {
+            entry.rule_id = None;
+        }
+        insert(tx, entry)?;
+    }
+    Ok(())
+}
+
+/// Ids that were looked up in this transaction.
+struct Known {
+    sql: &'static str,
+    seen: std::collections::HashMap<i64, bool>,
+}
+
+impl Known {
+    fn new(sql: &'static str) -> Self {
+        Self { sql, seen: std::collections::HashMap::new() }
+    }
+
+    fn contains(&mut self, read: &Read<'_>, id: i64) -> Result<bool> {
+        if let Some(known) = self.seen.get(&id) {
+            return Ok(*known);
+        }
+        let found = read.one(self.sql, [id], |_| Ok(()))?.is_some();
+        self.seen.insert(id, found);
+        Ok(found)
+    }
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+    Ok(LogEntry {
+        id: LogId(row.get("id")?),
+        timestamp: time(row, "timestamp")?,
+        source: parsed(row, "source", LogSource::parse)?,
+        level: row.get("level")?,
+        host_id: row.get::<_, Option<i64>>("host_id")?.map(HostId),
+        host_domain: row.get("host_domain")?,
+        rule_id: row.get::<_, Option<i64>>("rule_id")?.map(RuleId),
+        remote_ip: row.get("remote_ip")?,
+        method: row.get("method")?,
+        path: row.get("path")?,
+        query: row.get("query")?,
+        status: row.get("status")?,
+        duration_ms: row.get("duration_ms")?,
+        size_bytes: row.get("size_bytes")?,
+        bytes_in: row.get("bytes_in")?,
+        upstream: row.get("upstream")?,
+        user_agent: row.get("user_agent")?,
+        message: row.get("message")?,
+        action: row.get("action")?,
+        waf_rule_id: row.get("waf_rule_id")?,
+        waf_rule_message: row.get("waf_rule_message")?,
+        waf_severity: row.get("waf_severity")?,
+        waf_anomaly_score: row.get("waf_anomaly_score")?,
+        request_id: row.get("request_id")?,
+        country: row.get("country")?,
+        http_version: row.get("http_version")?,
+        raw: row.get("raw")?,
+    })
+}
+
+/// What a search is narrowed by; all must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Not after.
+    pub to: Option<Timestamp>,
+    /// Any of these.
+    pub sources: Vec<LogSource>,
+    /// Any of these closed ranges; empty = all.
+    pub statuses: Vec<(i64, i64)>,
+    /// The host, and rows of its name that were written before it existed.
+    pub host: Option<(HostId, String)>,
+    /// Equal.
+    pub rule_id: Option<RuleId>,
+    /// Any of these.
+    pub waf_rule_ids: Vec<i64>,
+    /// Any of these.
+    pub methods: Vec<String>,
+    /// Any of these.
+    pub actions: Vec<String>,
+    /// Any of these.
+    pub levels: Vec<String>,
+    /// Equal.
+    pub request_id: Option<String>,
+    /// Equal.
+    pub remote_ip: Option<String>,
+    /// A part of the path.
+    pub path: Option<String>,
+    /// At least.
+    pub min_duration_ms: Option<i64>,
+    /// At most.
+    pub max_duration_ms: Option<i64>,
+}
+
+/// Where a page begins: after this row.
+pub type After = Option<(Timestamp, LogId)>;
+
+/// Rows by (timestamp, id), newest first unless `ascending`, after `after`, at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub fn search(read: &Read<'_>, f: &LogFilter, ascending: bool, after: After, limit: u32) -> Result<Vec<LogEntry>> {
+    let mut w = Where::default();
+    w.opt("timestamp >= ?", f.from.map(|t| t.0));
+    w.opt("timestamp <= ?", f.to.map(|t| t.0));
+    w.any("source", f.sources.iter().map(|s| s.as_str().to_owned()));
+    w.any("waf_rule_id", f.waf_rule_ids.iter().copied());
+    w.any("method", f.methods.iter().cloned());
+    w.any("action", f.actions.iter().cloned());
+    w.any("level", f.levels.iter().cloned());
+    w.opt("rule_id = ?", f.rule_id.map(|r| r.0));
+    w.opt("request_id = ?", f.request_id.clone());
+    w.opt("remote_ip = ?", f.remote_ip.clone());
+    w.opt("instr(path, ?) > 0", f.path.clone());
+    w.opt("duration_ms >= ?", f.min_duration_ms);
+    w.opt("duration_ms <= ?", f.max_duration_ms);
+    if let Some((id, domain)) = &f.host {
+        w.push("(host_id = ? OR (host_id IS NULL AND host_domain = ?))", [id.0.into(), domain.clone().into()]);
+    }
+    if !f.statuses.is_empty() {
+        let ranges = vec!["status BETWEEN ? AND ?"; f.statuses.len()].join(" OR ");
+        w.push(&format!("({ranges})"), f.statuses.iter().flat_map(|(a, b)| [(*a).into(), (*b).into()]));
+    }
+    let (sign, order) = if ascending { (">", "ASC") } else { ("<", "DESC") };
+    if let Some((at, id)) = after {
+        w.push(&format!("(timestamp, id) {sign} (?, ?)"), [at.0.into(), id.0.into()]);
+    }
+    let filter = if w.sql.is_empty() { "1" } else { &w.sql };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM log_entries WHERE {filter} ORDER BY timestamp {order}, id {order} LIMIT {limit}"
+    );
+    read.all(&sql, rusqlite::params_from_iter(w.params), from_row)
+}
+
+/// Rows with an id above `after`, by id: what was written since.
+///
+/// # Errors
+/// Those of the database.
+pub fn since(read: &Read<'_>, after: LogId, limit: u32) -> Result<Vec<LogEntry>> {
+    let sql = format!("SELECT {COLUMNS} FROM log_entries WHERE id > :after ORDER BY id LIMIT :limit");
+    read.all(&sql, named_params! { ":after": after.0, ":limit": limit }, from_row)
+}
+
+/// The newest `limit` rows, by id.
+///
+/// # Errors
+/// Those of the database.
+pub fn newest(read: &Read<'_>, limit: u32) -> Result<Vec<LogEntry>> {
+    let sql = format!("SELECT {COLUMNS} FROM log_entries ORDER BY id DESC LIMIT :limit");
+    let mut rows = read.all(&sql, named_params! { ":limit": limit }, from_row)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// One row, if it exists.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(read: &Read<'_>, id: LogId) -> Result<Option<LogEntry>> {
+    let sql = format!("SELECT {COLUMNS} FROM log_entries WHERE id = :id");
+    read.one(&sql, named_params! { ":id": id.0 }, from_row)
+}
+
+/// Conditions joined by AND, with their parameters in order. Only literal texts of this file become SQL.
+#[derive(Default)]
+struct Where {
+    sql: String,
+    params: Vec<rusqlite::types::Value>,
+}
+
+impl Where {
+    fn push(&mut self, condition: &str, values: impl IntoIterator<Item = rusqlite::types::Value>) {
+        if !self.sql.is_empty() {
+            self.sql.push_str(" AND ");
+        }
+        self.sql.push_str(condition);
+        self.params.extend(values);
+    }
+
+    fn opt(&mut self, condition: &str, value: Option<impl Into<rusqlite::types::Value>>) {
+        if let Some(value) = value {
+            self.push(condition, [value.into()]);
+        }
+    }
+
+    fn any<T: Into<rusqlite::types::Value>>(&mut self, column: &str, values: impl Iterator<Item = T>) {
+        let values: Vec<rusqlite::types::Value> = values.map(Into::into).collect();
+        if !values.is_empty() {
+            let marks = vec!["?"; values.len()].join(", ");
+            self.push(&format!("{column} IN ({marks})"), values);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The SQLite file: opened, migrated, read and written. One file per table family.
+
+pub mod audit;
+mod columns;
+mod error;
+pub mod host_security;
+pub mod hosts;
+mod key_check;
+mod lock;
+pub mod logs;
+mod migrate;
+mod open;
+mod pool;
+pub mod rules;
+pub mod settings;
+pub mod target_groups;
+pub mod targets;
+pub mod tokens;
+mod tx;
+pub mod users;
+pub mod versions;
+mod writer;
+
+pub use audit::Origin;
+pub use error::StoreError;
+pub use migrate::{Step, Work};
+pub use open::{OpenOptions, Store};
+pub use tx::{CONFIG_TABLES, Change, Read, Subject, Table, Tx};

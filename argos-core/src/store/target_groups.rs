@@ -1,0 +1,212 @@
+//! `target_groups`.
+
+use rusqlite::{Row, named_params};
+
+use super::columns::{parsed, time};
+use super::tx::{Read, TARGET_GROUPS, TARGETS, Tx};
+use super::{rules, targets};
+use crate::error::{Error, Result};
+use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HostId, HttpVersion, TargetGroup};
+
+/// The fields of a group that are stored as they are given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupFields {
+    /// Unique name.
+    pub name: GroupName,
+    /// Whether the client's `Host` is passed on.
+    pub preserve_host: bool,
+    /// Milliseconds to connect.
+    pub connect_timeout_ms: Option<i64>,
+    /// Milliseconds to the response head.
+    pub response_timeout_ms: Option<i64>,
+    /// Further targets tried.
+    pub max_retries: Option<i64>,
+}
+
+const SELECT: &str = "SELECT id, name, protocol, verify_tls, algorithm, health_check_enabled, health_check_path,
+        health_check_method, health_check_expect_status, health_check_interval_seconds, health_check_timeout_seconds,
+        health_check_fails_to_unhealthy, health_check_passes_to_healthy, http_version, preserve_host,
+        tls_server_name, slow_start_seconds, connect_timeout_ms, response_timeout_ms, max_retries,
+        created_at, updated_at
+    FROM target_groups";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<TargetGroup> {
+    Ok(TargetGroup {
+        id: GroupId(row.get("id")?),
+        name: parsed(row, "name", GroupName::parse)?,
+        protocol: parsed(row, "protocol", GroupProtocol::parse)?,
+        verify_tls: row.get("verify_tls")?,
+        algorithm: parsed(row, "algorithm", Algorithm::parse)?,
+        health_check_enabled: row.get("health_check_enabled")?,
+        health_check_path: row.get("health_check_path")?,
+        health_check_method: parsed(row, "health_check_method", HealthMethod::parse)?,
+        health_check_expect_status: row.get("health_check_expect_status")?,
+        health_check_interval_seconds: row.get("health_check_interval_seconds")?,
+        health_check_timeout_seconds: row.get("health_check_timeout_seconds")?,
+        health_check_fails_to_unhealthy: row.get("health_check_fails_to_unhealthy")?,
+        health_check_passes_to_healthy: row.get("health_check_passes_to_healthy")?,
+        http_version: parsed(row, "http_version", HttpVersion::parse)?,
+        preserve_host: row.get("preserve_host")?,
+        tls_server_name: row.get("tls_server_name")?,
+        slow_start_seconds: row.get("slow_start_seconds")?,
+        connect_timeout_ms: row.get("connect_timeout_ms")?,
+        response_timeout_ms: row.get("response_timeout_ms")?,
+        max_retries: row.get("max_retries")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+        targets: Vec::new(),
+        used_by: Vec::new(),
+    })
+}
+
+/// Groups by id, after `after`, at most `limit`, with their targets and users.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(read: &Read<'_>, after: i64, limit: u32) -> Result<Vec<TargetGroup>> {
+    let sql = format!("{SELECT} WHERE id > :after ORDER BY id LIMIT :limit");
+    let mut groups = read.all(&sql, named_params! { ":after": after, ":limit": limit }, from_row)?;
+    for group in &mut groups {
+        complete(read, group)?;
+    }
+    Ok(groups)
+}
+
+/// One group with its targets and users, if it exists.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(read: &Read<'_>, id: GroupId) -> Result<Option<TargetGroup>> {
+    let mut group = read.one(&format!("{SELECT} WHERE id = :id"), named_params! { ":id": id.0 }, from_row)?;
+    if let Some(group) = &mut group {
+        complete(read, group)?;
+    }
+    Ok(group)
+}
+
+/// One group with its targets and users.
+///
+/// # Errors
+/// `target_group.not_found`.
+pub fn get(read: &Read<'_>, id: GroupId) -> Result<TargetGroup> {
+    find(read, id)?.ok_or_else(|| Error::not_found("target_group.not_found", format!("target group {id}")))
+}
+
+/// A group as the proxy needs it: with its targets, without the search for its users.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_with_targets(read: &Read<'_>, id: GroupId) -> Result<Option<TargetGroup>> {
+    let mut group = read.one(&format!("{SELECT} WHERE id = :id"), named_params! { ":id": id.0 }, from_row)?;
+    if let Some(group) = &mut group {
+        group.targets = targets::list(read, id, 0, u32::MAX)?;
+    }
+    Ok(group)
+}
+
+/// Whether the group exists.
+///
+/// # Errors
+/// Those of the database.
+pub fn exists(read: &Read<'_>, id: GroupId) -> Result<bool> {
+    let sql = "SELECT 1 FROM target_groups WHERE id = :id";
+    Ok(read.one(sql, named_params! { ":id": id.0 }, |_| Ok(()))?.is_some())
+}
+
+/// Ids of all groups.
+///
+/// # Errors
+/// Those of the database.
+pub fn ids(read: &Read<'_>) -> Result<Vec<GroupId>> {
+    read.all("SELECT id FROM target_groups ORDER BY id", [], |r| r.get(0).map(GroupId))
+}
+
+fn complete(read: &Read<'_>, group: &mut TargetGroup) -> Result<()> {
+    group.targets = targets::list(read, group.id, 0, u32::MAX)?;
+    let sql = "SELECT id FROM hosts WHERE target_group_id = :id";
+    let mut used = read.all(sql, named_params! { ":id": group.id.0 }, |r| r.get(0).map(HostId))?;
+    used.extend(rules::forwarding_to(read, group.id)?.into_iter().map(|(host, _)| host));
+    used.sort_unstable();
+    used.dedup();
+    group.used_by = used;
+    Ok(())
+}
+
+/// Stores a new group.
+///
+/// # Errors
+/// `target_group.name_taken`.
+pub fn insert(tx: &Tx<'_>, fields: &GroupFields) -> Result<GroupId> {
+    refuse_taken(tx, &fields.name, None)?;
+    let id = tx.insert(
+        TARGET_GROUPS,
+        "INSERT INTO target_groups (name, preserve_host, connect_timeout_ms, response_timeout_ms, max_retries,
+            created_at, updated_at)
+         VALUES (:name, :preserve_host, :connect, :response, :retries, :now, :now)",
+        named_params! {
+            ":name": fields.name.as_str(),
+            ":preserve_host": fields.preserve_host,
+            ":connect": fields.connect_timeout_ms,
+            ":response": fields.response_timeout_ms,
+            ":retries": fields.max_retries,
+            ":now": tx.now().0,
+        },
+    )?;
+    Ok(GroupId(id))
+}
+
+/// Replaces the fields of a group.
+///
+/// # Errors
+/// `target_group.name_taken`.
+pub fn update(tx: &Tx<'_>, id: GroupId, fields: &GroupFields) -> Result<()> {
+    refuse_taken(tx, &fields.name, Some(id))?;
+    tx.update(
+        TARGET_GROUPS,
+        id.0,
+        "UPDATE target_groups SET name = :name, preserve_host = :preserve_host, connect_timeout_ms = :connect,
+            response_timeout_ms = :response, max_retries = :retries, updated_at = :now
+         WHERE id = :id",
+        named_params! {
+            ":id": id.0,
+            ":name": fields.name.as_str(),
+            ":preserve_host": fields.preserve_host,
+            ":connect": fields.connect_timeout_ms,
+            ":response": fields.response_timeout_ms,
+            ":retries": fields.max_retries,
+            ":now": tx.now().0,
+        },
+    )
+}
+
+/// Deletes a group that nothing uses, with its targets.
+///
+/// # Errors
+/// `target_group.in_use`, naming hosts and rules.
+pub fn delete(tx: &Tx<'_>, id: GroupId) -> Result<()> {
+    let sql = "SELECT id FROM hosts WHERE target_group_id = :id ORDER BY id LIMIT 11";
+    let hosts = tx.all(sql, named_params! { ":id": id.0 }, |r| r.get::<_, i64>(0))?;
+    let rules = rules::forwarding_to(tx, id)?;
+    if !hosts.is_empty() || !rules.is_empty() {
+        let mut users: Vec<String> = hosts.iter().map(|h| format!("host {h}")).collect();
+        users.extend(rules.iter().map(|(host, rule)| format!("rule {rule} of host {host}")));
+        let more = if users.len() > 10 { " and others" } else { "" };
+        users.truncate(10);
+        let text = format!("target group {id} is used by {}{more}", users.join(", "));
+        return Err(Error::conflict("target_group.in_use", "id", text));
+    }
+    tx.cascades(TARGETS, "target_group_id", id.0)?;
+    tx.delete(TARGET_GROUPS, id.0)
+}
+
+fn refuse_taken(read: &Read<'_>, name: &GroupName, me: Option<GroupId>) -> Result<()> {
+    let sql = "SELECT id FROM target_groups WHERE name = :name";
+    let by = read.one(sql, named_params! { ":name": name.as_str() }, |r| r.get(0).map(GroupId))?;
+    match by {
+        Some(by) if Some(by) != me => {
+            let text = format!("name {:?} is already used by target group {by}", name.as_str());
+            Err(Error::conflict("target_group.name_taken", "name", text))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,119 @@
+//! `targets`.
+
+use rusqlite::{Row, named_params};
+
+use super::columns::{parsed, time};
+use super::tx::{Read, TARGETS, Tx};
+use crate::error::{Error, Result};
+use crate::schema::{GroupId, Target, TargetHost, TargetId};
+
+/// The fields of a target that are stored as they are given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetFields {
+    /// Address or name.
+    pub host: TargetHost,
+    /// TCP port.
+    pub port: u16,
+    /// 1–256.
+    pub weight: u32,
+    /// Whether it takes requests.
+    pub enabled: bool,
+}
+
+const SELECT: &str = "SELECT id, target_group_id, host, port, weight, enabled, created_at, updated_at FROM targets";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Target> {
+    Ok(Target {
+        id: TargetId(row.get("id")?),
+        target_group_id: GroupId(row.get("target_group_id")?),
+        host: parsed(row, "host", |t| TargetHost::parse(t).ok())?,
+        port: row.get("port")?,
+        weight: row.get("weight")?,
+        enabled: row.get("enabled")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}
+
+/// Targets of a group by id, after `after`, at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(read: &Read<'_>, group: GroupId, after: i64, limit: u32) -> Result<Vec<Target>> {
+    let sql = format!("{SELECT} WHERE target_group_id = :group AND id > :after ORDER BY id LIMIT :limit");
+    read.all(&sql, named_params! { ":group": group.0, ":after": after, ":limit": limit }, from_row)
+}
+
+/// One target of a group.
+///
+/// # Errors
+/// `target.not_found`, also when it belongs to another group.
+pub fn get(read: &Read<'_>, group: GroupId, id: TargetId) -> Result<Target> {
+    let sql = format!("{SELECT} WHERE id = :id AND target_group_id = :group");
+    let found = read.one(&sql, named_params! { ":id": id.0, ":group": group.0 }, from_row)?;
+    found.ok_or_else(|| Error::not_found("target.not_found", format!("target {id} of target group {group}")))
+}
+
+/// Stores a new target.
+///
+/// # Errors
+/// `target.endpoint_taken`.
+pub fn insert(tx: &Tx<'_>, group: GroupId, fields: &TargetFields) -> Result<TargetId> {
+    refuse_taken(tx, group, fields, None)?;
+    let id = tx.insert(
+        TARGETS,
+        "INSERT INTO targets (target_group_id, host, port, weight, enabled, created_at, updated_at)
+         VALUES (:group, :host, :port, :weight, :enabled, :now, :now)",
+        named_params! {
+            ":group": group.0,
+            ":host": fields.host.as_str(),
+            ":port": fields.port,
+            ":weight": fields.weight,
+            ":enabled": fields.enabled,
+            ":now": tx.now().0,
+        },
+    )?;
+    Ok(TargetId(id))
+}
+
+/// Replaces the fields of a target.
+///
+/// # Errors
+/// `target.endpoint_taken`.
+pub fn update(tx: &Tx<'_>, group: GroupId, id: TargetId, fields: &TargetFields) -> Result<()> {
+    refuse_taken(tx, group, fields, Some(id))?;
+    tx.update(
+        TARGETS,
+        id.0,
+        "UPDATE targets SET host = :host, port = :port, weight = :weight, enabled = :enabled, updated_at = :now
+         WHERE id = :id",
+        named_params! {
+            ":id": id.0,
+            ":host": fields.host.as_str(),
+            ":port": fields.port,
+            ":weight": fields.weight,
+            ":enabled": fields.enabled,
+            ":now": tx.now().0,
+        },
+    )
+}
+
+/// Deletes a target.
+///
+/// # Errors
+/// Those of the database.
+pub fn delete(tx: &Tx<'_>, id: TargetId) -> Result<()> {
+    tx.delete(TARGETS, id.0)
+}
+
+fn refuse_taken(read: &Read<'_>, group: GroupId, fields: &TargetFields, me: Option<TargetId>) -> Result<()> {
+    let sql = "SELECT id FROM targets WHERE target_group_id = :group AND host = :host AND port = :port";
+    let params = named_params! { ":group": group.0, ":host": fields.host.as_str(), ":port": fields.port };
+    match read.one(sql, params, |r| r.get(0).map(TargetId))? {
+        Some(by) if Some(by) != me => {
+            let text = format!("{}:{} is already target {by} of target group {group}", fields.host, fields.port);
+            Err(Error::conflict("target.endpoint_taken", "host", text))
+        }
+        _ => Ok(()),
+    }
+}

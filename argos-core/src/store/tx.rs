@@ -1,0 +1,327 @@
+//! Reading and writing inside one transaction, with the list of what it changed.
+//!
+//! [`Read`] may look, [`Tx`] may also write. Every write to a configuration table goes through
+//! [`Tx::insert`], [`Tx::update`] or [`Tx::delete`], which keep the row before and after. That list is the audit
+//! diff, the `config_versions` row and the work list of the next snapshot, so none of them can miss a change.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::Deref;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+use serde_json::{Map, Value};
+
+use super::StoreError;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::schema::{Actor, HostId};
+
+/// A configuration table: a change of it makes a new generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The table's name.
+    pub name: &'static str,
+    /// Its key column.
+    pub key: &'static str,
+    /// Columns that hold envelopes; shown as `***`.
+    pub secrets: &'static [&'static str],
+}
+
+const fn table(name: &'static str) -> Table {
+    Table { name, key: "id", secrets: &[] }
+}
+
+/// `hosts`
+pub const HOSTS: Table = table("hosts");
+/// `target_groups`
+pub const TARGET_GROUPS: Table = table("target_groups");
+/// `targets`
+pub const TARGETS: Table = table("targets");
+/// `rules`
+pub const RULES: Table = table("rules");
+/// `host_security`
+pub const HOST_SECURITY: Table = Table { name: "host_security", key: "host_id", secrets: &[] };
+/// `settings`
+pub const SETTINGS: Table = Table { name: "settings", key: "key", secrets: &[] };
+
+/// Every configuration table, parents before children.
+pub const CONFIG_TABLES: &[Table] = &[
+    Table { name: "dns_providers", key: "id", secrets: &["config_encrypted"] },
+    TARGET_GROUPS,
+    TARGETS,
+    HOSTS,
+    RULES,
+    HOST_SECURITY,
+    table("waf_exclusions"),
+    table("waf_custom_rules"),
+    table("security_whitelist"),
+    table("host_access"),
+    Table { name: "certificates", key: "id", secrets: &["key_encrypted"] },
+    Table { name: "notification_channels", key: "id", secrets: &["config"] },
+    table("notification_rules"),
+    SETTINGS,
+];
+
+/// The configuration table of that name.
+///
+/// # Panics
+/// For a name that is not in [`CONFIG_TABLES`].
+pub(crate) fn table_named(name: &'static str) -> Table {
+    *CONFIG_TABLES.iter().find(|t| t.name == name).expect("callers name a configuration table")
+}
+
+/// One changed row of a configuration table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The table.
+    pub table: Table,
+    /// The row's key: a number or a text.
+    pub key: Value,
+    /// The row before; none when it was inserted.
+    pub old: Option<Map<String, Value>>,
+    /// The row after; none when it was deleted.
+    pub new: Option<Map<String, Value>>,
+}
+
+impl Change {
+    /// An integer column of the row, after or else before.
+    #[must_use]
+    pub fn integer(&self, column: &str) -> Option<i64> {
+        let row = self.new.as_ref().or(self.old.as_ref())?;
+        row.get(column)?.as_i64()
+    }
+}
+
+/// What the audit row of a change says it was about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Such as `create` or `reorder`.
+    pub action: &'static str,
+    /// Such as `host`.
+    pub resource_type: &'static str,
+    /// The id or key.
+    pub resource_id: String,
+    /// The host it belongs to.
+    pub host: Option<(HostId, String)>,
+}
+
+/// May look at the database, from inside one transaction or one read-only connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'c> {
+    conn: &'c Connection,
+    now: Timestamp,
+}
+
+impl<'c> Read<'c> {
+    /// A view through `conn`.
+    #[must_use]
+    pub fn new(conn: &'c Connection, now: Timestamp) -> Self {
+        Self { conn, now }
+    }
+
+    /// The moment of this call.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// All rows of a statement.
+    pub(crate) fn all<T, P: Params>(
+        &self,
+        sql: &str,
+        params: P,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(StoreError::from)?;
+        let rows = statement.query_map(params, map).map_err(StoreError::from)?;
+        Ok(rows.collect::<rusqlite::Result<_>>().map_err(StoreError::from)?)
+    }
+
+    /// The first row of a statement.
+    pub(crate) fn one<T, P: Params>(
+        &self,
+        sql: &str,
+        params: P,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(StoreError::from)?;
+        Ok(statement.query_row(params, map).optional().map_err(StoreError::from)?)
+    }
+
+    /// The row of a configuration table as JSON.
+    pub(crate) fn row(&self, table: Table, key: &Value) -> Result<Option<Map<String, Value>>> {
+        let sql = format!("SELECT * FROM {} WHERE {} = ?1", table.name, table.key);
+        self.one(&sql, [sql_value(key)], json_row)
+    }
+
+    /// All rows of a configuration table as JSON, by key.
+    pub(crate) fn rows(&self, table: Table) -> Result<Vec<Map<String, Value>>> {
+        self.all(&format!("SELECT * FROM {} ORDER BY {}", table.name, table.key), [], json_row)
+    }
+}
+
+/// A key as a parameter.
+fn sql_value(key: &Value) -> rusqlite::types::Value {
+    match key {
+        Value::Number(n) => n.as_i64().map_or(rusqlite::types::Value::Null, Into::into),
+        Value::String(s) => s.clone().into(),
+        _ => rusqlite::types::Value::Null,
+    }
+}
+
+fn json_row(row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
+    let names: Vec<String> = row.as_ref().column_names().into_iter().map(str::to_owned).collect();
+    let mut map = Map::with_capacity(names.len());
+    for (i, name) in names.into_iter().enumerate() {
+        let value = match row.get_ref(i)? {
+            ValueRef::Null | ValueRef::Blob(_) => Value::Null,
+            ValueRef::Integer(n) => n.into(),
+            ValueRef::Real(f) => f.into(),
+            ValueRef::Text(t) => String::from_utf8_lossy(t).into_owned().into(),
+        };
+        map.insert(name, value);
+    }
+    Ok(map)
+}
+
+/// May write. Dropped without [`Tx::commit`], it leaves no trace.
+pub struct Tx<'c> {
+    read: Read<'c>,
+    actor: Actor,
+    changes: RefCell<Vec<Change>>,
+    /// Where the change of a row stands in `changes`.
+    index: RefCell<HashMap<(&'static str, String), usize>>,
+    subject: RefCell<Option<Subject>>,
+    wrote: Cell<bool>,
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = Read<'c>;
+
+    fn deref(&self) -> &Read<'c> {
+        &self.read
+    }
+}
+
+impl<'c> Tx<'c> {
+    /// A writing view through an open transaction of `conn`.
+    pub(crate) fn new(conn: &'c Connection, now: Timestamp, actor: Actor) -> Self {
+        Self {
+            read: Read::new(conn, now),
+            actor,
+            changes: RefCell::default(),
+            index: RefCell::default(),
+            subject: RefCell::default(),
+            wrote: Cell::new(false),
+        }
+    }
+
+    /// Who makes the change.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Says what the audit row is about; every change does so once.
+    pub fn about(
+        &self,
+        action: &'static str,
+        resource_type: &'static str,
+        id: impl ToString,
+        host: Option<(HostId, &str)>,
+    ) {
+        let host = host.map(|(id, domain)| (id, domain.to_owned()));
+        let subject = Subject { action, resource_type, resource_id: id.to_string(), host };
+        *self.subject.borrow_mut() = Some(subject);
+    }
+
+    /// The rows changed so far.
+    pub fn changes(&self) -> std::cell::Ref<'_, Vec<Change>> {
+        self.changes.borrow()
+    }
+
+    /// What the change is about.
+    pub fn subject(&self) -> Option<Subject> {
+        self.subject.borrow().clone()
+    }
+
+    /// Whether anything was written, configuration or not.
+    pub fn wrote(&self) -> bool {
+        self.wrote.get()
+    }
+
+    /// Runs one statement outside the configuration tables and returns how many rows it touched.
+    pub(crate) fn execute<P: Params>(&self, sql: &str, params: P) -> Result<usize> {
+        self.wrote.set(true);
+        let mut statement = self.read.conn.prepare_cached(sql).map_err(StoreError::from)?;
+        Ok(statement.execute(params).map_err(StoreError::from)?)
+    }
+
+    /// Id of the last inserted row.
+    pub(crate) fn last_id(&self) -> i64 {
+        self.read.conn.last_insert_rowid()
+    }
+
+    /// Inserts one row into a configuration table with an own id, which is returned.
+    pub(crate) fn insert<P: Params>(&self, table: Table, sql: &str, params: P) -> Result<i64> {
+        self.expect_one(table, "new", self.execute(sql, params)?)?;
+        let id = self.last_id();
+        let key = Value::from(id);
+        let new = self.row(table, &key)?;
+        self.push(Change { table, key, old: None, new });
+        Ok(id)
+    }
+
+    /// Runs a statement that inserts or updates the row `key` of a configuration table.
+    pub(crate) fn update<P: Params>(&self, table: Table, key: impl Into<Value>, sql: &str, params: P) -> Result<()> {
+        let key = key.into();
+        let old = self.row(table, &key)?;
+        self.expect_one(table, &key.to_string(), self.execute(sql, params)?)?;
+        let new = self.row(table, &key)?;
+        self.push(Change { table, key, old, new });
+        Ok(())
+    }
+
+    /// Deletes the row `key` of a configuration table.
+    pub(crate) fn delete(&self, table: Table, key: impl Into<Value>) -> Result<()> {
+        let key = key.into();
+        let old = self.row(table, &key)?;
+        let sql = format!("DELETE FROM {} WHERE {} = ?1", table.name, table.key);
+        self.expect_one(table, &key.to_string(), self.execute(&sql, [sql_value(&key)])?)?;
+        self.push(Change { table, key, old, new: None });
+        Ok(())
+    }
+
+    /// Records the rows of `table` whose `column` is `parent`: a foreign key is about to delete them.
+    pub(crate) fn cascades(&self, table: Table, column: &str, parent: i64) -> Result<()> {
+        let sql = format!("SELECT * FROM {} WHERE {column} = ?1 ORDER BY {}", table.name, table.key);
+        for old in self.all(&sql, [parent], json_row)? {
+            let key = old.get(table.key).cloned().unwrap_or(Value::Null);
+            self.push(Change { table, key, old: Some(old), new: None });
+        }
+        Ok(())
+    }
+
+    // Two writes of one row in one transaction are one change.
+    fn push(&self, change: Change) {
+        let mut changes = self.changes.borrow_mut();
+        let at = *self.index.borrow_mut().entry((change.table.name, change.key.to_string())).or_insert(changes.len());
+        match changes.get_mut(at) {
+            Some(earlier) => earlier.new = change.new,
+            None => changes.push(change),
+        }
+    }
+
+    /// Forgets changes that cancelled out. Called once, when the operation has run.
+    pub(crate) fn settle(&self) {
+        self.changes.borrow_mut().retain(|c| c.old != c.new);
+        self.index.borrow_mut().clear();
+    }
+
+    fn expect_one(&self, table: Table, key: &str, rows: usize) -> Result<()> {
+        if rows == 1 {
+            return Ok(());
+        }
+        Err(Error::internal(format!("{} {key}: {rows} rows written where 1 was meant", table.name)))
+    }
+}

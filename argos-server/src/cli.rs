@@ -1,0 +1,273 @@
+//! The command line. Commands of resources come from the registry: a new operation is a new command.
+
+use std::path::PathBuf;
+
+use argos_core::api::input::{coerce, types_of};
+use argos_core::api::{Described, Version, describe};
+use argos_core::error::{Error, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde_json::{Map, Value};
+
+use crate::{Failure, client, environment, logs, output, serve, waf};
+
+/// Resources whose input holds secrets, which never stand in arguments: HTTP only.
+const NOT_HERE: &[&str] = &["setup"];
+
+/// Verbs with a command of their own below the resource.
+const OWN: &[&str] = &["logs.tail", "logs.search"];
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new("argos")
+        .about("The edge gateway: reverse proxy, web application firewall and identity gate in one process")
+        .version(version())
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(common())
+        .subcommand(serve::command())
+        .subcommand(waf::command())
+        .subcommand(call_command());
+    for resource in resources() {
+        command = command.subcommand(resource_command(&resource));
+    }
+    command
+}
+
+fn version() -> String {
+    let v = Version::current();
+    format!("{} (commit {}, built {})", v.version, v.commit, v.built_at)
+}
+
+fn common() -> Vec<Arg> {
+    vec![
+        Arg::new("data-dir")
+            .long("data-dir")
+            .env("ARGOS_DATA_DIR")
+            .value_name("FOLDER")
+            .value_parser(value_parser!(PathBuf))
+            .global(true)
+            .help("The data folder [default: ./data]"),
+        Arg::new("master-key-file")
+            .long("master-key-file")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .global(true)
+            .help("The file that holds the master key"),
+        Arg::new("json").long("json").action(ArgAction::SetTrue).global(true).help("Print JSON"),
+        Arg::new("log-level")
+            .long("log-level")
+            .env("ARGOS_LOG_LEVEL")
+            .value_name("LEVEL")
+            .default_value("info")
+            .global(true)
+            .help("error, warn, info, debug or trace, to standard error"),
+    ]
+}
+
+pub(crate) fn wants_json(matches: &ArgMatches) -> bool {
+    let mut deepest = matches;
+    while let Some((_, below)) = deepest.subcommand() {
+        deepest = below;
+    }
+    deepest.get_flag("json")
+}
+
+/// A resource of the registry with its operations.
+struct Resource {
+    /// As the registry names it, such as `target_groups`.
+    name: &'static str,
+    operations: Vec<Described>,
+}
+
+fn resources() -> Vec<Resource> {
+    let mut resources: Vec<Resource> = Vec::new();
+    for op in describe() {
+        if NOT_HERE.contains(&op.resource()) {
+            continue;
+        }
+        match resources.iter_mut().find(|r| r.name == op.resource()) {
+            Some(resource) => resource.operations.push(op),
+            None => resources.push(Resource { name: op.resource(), operations: vec![op] }),
+        }
+    }
+    resources
+}
+
+/// `target_groups` → `target-group`.
+fn singular(resource: &str) -> String {
+    let one = match resource {
+        "logs" | "security" | "system" => resource,
+        other => other.strip_suffix('s').unwrap_or(other),
+    };
+    one.replace('_', "-")
+}
+
+fn resource_command(resource: &Resource) -> Command {
+    let mut command = Command::new(singular(resource.name))
+        .about(format!("Operations on {}", resource.name.replace('_', " ")))
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    for op in &resource.operations {
+        command = match op.name {
+            "logs.tail" => command.subcommand(logs::tail_command()),
+            _ => command.subcommand(operation_command(op)),
+        };
+    }
+    command
+}
+
+fn properties(op: &Described) -> impl Iterator<Item = (&String, &Value)> {
+    op.input["properties"].as_object().into_iter().flatten()
+}
+
+fn operation_command(op: &Described) -> Command {
+    let mut command = Command::new(op.verb()).about(op.summary);
+    let by_position: Vec<&str> = op.path_fields().chain(op.positional.iter().copied()).collect();
+    let required: Vec<&str> = op.input["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for field in &by_position {
+        command = command
+            .arg(Arg::new(field.to_string()).value_name(field.to_uppercase()).required(true).help(help(op, field)));
+    }
+    for (field, schema) in properties(op).filter(|(field, _)| !by_position.contains(&field.as_str())) {
+        let mut arg = Arg::new(field.clone())
+            .long(field.replace('_', "-"))
+            .value_name(placeholder(schema))
+            .required(required.contains(&field.as_str()))
+            .allow_hyphen_values(true)
+            .help(help(op, field));
+        if op.path_fields().count() == 0 && op.positional.is_empty() && field == "domain" {
+            arg = arg.short('d');
+        }
+        command = command.arg(arg);
+    }
+    if op.input.get("additionalProperties").is_some_and(Value::is_object) {
+        command = command.arg(Arg::new("").value_name("KEY=VALUE").num_args(1..).required(true));
+    }
+    command
+}
+
+fn help(op: &Described, field: &str) -> String {
+    let text = op.input["properties"][field]["description"].as_str().unwrap_or_default();
+    text.trim_end_matches('.').to_owned()
+}
+
+fn placeholder(schema: &Value) -> &'static str {
+    let types = types_of(schema);
+    if types.contains(&"string") {
+        "TEXT"
+    } else if types.contains(&"integer") {
+        "NUMBER"
+    } else if types.contains(&"boolean") {
+        "true|false"
+    } else {
+        "JSON"
+    }
+}
+
+/// The fields that a command's arguments give.
+pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String, Value>> {
+    let mut fields = Map::new();
+    for (field, _) in properties(op) {
+        if let Some(text) = matches.try_get_one::<String>(field).ok().flatten() {
+            fields.insert(field.clone(), coerce(op, field, text)?);
+        }
+    }
+    for pair in matches.try_get_many::<String>("").ok().flatten().into_iter().flatten() {
+        let (key, value) =
+            pair.split_once('=').ok_or_else(|| Error::invalid("wrong_value", pair.as_str(), "give KEY=VALUE"))?;
+        fields.insert(key.to_owned(), Value::String(value.to_owned()));
+    }
+    Ok(fields)
+}
+
+fn call_command() -> Command {
+    Command::new("call")
+        .about("Runs operations by name with JSON input: one, or one a line from standard input")
+        .arg(
+            Arg::new("name")
+                .value_name("NAME")
+                .help("Such as hosts.list; `-` reads lines of {\"call\": NAME, \"input\": {…}}")
+                .required(true),
+        )
+        .arg(Arg::new("input").value_name("JSON").default_value("{}").help("The input as a JSON object"))
+}
+
+/// Runs the command that was given.
+pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let unknown = environment::check()?;
+    let (name, below) = matches.subcommand().expect("clap demands a sub-command");
+    match name {
+        "serve" => serve::run(below, &unknown),
+        "waf" => waf::run(below),
+        "call" => call(below),
+        resource => {
+            let resources = resources();
+            let resource = resources.iter().find(|r| singular(r.name) == resource).expect("clap knows only these");
+            let (verb, args) = below.subcommand().expect("clap demands a verb");
+            let op = resource.operations.iter().find(|o| o.verb() == verb).expect("clap knows only these");
+            if op.name == "logs.tail" {
+                return logs::tail(args);
+            }
+            let input = fields(op, args)?;
+            let done = client::Way::open(args)?.call(op, input)?;
+            if OWN.contains(&op.name) && !args.get_flag("json") {
+                logs::print(&done);
+            } else {
+                output::value(&done, args.get_flag("json"));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn call(matches: &ArgMatches) -> Result<(), Failure> {
+    let operations = describe();
+    let find = |name: &str| {
+        let found = operations.iter().find(|o| o.name == name);
+        found.ok_or_else(|| Error::not_found("operation.not_found", format!("operation {name:?}")))
+    };
+    let way = client::Way::open(matches)?;
+    let name = matches.get_one::<String>("name").expect("clap demands it");
+    if name != "-" {
+        let input = matches.get_one::<String>("input").expect("it has a default");
+        let input = argos_core::api::input::parse_object(input.as_bytes())?;
+        output::value(&way.call(find(name)?, input)?, true);
+        return Ok(());
+    }
+    for line in std::io::stdin().lines() {
+        let line = line.map_err(|e| Error::invalid("input", "-", e.to_string()))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let mut call = argos_core::api::input::parse_object(line.as_bytes())?;
+        let input = match call.remove("input") {
+            Some(Value::Object(input)) => input,
+            None => Map::new(),
+            Some(_) => return Err(Error::invalid("wrong_value", "input", "must be a JSON object").into()),
+        };
+        let name = call.get("call").and_then(Value::as_str).unwrap_or_default().to_owned();
+        println!("{}", way.call(find(&name)?, input)?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_become_typed_fields() {
+        let words = ["argos", "rule", "update", "3", "7", "--enabled", "false", "--matchers", "[]"];
+        let matches = command().try_get_matches_from(words).unwrap();
+        let (_, rule) = matches.subcommand().unwrap();
+        let (_, update) = rule.subcommand().unwrap();
+        let op = describe().into_iter().find(|o| o.name == "rules.update").unwrap();
+        let fields = Value::Object(fields(&op, update).unwrap());
+        assert_eq!(fields, serde_json::json!({"host_id": 3, "id": 7, "enabled": false, "matchers": []}));
+    }
+}

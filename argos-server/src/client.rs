@@ -1,0 +1,133 @@
+//! The way to the operations: the running process over its Unix socket, else the data folder itself.
+
+use argos_core::api::Described;
+use argos_core::api::input::fill_path;
+use argos_core::error::{Error, ErrorKind, Result};
+use argos_core::schema::Actor;
+use argos_core::store::Origin;
+use argos_core::{Argos, Options, clock::Clock};
+use clap::ArgMatches;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value};
+use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
+
+use crate::environment;
+
+/// Name of the socket in the data folder.
+pub(crate) const SOCKET: &str = "argos.sock";
+
+/// Where a command is carried out.
+pub(crate) enum Way {
+    /// In the running process.
+    Process { runtime: Runtime, socket: std::path::PathBuf },
+    /// In the data folder, which no other process uses.
+    Folder(Box<Argos>),
+}
+
+impl Way {
+    /// The running process if one listens, else the folder.
+    ///
+    /// # Errors
+    /// Those of opening the folder.
+    pub(crate) fn open(matches: &ArgMatches) -> Result<Self> {
+        let folder = environment::data_dir(matches);
+        let socket = folder.join(SOCKET);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
+        if runtime.block_on(UnixStream::connect(&socket)).is_ok() {
+            return Ok(Self::Process { runtime, socket });
+        }
+        let options =
+            Options { key: environment::key_source(matches), data_dir: folder, clock: Clock::system(), create: false };
+        let argos = Argos::open(options)?.acting(Actor::Cli, Origin::default());
+        Ok(Self::Folder(Box::new(argos)))
+    }
+
+    /// Runs one operation and returns its result.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub(crate) fn call(&self, op: &Described, input: Map<String, Value>) -> Result<Value> {
+        match self {
+            Self::Folder(argos) => Ok(argos.call(op.name, input)?.value),
+            Self::Process { runtime, socket } => runtime.block_on(ask(socket, op, input)),
+        }
+    }
+}
+
+async fn ask(socket: &std::path::Path, op: &Described, mut input: Map<String, Value>) -> Result<Value> {
+    let gone = |e: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::Unavailable, "process.gone", format!("the running process does not answer: {e}"))
+    };
+    let mut path = format!("/api/v1{}", fill_path(op, &mut input)?);
+    let mut body = Bytes::new();
+    if op.method == argos_core::api::Method::Get {
+        path.push_str(&query(&input));
+    } else if !input.is_empty() {
+        body = Value::Object(input).to_string().into();
+    }
+    let request = hyper::Request::builder()
+        .method(op.method.as_str())
+        .uri(path)
+        .header("host", "localhost")
+        .header("user-agent", concat!("argos/", env!("CARGO_PKG_VERSION")))
+        .header("content-type", "application/json")
+        .body(Full::new(body))
+        .map_err(|e| Error::internal(format!("making a request: {e}")))?;
+    let stream = UnixStream::connect(socket).await.map_err(|e| gone(&e))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| gone(&e))?;
+    tokio::spawn(async move {
+        // A broken connection shows at the request that waits on it.
+        let _ = connection.await;
+    });
+    let response = sender.send_request(request).await.map_err(|e| gone(&e))?;
+    let status = response.status();
+    let bytes = response.into_body().collect().await.map_err(|e| gone(&e))?.to_bytes();
+    let value: Value =
+        if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).map_err(|e| gone(&e))? };
+    if status.is_success() { Ok(value) } else { Err(refusal(status.as_u16(), &value)) }
+}
+
+fn query(input: &Map<String, Value>) -> String {
+    let escape = |text: &str| {
+        let mut out = String::new();
+        for b in text.bytes() {
+            match b {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(b)),
+                _ => out.push_str(&format!("%{b:02X}")),
+            }
+        }
+        out
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pairs: Vec<String> = input.iter().map(|(k, v)| format!("{}={}", escape(k), escape(&text(v)))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+/// The error behind a problem document.
+fn refusal(status: u16, problem: &Value) -> Error {
+    let code = problem["code"].as_str().unwrap_or("unknown");
+    let kind = match status {
+        400 | 413 | 415 | 422 => ErrorKind::Invalid,
+        401 => ErrorKind::Unauthorized,
+        403 | 421 => ErrorKind::Forbidden,
+        404 => ErrorKind::NotFound,
+        409 | 412 => ErrorKind::Conflict,
+        429 => ErrorKind::RateLimited,
+        503 => ErrorKind::Unavailable,
+        _ if code != "internal" => ErrorKind::Corrupt,
+        _ => ErrorKind::Internal,
+    };
+    let mut error = Error::from_remote(kind, code, problem["detail"].as_str().unwrap_or("refused"));
+    for field in problem["errors"].as_array().into_iter().flatten() {
+        error =
+            error.with_field(field["field"].as_str().unwrap_or_default(), field["reason"].as_str().unwrap_or_default());
+    }
+    error
+}

@@ -1,0 +1,187 @@
+//! `argos serve`: the proxy, the panel listener, the socket of the command line, and how all of it stops.
+
+use std::io::IsTerminal as _;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use argos_core::error::{Error, ErrorKind, Result};
+use argos_core::{Argos, Options, ServeOptions, clock::Clock};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::http::{Door, routes};
+use crate::{Failure, client, demo, environment};
+
+pub(crate) fn command() -> Command {
+    let listen = |name: &'static str, env: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .env(env)
+            .value_name("ADDRESS")
+            .value_delimiter(',')
+            .action(ArgAction::Append)
+            .default_value(default)
+            .help(help)
+    };
+    Command::new("serve")
+        .about("Runs the gateway")
+        .arg(listen("http", "ARGOS_HTTP_LISTEN", "[::]:80", "Plain HTTP: address:port, a list, or off"))
+        .arg(listen("panel", "ARGOS_PANEL_LISTEN", "127.0.0.1:9180", "The HTTP API: address:port, a list, or off"))
+        .arg(
+            Arg::new("threads")
+                .long("threads")
+                .env("ARGOS_THREADS")
+                .value_name("NUMBER")
+                .value_parser(value_parser!(u16).range(1..=1024))
+                .help("Proxy threads [default: one for each core]"),
+        )
+        .arg(
+            Arg::new("grace")
+                .long("grace")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(u64).range(0..=3600))
+                .default_value("30")
+                .help("How long requests in flight may take at the stop"),
+        )
+        .arg(
+            Arg::new("demo")
+                .long("demo")
+                .action(ArgAction::SetTrue)
+                .help("Adds the host demo.localhost before an upstream that echoes"),
+        )
+        .arg(
+            Arg::new("create")
+                .long("create")
+                .action(ArgAction::SetTrue)
+                .help("Makes a new database even where copies of an old one lie"),
+        )
+}
+
+fn start_process_log(level: &str) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .parse(level)
+        .map_err(|e| Error::invalid("log_level", "log-level", e.to_string()))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match std::env::var("ARGOS_LOG_FORMAT").as_deref() {
+        Ok("json") => log.json().init(),
+        Ok("text") | Err(_) => log.with_target(false).init(),
+        Ok(_) => return Err(Error::invalid("log_format", "ARGOS_LOG_FORMAT", "allowed: text, json")),
+    }
+    Ok(())
+}
+
+fn addresses(matches: &ArgMatches, name: &str) -> Result<Vec<SocketAddr>> {
+    let mut all = Vec::new();
+    for text in matches.get_many::<String>(name).into_iter().flatten() {
+        if text == "off" {
+            continue;
+        }
+        let found = text.to_socket_addrs().map_err(|_| {
+            Error::invalid("listen", name, format!("{text:?} is not address:port, such as 127.0.0.1:8080 or [::]:80"))
+        })?;
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failure> {
+    start_process_log(matches.get_one::<String>("log-level").map_or("info", String::as_str))?;
+    for name in unknown {
+        tracing::warn!("the environment has {name}, which Argos does not know");
+    }
+    let http = addresses(matches, "http")?;
+    let panel = addresses(matches, "panel")?;
+    let data_dir = environment::data_dir(matches);
+    let argos = Argos::open(Options {
+        key: environment::key_source(matches),
+        data_dir: data_dir.clone(),
+        clock: Clock::system(),
+        create: matches.get_flag("create"),
+    })?;
+    if let Some(token) = argos.issue_setup_token()? {
+        tracing::info!("no administrator exists; make the first one by POST /api/v1/auth/setup with this token:");
+        tracing::info!("setup token: {}", token.show());
+    }
+    let threads = matches.get_one::<u16>("threads").map_or(0, |n| usize::from(*n));
+    let grace = Duration::from_secs(matches.get_one::<u64>("grace").copied().unwrap_or(30));
+    // One thread is enough for people and programs at the panel; requests have threads of their own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("argos-panel")
+        .enable_all()
+        .build()
+        .map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
+    let options = ServeOptions { http, threads };
+    runtime.block_on(serve(argos, options, &panel, &data_dir, matches.get_flag("demo"), grace))?;
+    Ok(())
+}
+
+async fn serve(
+    argos: Argos,
+    options: ServeOptions,
+    panel: &[SocketAddr],
+    data_dir: &Path,
+    with_demo: bool,
+    grace: Duration,
+) -> Result<()> {
+    // Before the first listener, so that no signal finds the process without its handler.
+    let handler = |kind| signal(kind).map_err(|e| Error::internal(format!("handling signals: {e}")));
+    let (mut term, mut int) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    if with_demo {
+        demo::start(&argos).await?;
+    }
+    for address in panel {
+        let listener = TcpListener::bind(address).await.map_err(|e| in_use(&address.to_string(), &e))?;
+        let bound = listener.local_addr().map_err(|e| in_use(&address.to_string(), &e))?;
+        tracing::info!("panel: http://{bound}/api/v1");
+        let app = routes(argos.clone(), Door::Panel).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+    }
+    let socket = open_socket(data_dir)?;
+    let app = routes(argos.clone(), Door::Socket);
+    tokio::spawn(async move { axum::serve(socket.0, app).await });
+    let serving = argos.start(&options)?;
+    for address in serving.addresses() {
+        tracing::info!("http: http://{address}");
+    }
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    tracing::info!("stopping: requests in flight have {} s", grace.as_secs());
+    let stopped = tokio::task::spawn_blocking(move || serving.stop(grace)).await;
+    // The name goes before the lock does, so that the next command opens the folder itself.
+    drop(SocketFile(data_dir.join(client::SOCKET)));
+    stopped.map_err(|_| Error::internal("stopping was cut off"))
+}
+
+fn in_use(what: &str, e: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "listen", format!("can't listen on {what}: {e}"))
+}
+
+/// Removes the socket's name.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The command line's socket. The folder's lock is ours, so a name that is left is of a process that died.
+fn open_socket(data_dir: &Path) -> Result<(UnixListener,)> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = data_dir.join(client::SOCKET);
+    let fault = |e: std::io::Error| in_use(&path.display().to_string(), &e);
+    if path.exists() {
+        std::fs::remove_file(&path).map_err(fault)?;
+    }
+    let listener = UnixListener::bind(&path).map_err(fault)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(fault)?;
+    Ok((listener,))
+}

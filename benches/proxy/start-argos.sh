@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Fills a data folder and becomes an Argos that the proxy harness measures: one thread, WAF off, a catch-all host
+# before the upstream, and the virtual hosts of s9.
+# usage: start-argos.sh DIR HTTP HTTPS UPSTREAM VHOSTS ACCESS_LOG
+set -eu
+dir=$1 http=$2 upstream=$4 vhosts=$5 access_log=$6
+here=$(cd "$(dirname "$0")" && pwd)
+argos=${ARGOS_BIN:-$here/../../target/bench/argos}
+[ -x "$argos" ] || argos=$here/../../target/release/argos
+data=$dir/data
+
+host() { # NAME: a host of the one group, with its WAF off
+  n=$((n + 1))
+  printf '{"call":"hosts.create","input":{"domain":"%s","target_group_id":1,"tls_mode":"none","access_log":%s}}\n' "$1" "$access_log"
+  printf '{"call":"security.update","input":{"host_id":%s,"waf_enabled":false}}\n' "$n"
+}
+
+fill() {
+  n=0
+  printf '{"call":"target_groups.create","input":{"name":"upstream","targets":[{"host":"%s","port":%s}]}}\n' "${upstream%:*}" "${upstream##*:}"
+  host '*'
+  i=0
+  while [ "$i" -lt "$vhosts" ]; do
+    host "h$i.bench.test"
+    i=$((i + 1))
+  done
+  if [ "$vhosts" -gt 0 ]; then
+    printf '{"call":"rules.create","input":{"host_id":%s,"action":{"type":"fixed_response","config":{"status_code":200,"body":"1"}},"matchers":[{"type":"path_exact","config":{"values":["/gen"]}}]}}\n' "$n"
+  fi
+}
+
+fill | "$argos" call - --data-dir "$data" >/dev/null
+exec "$argos" serve --data-dir "$data" --http "$http" --panel off --threads 1 --log-level warn
