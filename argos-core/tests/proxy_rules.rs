@@ -193,7 +193,7 @@ fn the_first_rule_that_matches_decides_and_forward_never_falls_through() {
         Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo"),
     );
     let mut first = host(1, "*", 1);
-    first.rules = Box::new([
+    first.rules = std::sync::Arc::new([
         rule(
             1,
             r#"[{"type":"path","config":{"patterns":["/two*"]}}]"#,

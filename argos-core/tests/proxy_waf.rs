@@ -52,7 +52,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 fn detect_passes_and_block_blocks_with_the_same_rules() {
     let upstream = Upstream::echo();
     let json = post("application/json", r#"{"q":"evil"}"#);
-    let chunked = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nq=ev\r\n2\r\nil\r\n0\r\n\r\n");
+    let chunked = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nq=ev\r\n2\r\nil\r\n0\r\n\r\n"
+    );
     let attacks = [
         ("GET /attack HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 100, "CRITICAL"),
         ("GET /?q=evil HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 200, "ERROR"),
@@ -95,7 +97,9 @@ fn held_bodies_arrive_as_they_were_sent() {
     assert!(site.ask(post(FORM, &big)).text().ends_with(&big));
     assert!(site.ask(post(FORM, "")).status == 200);
     let mut client = site.connect();
-    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n"));
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n"
+    ));
     client.send("2\r\n23\r\n0\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n");
     let text = client.answer().text();
     assert!(text.ends_with("000005\r\na=123\r\n0\r\n\r\n"), "{text}");
@@ -107,13 +111,17 @@ fn a_client_that_waits_is_told_to_go_on() {
     let upstream = Upstream::echo();
     let site = site(&upstream, WafMode::Block);
     let mut client = site.connect();
-    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"));
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    ));
     assert_eq!(client.answer().status, 100);
     client.send("a=1");
     assert!(client.answer().text().ends_with("\r\n\r\na=1"));
     // After phase 1: what it refuses is refused before the body.
     let mut client = site.connect();
-    client.send(format!("POST /attack HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"));
+    client.send(format!(
+        "POST /attack HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    ));
     assert_eq!(client.answer().status, 403);
 }
 
@@ -140,14 +148,16 @@ fn long_bodies_are_inspected_in_part_or_refused() {
 #[test]
 fn answers_are_held_up_to_the_limit_and_then_stream() {
     let long = "x".repeat(20_000) + "leaked";
-    let upstream = Upstream::saying(format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{long}", long.len()));
+    let upstream = Upstream::saying(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{long}",
+        long.len()
+    ));
     let site = Site::start(with_appsec(live(&upstream, waf(WafMode::Block)), |s| s.response_body_limit = 1024));
     assert_eq!(site.get("/").text(), long);
     // Chunked and open-ended answers keep their content.
-    for (head, body) in [
-        ("Transfer-Encoding: chunked\r\n", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"),
-        ("Connection: close\r\n", "hello"),
-    ] {
+    for (head, body) in
+        [("Transfer-Encoding: chunked\r\n", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), ("Connection: close\r\n", "hello")]
+    {
         let text = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{head}\r\n{body}");
         let upstream = Upstream::run(move |served| {
             served.head();
@@ -179,7 +189,9 @@ fn a_rules_own_end_wins_over_the_hosts() {
 #[test]
 fn the_setting_caps_the_host() {
     let upstream = Upstream::echo();
-    for (cap, status, rows) in [(AppsecMode::Disabled, 200, 0), (AppsecMode::Detect, 200, 1), (AppsecMode::Block, 403, 1)] {
+    for (cap, status, rows) in
+        [(AppsecMode::Disabled, 200, 0), (AppsecMode::Detect, 200, 1), (AppsecMode::Block, 403, 1)]
+    {
         let site = Site::start(with_appsec(live(&upstream, waf(WafMode::Block)), |s| s.mode = cap));
         assert_eq!(site.get("/attack").status, status, "{cap}");
         assert_eq!(findings(&site.rows()).len(), rows, "{cap}");
@@ -201,7 +213,8 @@ fn rows_are_masked_and_start_at_the_set_severity() {
     assert_eq!((&raw["request"]["headers"]["x-b"], &raw["rule"]["data"]), (&"shown".into(), &"***".into()));
     assert_eq!((&raw["rule"]["file"], &raw["verdict"]), (&"test.conf".into(), &"detected".into()));
 
-    let site = Site::start(with_appsec(live(&upstream, waf(WafMode::Detect)), |s| s.audit_min_severity = "ERROR".into()));
+    let site =
+        Site::start(with_appsec(live(&upstream, waf(WafMode::Detect)), |s| s.audit_min_severity = "ERROR".into()));
     site.get("/attack?token=evil");
     let rows = site.rows();
     assert_eq!(findings(&rows).iter().map(|r| r.waf_rule_id).collect::<Vec<_>>(), [100]);

@@ -214,9 +214,9 @@ mod tests {
     use super::*;
     use crate::api::{CreateHost, CreateRule, Operation, SearchLogs, UpdateHost};
 
-    fn refused<O: Operation>(json: &str) -> (&'static str, String) {
+    fn refused<O: Operation>(json: &str) -> (String, String) {
         let error = parse_object(json.as_bytes()).and_then(into_operation::<O>).err().unwrap();
-        (error.code(), error.fields()[0].field.clone())
+        (error.code().to_owned(), error.fields()[0].field.clone())
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
             (r#"{"domain": "#, "json.syntax", ""),
             ("[]", "json.not_an_object", ""),
         ] {
-            assert_eq!(refused::<CreateHost>(json), (code, field.to_owned()), "{json}");
+            assert_eq!(refused::<CreateHost>(json), (code.to_owned(), field.to_owned()), "{json}");
         }
     }
 
@@ -258,7 +258,7 @@ mod tests {
             ),
             (r#"{"type": "teleport", "config": {}}"#, "wrong_value", "action.type"),
         ] {
-            assert_eq!(refused::<CreateRule>(&rule(action)), (code, field.to_owned()), "{action}");
+            assert_eq!(refused::<CreateRule>(&rule(action)), (code.to_owned(), field.to_owned()), "{action}");
         }
     }
 

@@ -59,7 +59,7 @@ mod tests {
                 group: GroupId(1),
                 max_body_bytes: None,
                 access_log: true,
-                rules: Default::default(),
+                rules: Arc::default(),
                 waf: None,
                 fault: None,
             };
