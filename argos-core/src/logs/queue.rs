@@ -182,7 +182,9 @@ mod tests {
     fn wakes_once_per_take() {
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);
-        let queue = Queue::new(move || drop(seen.fetch_add(1, Ordering::Relaxed)));
+        let queue = Queue::new(move || {
+            seen.fetch_add(1, Ordering::Relaxed);
+        });
         queue.offer(&mut vec![access()]);
         queue.offer(&mut vec![access()]);
         assert_eq!(count.load(Ordering::Relaxed), 1);

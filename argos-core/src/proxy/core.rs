@@ -51,12 +51,24 @@ impl Shared {
     }
 }
 
+/// A snapshot as the requests of one core share it.
+#[derive(Debug)]
+pub(crate) struct Live(Arc<Snapshot>);
+
+impl std::ops::Deref for Live {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
 /// One core.
 #[derive(Debug)]
 pub(crate) struct Core {
     swap: Arc<ArcSwap<Snapshot>>,
     // Requests of this core count their use of the snapshot here, without an atomic that cores would fight for.
-    live: RefCell<Rc<Arc<Snapshot>>>,
+    live: RefCell<Rc<Live>>,
     pub(crate) clock: Clock,
     pub(crate) random: RefCell<RandomPool>,
     pub(crate) shares: Shares,
@@ -73,7 +85,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(swap: Arc<ArcSwap<Snapshot>>, queue: Arc<Queue>, clock: Clock, shared: Arc<Shared>) -> Rc<Self> {
-        let live = RefCell::new(Rc::new(swap.load_full()));
+        let live = RefCell::new(Rc::new(Live(swap.load_full())));
         Rc::new(Self {
             swap,
             live,
@@ -92,11 +104,11 @@ impl Core {
     }
 
     /// The snapshot of now.
-    pub(crate) fn live(&self) -> Rc<Arc<Snapshot>> {
+    pub(crate) fn live(&self) -> Rc<Live> {
         let now = self.swap.load();
         let mut live = self.live.borrow_mut();
-        if !Arc::ptr_eq(&now, &live) {
-            *live = Rc::new(Arc::clone(&now));
+        if !Arc::ptr_eq(&now, &live.0) {
+            *live = Rc::new(Live(Arc::clone(&now)));
         }
         Rc::clone(&live)
     }

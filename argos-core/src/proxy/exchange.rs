@@ -17,6 +17,7 @@ use super::h1::field::{Known, Span};
 use super::h1::head::{Framing, Head, absolute, split_authority};
 use super::h1::reply_head::ReplyHead;
 use super::path::PathForms;
+use super::stage::inspect::{self, Held, Inspection};
 use super::stop::Stop;
 use crate::clock::Timestamp;
 use crate::logs::{Access, AccessAction, Fault, Record, Texts, Timings};
@@ -55,6 +56,10 @@ pub(crate) struct Exchange {
     pub(crate) sending: Option<Pump>,
     /// Whether the upstream took only a part of the body, so that neither connection can be used again.
     pub(crate) cut: bool,
+    /// The inspection by the WAF, unless it is off.
+    pub(crate) waf: Option<Box<Inspection>>,
+    /// What the WAF has seen of the body, to be forwarded before the rest.
+    pub(crate) held: Option<Held>,
     pub(crate) facts: Facts,
 }
 
@@ -155,6 +160,8 @@ impl Exchange {
             body: Framer::new(Source::Done, Sink::Plain, 0),
             sending: None,
             cut: false,
+            waf: None,
+            held: None,
             facts: Facts::new(Timestamp(0)),
         }
     }
@@ -166,6 +173,7 @@ impl Exchange {
         self.id = RequestId::new(&self.core, at);
         self.client = Client { ip: self.peer.ip, trusted: false, chain: smallvec::SmallVec::new() };
         (self.https, self.cut, self.sending) = (false, false, None);
+        (self.waf, self.held) = (None, None);
         self.name.clear();
         (self.path, self.query, self.rewritten) = (Span::default(), None, None);
         self.forms = PathForms::default();
@@ -350,6 +358,7 @@ impl Exchange {
         if let Some(pump) = self.sending.take() {
             self.facts.bytes_in = pump.framer.content;
         }
+        inspect::finish(self);
         if !self.facts.access_log {
             return;
         }

@@ -193,13 +193,15 @@ async fn tick(core: Rc<Core>) {
     const EXPIRE_TICKS: u32 = 40;
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for n in 0u32.. {
+    let mut n = 0u32;
+    loop {
         ticks.tick().await;
         core.timers.tick();
-        if n % FLUSH_TICKS == 0 {
+        n = n.wrapping_add(1);
+        if n.is_multiple_of(FLUSH_TICKS) {
             core.flush();
         }
-        if n % EXPIRE_TICKS == 0 {
+        if n.is_multiple_of(EXPIRE_TICKS) {
             let limit = core.live().proxy.upstream_idle_timeout;
             core.pool.expire(limit);
         }

@@ -54,10 +54,12 @@ fn words(status: u16) -> (&'static str, &'static str) {
         503 => ("Service Unavailable", "The service is not available right now."),
         504 => ("Gateway Timeout", "The service took too long to answer."),
         505 => ("HTTP Version Not Supported", "This version of HTTP is not supported."),
-        200..=299 => ("Success", "Done."),
-        300..=399 => ("Redirect", "The page is elsewhere."),
-        400..=499 => ("Request Refused", "The request was refused."),
-        _ => ("Server Error", "Something went wrong."),
+        _ => match status / 100 {
+            2 => ("Success", "Done."),
+            3 => ("Redirect", "The page is elsewhere."),
+            4 => ("Request Refused", "The request was refused."),
+            _ => ("Server Error", "Something went wrong."),
+        },
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::core::Core;
 use super::exchange::Exchange;
-use super::stage::{balance, decide, route, upstream};
+use super::stage::{balance, decide, inspect, route, upstream};
 use super::stop::Stop;
 use crate::snapshot::Snapshot;
 
@@ -13,7 +13,10 @@ use crate::snapshot::Snapshot;
 pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> Result<upstream::Reply, Stop> {
     ex.read_head(live)?;
     let host = route::host(ex, live)?;
+    inspect::head(ex, live, host)?; // WAF phase 1
+    inspect::body(ex, live, core, host).await?; // WAF phase 2
     let group = decide::rule(ex, host)?;
     let choice = balance::pick(core, live, group)?;
-    upstream::send(ex, live, core, choice).await
+    let reply = upstream::send(ex, live, core, choice).await?;
+    inspect::reply(ex, live, core, host, reply).await // WAF phases 3 and 4
 }

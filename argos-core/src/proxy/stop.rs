@@ -24,6 +24,10 @@ pub(crate) enum Stop {
     SlowClient,
     /// The client left.
     ClientGone,
+    /// A rule of the WAF.
+    Waf(Box<Block>),
+    /// The WAF's engine failed, or too many bodies are held, and such requests are not let pass.
+    EngineFailed,
     /// No host serves the name.
     UnknownHost,
     /// The host is switched off; 404 or 503 by setting.
@@ -53,6 +57,18 @@ pub(crate) enum Stop {
     UpstreamSlow,
 }
 
+/// How the WAF ends a request.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) status: u16,
+    /// Where a rule's `redirect` leads.
+    pub(crate) location: Option<Vec<u8>>,
+    /// The host's own text; none = the standard page.
+    pub(crate) content: Option<Arc<Reply>>,
+    /// The connection is closed without an answer.
+    pub(crate) drop: bool,
+}
+
 /// What a stopped request is answered with.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -72,11 +88,12 @@ impl Stop {
             Self::TooLarge => 413,
             Self::SlowClient => 408,
             Self::ClientGone => 499,
+            Self::Waf(block) => block.status,
             Self::UnknownHost => 404,
             Self::HostDisabled(status) => *status,
             Self::Redirect { status, .. } => *status,
             Self::Fixed(reply) | Self::Block(reply) => reply.status,
-            Self::HostFault | Self::NoTarget => 503,
+            Self::HostFault | Self::NoTarget | Self::EngineFailed => 503,
             Self::Unreachable(_) | Self::BadReply(_) => 502,
             Self::UpstreamSlow => 504,
         }
@@ -89,6 +106,7 @@ impl Stop {
             Self::TooLarge | Self::SlowClient => AccessAction::BadRequest,
             Self::ClientGone => AccessAction::ClientClosed,
             Self::UnknownHost | Self::HostDisabled(_) => AccessAction::NotFound,
+            Self::Waf(_) | Self::EngineFailed => AccessAction::WafBlocked,
             Self::Redirect { .. } => AccessAction::Redirect,
             Self::Fixed(_) => AccessAction::FixedResponse,
             Self::Block(_) => AccessAction::BlockRule,
@@ -118,6 +136,8 @@ impl Stop {
             Self::ClientGone => "the client left",
             Self::UnknownHost => "no host serves this name",
             Self::HostDisabled(_) => "the host is disabled",
+            Self::Waf(_) => "",
+            Self::EngineFailed => "the request could not be inspected",
             Self::HostFault => "the host's configuration does not compile",
             Self::Redirect { .. } | Self::Fixed(_) | Self::Block(_) => "",
             Self::BadResult => "the rule's result would hold control bytes",
@@ -137,6 +157,7 @@ impl Stop {
             _ => self.message().into(),
         };
         match self.action() {
+            _ if matches!(self, Self::EngineFailed) => Some(("waf", true, detail)),
             AccessAction::BadRequest => Some((AccessAction::BadRequest.as_str(), false, detail)),
             AccessAction::UpstreamError => Some(("upstream", true, detail)),
             _ => None,
@@ -149,10 +170,64 @@ impl Stop {
         let answer = |content, location| Some(Answer { status, content, location });
         match self {
             Self::ClientGone => None,
+            Self::Waf(block) if block.drop => None,
+            Self::Waf(block) => answer(block.content, block.location),
             Self::Redirect { location, .. } => answer(None, Some(location)),
             Self::Fixed(reply) => answer(Some(reply), None),
             Self::Block(reply) => answer((!reply.body.is_empty()).then_some(reply), None),
             _ => answer(None, None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> Arc<Reply> {
+        Arc::new(Reply { status, body: body.into(), content_type: "text/plain".into() })
+    }
+
+    #[test]
+    fn each_stop_has_its_status_action_and_fate() {
+        use AccessAction as A;
+        let block = |drop| Box::new(Block { status: 406, location: None, content: None, drop });
+        let refusal = Refusal { status: 431, close: true, text: "too many header lines" };
+        // stop, status, action, closes, writes an error row, answers
+        let table = [
+            (Stop::Refused(refusal), 431, A::BadRequest, true, true, true),
+            (Stop::BadPath(BadPath::Zero), 400, A::BadRequest, false, true, true),
+            (Stop::BadBody(ChunkFault::Size), 400, A::BadRequest, true, true, true),
+            (Stop::TooLarge, 413, A::BadRequest, true, true, true),
+            (Stop::SlowClient, 408, A::BadRequest, true, true, true),
+            (Stop::ClientGone, 499, A::ClientClosed, true, false, false),
+            (Stop::Waf(block(false)), 406, A::WafBlocked, false, false, true),
+            (Stop::Waf(block(true)), 406, A::WafBlocked, false, false, false),
+            (Stop::EngineFailed, 503, A::WafBlocked, false, true, true),
+            (Stop::UnknownHost, 404, A::NotFound, false, false, true),
+            (Stop::HostDisabled(503), 503, A::NotFound, false, false, true),
+            (Stop::HostFault, 503, A::UpstreamError, false, true, true),
+            (Stop::Redirect { status: 308, location: b"/".to_vec() }, 308, A::Redirect, false, false, true),
+            (Stop::Fixed(reply(200, "hi")), 200, A::FixedResponse, false, false, true),
+            (Stop::Block(reply(403, "")), 403, A::BlockRule, false, false, true),
+            (Stop::BadResult, 400, A::BadRequest, false, true, true),
+            (Stop::NoTarget, 503, A::UpstreamError, false, true, true),
+            (Stop::Unreachable("x".into()), 502, A::UpstreamError, false, true, true),
+            (Stop::BadReply("x"), 502, A::UpstreamError, false, true, true),
+            (Stop::UpstreamSlow, 504, A::UpstreamError, false, true, true),
+        ];
+        for (stop, status, action, closes, fault, answers) in table {
+            let shown = format!("{stop:?}");
+            assert_eq!((stop.status(), stop.action(), stop.closes()), (status, action, closes), "{shown}");
+            assert_eq!(stop.fault().is_some(), fault, "{shown}");
+            assert_eq!(stop.into_answer().map(|a| a.status), answers.then_some(status), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_empty_block_is_the_standard_page_and_a_fixed_answer_never_is() {
+        assert!(Stop::Block(reply(403, "")).into_answer().unwrap().content.is_none());
+        assert!(Stop::Block(reply(403, "no")).into_answer().unwrap().content.is_some());
+        assert!(Stop::Fixed(reply(200, "")).into_answer().unwrap().content.is_some());
     }
 }

@@ -79,11 +79,6 @@ impl Timers {
     pub(crate) fn wake_all(&self) {
         self.slots.borrow().iter().flatten().for_each(|slot| slot.wake());
     }
-
-    /// How many connections have a slot.
-    pub(crate) fn len(&self) -> usize {
-        self.slots.borrow().len() - self.free.borrow().len()
-    }
 }
 
 impl Slot {

@@ -119,6 +119,25 @@ impl Framer {
         Ok(used)
     }
 
+    /// Appends content that was taken out earlier, framed for the sink of now.
+    pub(crate) fn replay(&mut self, content: &[u8], out: &mut Vec<u8>) {
+        let chunked = self.sink != Sink::Plain;
+        for piece in content.chunks(LARGE) {
+            let begin = out.len();
+            if chunked {
+                out.extend_from_slice(&[0; SIZE_DIGITS + 2]);
+                write_size(&mut out[begin..], piece.len());
+            }
+            out.extend_from_slice(piece);
+            if chunked {
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        if chunked && self.done() {
+            out.extend_from_slice(b"0\r\n\r\n");
+        }
+    }
+
     /// The reading side ended: good only for a body that ends so.
     pub(crate) fn close(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
         match self.source {

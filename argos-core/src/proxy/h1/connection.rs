@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::net::TcpStream;
 use super::field::LineScan;
 use super::head::{Limits, Refusal, arrived};
 use super::response::{self, After};
-use crate::proxy::core::Core;
+use crate::proxy::core::{Core, Live};
 use crate::proxy::exchange::Exchange;
 use crate::proxy::pipeline;
 use crate::proxy::stop::Stop;
@@ -24,8 +23,6 @@ use crate::snapshot::Snapshot;
 const LINGER: Duration = Duration::from_secs(1);
 /// How long a connection without a request may stay once the proxy stops.
 const LAST_CALL: Duration = Duration::from_millis(500);
-
-type Live = Rc<Arc<Snapshot>>;
 
 /// Serves a connection until either side ends it.
 pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, local: SocketAddr) {
@@ -49,7 +46,7 @@ pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, l
 }
 
 /// Waits without a buffer until there is something to read; none when the connection is over.
-async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> Option<Live> {
+async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> Option<Rc<Live>> {
     if ex.at < ex.input.len() {
         ex.input.drain(..ex.at);
         ex.at = 0;

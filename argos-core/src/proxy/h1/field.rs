@@ -25,10 +25,6 @@ impl Span {
     pub(crate) fn of_bytes(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
-
-    pub(crate) fn len(self) -> usize {
-        (self.end - self.start) as usize
-    }
 }
 
 /// One header line: name and value without the blanks around it.

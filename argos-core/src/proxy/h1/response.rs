@@ -69,12 +69,23 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
     let close = ex.head.close || unsized_body || unread || core.stopping.get();
     let mut out = if long { core.buffers.large() } else { core.buffers.small() };
     forward::reply_head(&mut out, ex, &link.input, ReplySink { sink, close });
-    let mut framer = Framer::new(source, sink, u64::MAX);
-    let used = match framer.push(&link.input[ex.reply.end..], &mut out) {
-        Ok(used) => used,
-        Err(_) => return stopped(ex, core, Stop::BadReply("its chunked body is not well-formed"), idle).await,
+    let (framer, mut extra) = match reply.held {
+        Some(mut held) => {
+            let content = std::mem::replace(&mut held.framer, Framer::new(Source::Done, sink, 0));
+            let mut framer = Framer { sink, ..content };
+            framer.replay(held.bytes(), &mut out);
+            (framer, held.extra)
+        }
+        None => {
+            let mut framer = Framer::new(source, sink, u64::MAX);
+            match framer.push(&link.input[ex.reply.end..], &mut out) {
+                Ok(used) => (framer, link.input.len() > ex.reply.end + used),
+                Err(_) => {
+                    return stopped(ex, core, Stop::BadReply("its chunked body is not well-formed"), idle).await;
+                }
+            }
+        }
     };
-    let mut extra = link.input.len() > ex.reply.end + used;
     core.buffers.give(std::mem::take(&mut link.input));
     ex.facts.status = ex.reply.status;
     ex.deadline.set(idle);

@@ -2,5 +2,6 @@
 
 pub(crate) mod balance;
 pub(crate) mod decide;
+pub(crate) mod inspect;
 pub(crate) mod route;
 pub(crate) mod upstream;

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::balance::Choice;
+use super::inspect::HeldReply;
 use crate::logs::Version;
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
@@ -28,6 +29,8 @@ use crate::snapshot::Snapshot;
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) link: Link,
+    /// What the WAF has seen of its body.
+    pub(crate) held: Option<HeldReply>,
 }
 
 /// A connection to an upstream while a request uses it.
@@ -96,8 +99,13 @@ pub(crate) async fn send(
     }
 }
 
-/// The framed bytes of the body that came with the head. What is wrong with them is seen before anything is sent.
+/// The framed bytes of the body that are here: those that were held, or came with the head. What is wrong with them is seen before anything is sent.
 fn first_bytes(ex: &mut Exchange, core: &Core) -> Result<Vec<u8>, Stop> {
+    if let Some(held) = ex.held.take() {
+        let mut start = Vec::with_capacity(held.bytes().len() + 64);
+        ex.body.replay(held.bytes(), &mut start);
+        return Ok(start);
+    }
     if ex.body.done() {
         return Ok(Vec::new());
     }
@@ -115,7 +123,7 @@ fn is_idempotent(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE")
 }
 
-fn client_fault(broken: Broken) -> Stop {
+pub(crate) fn client_fault(broken: Broken) -> Stop {
     match broken {
         Broken::Chunk(fault) => Stop::BadBody(fault),
         Broken::TooLong => Stop::TooLarge,
@@ -156,7 +164,7 @@ async fn attempt(
     let response = millis(group.response_timeout_ms, live.proxy.response_timeout);
     let patience = Patience { response, idle: live.proxy.body_idle_timeout };
     match converse(ex, &mut link, &patience).await {
-        Ok(()) => (pooled, Ok(Reply { link })),
+        Ok(()) => (pooled, Ok(Reply { link, held: None })),
         Err(failure) => {
             core.buffers.give(link.input);
             // A whole or unsent body is there for the next try.

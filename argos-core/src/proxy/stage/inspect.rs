@@ -1,0 +1,207 @@
+//! The WAF looks at the request and at the answer.
+//!
+//! Phase 1 sees the head; phase 2 the body, held until then where the rules want it; phases 3 and 4 the answer.
+//! Phase 5 runs and the rows are written when the exchange ends, however it ends. An engine that fails is the
+//! setting `appsec.fail_open`'s matter: the request passes uninspected, or is answered 503.
+
+mod hold;
+mod rows;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use argos_seclang::{Disruption, Interruption, Mode, Now, Transaction};
+
+pub(crate) use hold::{Held, HeldReply};
+
+use super::upstream::{self, Reply};
+use crate::proxy::core::Core;
+use crate::proxy::exchange::Exchange;
+use crate::proxy::h1::field::Known;
+use crate::proxy::h1::reply_head::ReplyFraming;
+use crate::proxy::stop::{Block, Stop};
+use crate::schema::AppsecMode;
+use crate::snapshot::{self, AppsecSettings, Host, Snapshot, Waf};
+
+/// The inspection of one exchange.
+pub(crate) struct Inspection {
+    // None once it ended or the engine failed.
+    transaction: Option<Transaction>,
+    blocks: bool,
+    appsec: Arc<AppsecSettings>,
+    masked: Arc<[Box<str>]>,
+    generation: u64,
+    paranoia: (u8, u8),
+}
+
+impl std::fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inspection").field("blocks", &self.blocks).finish_non_exhaustive()
+    }
+}
+
+/// Phase 1: the head.
+pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<(), Stop> {
+    let Some(waf) = &host.waf else { return Ok(()) };
+    let mode = match waf.effective(live.appsec.mode) {
+        AppsecMode::Disabled => return Ok(()),
+        AppsecMode::Detect => Mode::Detect,
+        AppsecMode::Block => Mode::Block,
+    };
+    ex.waf = Some(Box::new(Inspection {
+        transaction: Some(waf.rules.transaction(Now { unix_millis: ex.facts.at.millis() })),
+        blocks: mode == Mode::Block,
+        appsec: Arc::clone(&live.appsec),
+        masked: Arc::clone(&live.masked),
+        generation: live.generation,
+        paranoia: (waf.key.paranoia, waf.key.detection_paranoia),
+    }));
+    let stop = run(ex, |tx, ex| {
+        let (bytes, local) = (ex.bytes(), ex.peer.local);
+        tx.set_mode(mode);
+        tx.connection(ex.client.ip, ex.peer.port, local.ip(), local.port());
+        tx.unique_id(ex.id.as_str());
+        tx.server_name(ex.name.as_bytes());
+        tx.request_line(ex.method(), ex.head.target.of_bytes(bytes), ex.head.version.as_str().as_bytes());
+        for field in &ex.head.fields {
+            tx.request_header(field.name.of_bytes(bytes), field.value.of_bytes(bytes));
+        }
+        tx.phase1()
+    })?;
+    interrupted(waf, stop.flatten())
+}
+
+/// Phase 2: the body. What the rules want to see is held until they have; it is forwarded from there.
+pub(crate) async fn body(ex: &mut Exchange, live: &Snapshot, core: &Core, host: &Host) -> Result<(), Stop> {
+    let (Some(waf), Some(inspection)) = (&host.waf, &ex.waf) else { return Ok(()) };
+    let rejects = inspection.blocks && live.appsec.request_body_reject;
+    let wanted = !ex.body.done() && run(ex, |tx, _| tx.wants_request_body())?.unwrap_or(false);
+    let encoded = ex.known(Known::Encoding).is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
+    let mut held = None;
+    if wanted && !encoded {
+        held = hold::request(ex, core, live.appsec.request_body_limit, rejects, live.proxy.body_idle_timeout).await?;
+    }
+    let stop = run(ex, |tx, _| {
+        if let Some(held) = &held {
+            tx.request_body(held.bytes());
+        }
+        tx.phase2()
+    })?;
+    ex.held = held;
+    interrupted(waf, stop.flatten())
+}
+
+/// Phases 3 and 4: the answer's head, and its body where the host and the rules want it.
+pub(crate) async fn reply(
+    ex: &mut Exchange,
+    live: &Snapshot,
+    core: &Core,
+    host: &Host,
+    mut reply: Reply,
+) -> Result<Reply, Stop> {
+    let (Some(waf), Some(_)) = (&host.waf, &ex.waf) else { return Ok(reply) };
+    let stop = run(ex, |tx, ex| {
+        let bytes = &reply.link.input;
+        tx.response(ex.reply.status, b"HTTP/1.1");
+        for field in &ex.reply.fields {
+            tx.response_header(field.name.of_bytes(bytes), field.value.of_bytes(bytes));
+        }
+        tx.phase3()
+    })?;
+    interrupted(waf, stop.flatten())?;
+    if ex.reply.websocket {
+        return Ok(reply);
+    }
+    let said = |name| ex.reply.value(&reply.link.input, name).unwrap_or_default();
+    let stream = said(Known::Type).to_ascii_lowercase().starts_with(b"text/event-stream");
+    let encoded = !matches!(said(Known::Encoding), b"" | b"identity");
+    let may_hold = waf.response_body && !stream && !encoded && ex.reply.framing != ReplyFraming::None;
+    if may_hold && run(ex, |tx, _| tx.wants_response_body())?.unwrap_or(false) {
+        let limit = live.appsec.response_body_limit;
+        reply.held = hold::reply(ex, core, &mut reply.link, limit, live.proxy.body_idle_timeout).await?;
+    }
+    let stop = run(ex, |tx, _| {
+        if let Some(held) = &reply.held {
+            tx.response_body(held.bytes());
+        }
+        tx.phase4()
+    })?;
+    interrupted(waf, stop.flatten())?;
+    Ok(reply)
+}
+
+/// Phase 5, and the rows of what matched.
+pub(crate) fn finish(ex: &mut Exchange) {
+    let Some(mut inspection) = ex.waf.take() else { return };
+    let Some(transaction) = inspection.transaction.take() else { return };
+    match catch_unwind(AssertUnwindSafe(|| transaction.finish())) {
+        Ok(outcome) => {
+            ex.facts.waf_score = Some(outcome.score_in);
+            rows::record(ex, &inspection, outcome);
+        }
+        Err(_) => ex.record_fault("waf", true, ex.facts.status, "the engine failed in phase 5"),
+    }
+}
+
+/// Runs one step of the engine; none when there is no engine any more. A failure ends the inspection.
+fn run<T>(ex: &mut Exchange, step: impl FnOnce(&mut Transaction, &Exchange) -> T) -> Result<Option<T>, Stop> {
+    let Some(mut inspection) = ex.waf.take() else { return Ok(None) };
+    let Some(transaction) = &mut inspection.transaction else {
+        ex.waf = Some(inspection);
+        return Ok(None);
+    };
+    let done = catch_unwind(AssertUnwindSafe(|| step(transaction, ex)));
+    match done {
+        Ok(value) => {
+            ex.waf = Some(inspection);
+            Ok(Some(value))
+        }
+        Err(_) => {
+            inspection.transaction = None;
+            let open = inspection.appsec.fail_open;
+            ex.waf = Some(inspection);
+            failed(ex, open, "the engine failed")?;
+            Ok(None)
+        }
+    }
+}
+
+/// What becomes of a request that can't be inspected.
+fn failed(ex: &Exchange, open: bool, text: &str) -> Result<(), Stop> {
+    if !open {
+        return Err(Stop::EngineFailed);
+    }
+    ex.record_fault("waf", true, 0, &format!("{text}; the request passes uninspected"));
+    Ok(())
+}
+
+/// The end of the request, if a rule demands it. A rule's own redirect or status other than 403 wins over the host's.
+fn interrupted(waf: &Waf, interruption: Option<Interruption>) -> Result<(), Stop> {
+    let Some(found) = interruption else { return Ok(()) };
+    let mut block = Block { status: waf.block_status, location: None, content: None, drop: false };
+    if found.action == Disruption::Drop {
+        block.drop = true;
+    } else if let Some(location) = found.location.filter(|l| !l.bytes().any(|b| b < b' ' || b == 0x7f)) {
+        block.status = if (300..400).contains(&found.status) { found.status } else { 302 };
+        block.location = Some(location.into_bytes());
+    } else if found.status != 403 && (300..=599).contains(&found.status) {
+        block.status = found.status;
+    } else if !waf.block_body.is_empty() {
+        let html = waf.block_body.trim_start().starts_with('<');
+        let content_type = if html { "text/html; charset=utf-8" } else { "text/plain; charset=utf-8" };
+        block.content = Some(Arc::new(snapshot::Reply {
+            status: waf.block_status,
+            body: waf.block_body.clone(),
+            content_type: content_type.into(),
+        }));
+    }
+    Err(Stop::Waf(Box::new(block)))
+}
+
+/// A fault of the client's body, as the stage that reads it elsewhere names it.
+fn client_fault(broken: crate::proxy::h1::body::Broken) -> Stop {
+    upstream::client_fault(broken)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! The rows of the rules that matched, masked.
+
+use argos_seclang::{Matched, Outcome, Severity, Verdict};
+use serde_json::{Map, Value, json};
+
+use super::Inspection;
+use crate::logs::{Finding, Record, masked_query};
+use crate::proxy::exchange::Exchange;
+
+/// Most rows of one transaction.
+const MOST_ROWS: usize = 50;
+/// Most bytes of matched data in a row.
+const MOST_DATA: usize = 256;
+/// Headers whose values are never stored.
+const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+
+/// Writes a row for each rule that wants to be logged and is severe enough.
+pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
+    let least = rank(&inspection.appsec.audit_min_severity);
+    let blocked = outcome.verdict == Verdict::Blocked;
+    let verdict = match outcome.verdict {
+        Verdict::Blocked => "blocked",
+        Verdict::Detected => "detected",
+        _ => "passed",
+    };
+    let logged = outcome.matched.iter().filter(|m| m.log && rank(severity(m)) <= least).take(MOST_ROWS);
+    let mut request = None;
+    for rule in logged {
+        let request = request.get_or_insert_with(|| request_of(ex, &inspection.masked));
+        let score = if rule.phase <= 2 { outcome.score_in } else { outcome.score_out };
+        let raw = json!({
+            "request_id": ex.id.as_str(),
+            "rule": rule_of(rule, &inspection.masked),
+            "verdict": verdict,
+            "scores": {"in": outcome.score_in, "out": outcome.score_out, "per_category": {}},
+            "paranoia": {"blocking": inspection.paranoia.0, "detection": inspection.paranoia.1},
+            "request": request,
+            "generation": inspection.generation,
+        });
+        ex.core.record(Record::WafAudit(Box::new(Finding {
+            at: ex.facts.at,
+            host: ex.facts.host,
+            client: ex.client.ip,
+            status: ex.facts.status,
+            blocked,
+            version: ex.head.version,
+            texts: ex.texts(),
+            rule_id: i64::try_from(rule.id).unwrap_or(i64::MAX),
+            message: rule.msg.as_str().into(),
+            severity: severity(rule),
+            score,
+            raw: raw.to_string().into(),
+        })));
+    }
+}
+
+fn severity(rule: &Matched) -> &'static str {
+    rule.severity.map_or("NOTICE", Severity::as_str)
+}
+
+// The most severe is 0.
+fn rank(severity: &str) -> usize {
+    let names = ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
+    names.iter().position(|n| *n == severity).unwrap_or(5)
+}
+
+fn request_of(ex: &Exchange, masked: &[Box<str>]) -> Value {
+    let bytes = ex.bytes();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut headers = Map::new();
+    for field in &ex.head.fields {
+        let name = text(field.name.of_bytes(bytes)).to_ascii_lowercase();
+        let secret = SECRET_HEADERS.contains(&name.as_str());
+        let value = if secret { "***".into() } else { mask_uri(&text(field.value.of_bytes(bytes)), masked) };
+        match headers.get_mut(&name) {
+            None => drop(headers.insert(name, value.into())),
+            Some(Value::Array(list)) => list.push(value.into()),
+            Some(one) => *one = json!([one.take(), value]),
+        }
+    }
+    let uri = mask_uri(&text(ex.head.target.of_bytes(bytes)), masked);
+    json!({"method": text(ex.method()), "uri": uri, "headers": headers})
+}
+
+fn rule_of(rule: &Matched, masked: &[Box<str>]) -> Value {
+    let value = String::from_utf8_lossy(&rule.value).into_owned();
+    let (data, value) = match hides(&rule.variable, &value, masked) {
+        true => ("***".to_owned(), "***".to_owned()),
+        false => (cut(&rule.data).to_owned(), cut(&value).to_owned()),
+    };
+    json!({
+        "id": rule.id, "phase": rule.phase, "file": rule.file, "line": rule.line, "tags": rule.tags, "data": data,
+        "matched_var": {"name": rule.variable, "value": value},
+    })
+}
+
+/// Whether `value` of `variable`, such as `ARGS:password`, must not be stored.
+fn hides(variable: &str, value: &str, masked: &[Box<str>]) -> bool {
+    let (collection, key) = variable.split_once(':').unwrap_or((variable, ""));
+    let listed = |name: &str| masked.iter().any(|m| name.trim().eq_ignore_ascii_case(m));
+    match collection.to_ascii_uppercase().as_str() {
+        "REQUEST_COOKIES" => true,
+        "REQUEST_HEADERS" | "RESPONSE_HEADERS" => SECRET_HEADERS.iter().any(|h| key.eq_ignore_ascii_case(h)),
+        // `json.user.password` is an argument `password` too.
+        _ if listed(key) || key.rsplit('.').next().is_some_and(listed) => true,
+        _ => mask_uri(value, masked) != value,
+    }
+}
+
+// Pairs after the `?`, or everywhere in what has none.
+fn mask_uri(text: &str, masked: &[Box<str>]) -> String {
+    match text.split_once('?') {
+        Some((path, query)) => format!("{path}?{}", masked_query(query, masked)),
+        None => masked_query(text, masked).into_owned(),
+    }
+}
+
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MOST_DATA);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_by_variable_and_by_content() {
+        let masked: Vec<Box<str>> = vec!["password".into()];
+        for (variable, value, expected) in [
+            ("ARGS:password", "x", true),
+            ("ARGS:PassWord", "x", true),
+            ("ARGS:json.user.password", "x", true),
+            ("ARGS:q", "x", false),
+            ("REQUEST_COOKIES:a", "x", true),
+            ("REQUEST_HEADERS:Authorization", "x", true),
+            ("REQUEST_HEADERS:User-Agent", "x", false),
+            ("REQUEST_URI", "/a?password=x", true),
+            ("REQUEST_BODY", "a=1&password=x", true),
+            ("REQUEST_BODY", "a=1", false),
+        ] {
+            assert_eq!(hides(variable, value, &masked), expected, "{variable} {value}");
+        }
+    }
+
+    #[test]
+    fn a_cut_keeps_whole_characters() {
+        assert_eq!(cut(&"é".repeat(200)).len(), 256);
+        assert_eq!(cut(&format!("a{}", "é".repeat(200))).len(), 255);
+    }
+}
