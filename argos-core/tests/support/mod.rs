@@ -4,19 +4,19 @@
 use argos_core::{Argos, Options};
 
 /// A data folder of a test's own, removed at its end.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self) -> std::path::PathBuf {
+    pub(crate) fn path(&self) -> std::path::PathBuf {
         self.0.path().join("data")
     }
 }
 
 /// An Argos over that folder.
-pub fn argos(folder: &Folder) -> Argos {
+pub(crate) fn argos(folder: &Folder) -> Argos {
     Argos::open(Options::new(folder.path())).unwrap()
 }
