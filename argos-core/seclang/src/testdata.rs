@@ -9,7 +9,10 @@ pub(crate) fn files<T: serde::de::DeserializeOwned>(folder: &str) -> Vec<(String
     paths.sort();
     let sheet = |path: std::path::PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();
-        (path.display().to_string(), toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        (
+            path.display().to_string(),
+            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+        )
     };
     paths.into_iter().map(sheet).collect()
 }
