@@ -1,5 +1,44 @@
-//! The SecLang rule engine of Argos.
+//! A SecLang web application firewall engine: rule text in, verdicts out.
+//!
+//! `source → parse → compile → RuleSet → Transaction`. A [`RuleSet`] is immutable and shared; a
+//! [`Transaction`] holds all that changes. The engine has no clock, no file system and no runtime.
+//!
+//! ```
+//! use argos_seclang::{NoFiles, Now, RuleSet, Verdict};
+//!
+//! let rules = r#"SecRule ARGS:q "@contains drop table" "id:1,phase:2,deny,status:403,t:lowercase""#;
+//! let (rule_set, _report) = RuleSet::builder(NoFiles).rules_str("my.conf", rules).compile().expect("valid rules");
+//!
+//! let mut transaction = rule_set.transaction(Now::default());
+//! transaction.request_line(b"GET", b"/?q=DROP+TABLE+users", b"HTTP/1.1");
+//! assert!(transaction.phase1().is_none());
+//! assert_eq!(transaction.phase2().map(|stop| stop.status), Some(403));
+//! assert_eq!(transaction.finish().verdict, Verdict::Blocked);
+//! ```
 
-/// placeholder until the engine lands
-#[derive(Clone, Debug)]
-pub struct RuleSet;
+#![forbid(unsafe_code)]
+
+mod actions;
+mod ast;
+mod baseline;
+mod body;
+mod compile;
+mod diagnostic;
+mod directives;
+mod injection;
+mod lex;
+mod limits;
+mod operators;
+mod parse;
+mod program;
+mod run;
+mod source;
+mod transforms;
+mod variables;
+
+pub use actions::Severity;
+pub use compile::Builder;
+pub use diagnostic::{Diagnostic, LoadReport};
+pub use limits::Limits;
+pub use run::{BodyRoom, Disruption, Interruption, Matched, Mode, Now, Outcome, RuleSet, Transaction, Verdict};
+pub use source::{LoadError, Loader, NoFiles};

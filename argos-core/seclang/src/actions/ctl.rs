@@ -1,0 +1,110 @@
+//! `ctl`: changes how the rest of this transaction is inspected.
+
+use super::{Ctl, Processor};
+use crate::program::Engine;
+use crate::variables::{self, Selector, VarId};
+
+/// A `ctl` that was understood.
+pub(crate) enum Parsed {
+    Change(Ctl),
+    /// Accepted without effect.
+    NoEffect,
+}
+
+/// Reads `option=value`.
+pub(crate) fn parse(text: &[u8]) -> Result<Parsed, (&'static str, String)> {
+    let bad = |text: &str| ("seclang.ctl", text.to_owned());
+    let equals = text.iter().position(|byte| *byte == b'=').ok_or_else(|| bad("ctl takes option=value"))?;
+    let (option, value) = (text[..equals].trim_ascii().to_ascii_lowercase(), text[equals + 1..].trim_ascii());
+    let ids = |text: &[u8]| range(text).ok_or_else(|| bad("an id or a range of ids is needed"));
+    Ok(Parsed::Change(match option.as_slice() {
+        b"ruleengine" => Ctl::Engine(engine(value).ok_or_else(|| bad("On, Off or DetectionOnly is needed"))?),
+        b"ruleremovebyid" => {
+            let (from, to) = ids(value)?;
+            Ctl::RemoveById(from, to)
+        }
+        b"ruleremovebytag" => Ctl::RemoveByTag(value.into()),
+        b"ruleremovetargetbyid" => {
+            let (rule, variable, selector) = target(value)?;
+            let (from, to) = ids(rule)?;
+            Ctl::RemoveTargetById(from, to, variable, selector)
+        }
+        b"ruleremovetargetbytag" => {
+            let (tag, variable, selector) = target(value)?;
+            Ctl::RemoveTargetByTag(tag.into(), variable, selector)
+        }
+        b"requestbodyprocessor" => match Processor::parse(value) {
+            Some(processor) => Ctl::Processor(processor),
+            None if [&b"MULTIPART"[..], b"XML"].iter().any(|name| name.eq_ignore_ascii_case(value)) => {
+                return Err(("seclang.not_available_yet", "this body processor is not available yet".to_owned()));
+            }
+            None => return Err(bad("URLENCODED, JSON or RAW is needed")),
+        },
+        b"requestbodyaccess" => Ctl::RequestBodyAccess(switch(value).ok_or_else(|| bad("On or Off is needed"))?),
+        b"forcerequestbodyvariable" => Ctl::ForceRequestBody(switch(value).ok_or_else(|| bad("On or Off is needed"))?),
+        b"hashengine" | b"hashenforcement" | b"debugloglevel" => return Ok(Parsed::NoEffect),
+        b"ruleremovebymsg"
+        | b"ruleremovetargetbymsg"
+        | b"requestbodylimit"
+        | b"responsebodyaccess"
+        | b"responsebodylimit"
+        | b"responsebodyprocessor"
+        | b"forceresponsebodyvariable"
+        | b"auditengine"
+        | b"auditlogparts" => {
+            return Err(("seclang.not_available_yet", "this ctl option is not available yet".to_owned()));
+        }
+        _ => return Err(bad("unknown ctl option")),
+    }))
+}
+
+/// `rule;VARIABLE:key`.
+fn target(value: &[u8]) -> Result<(&[u8], VarId, Selector), (&'static str, String)> {
+    let bad = |text: &str| ("seclang.ctl", text.to_owned());
+    let at = value.iter().position(|byte| *byte == b';').ok_or_else(|| bad("rule;target is needed"))?;
+    let (rule, target) = (&value[..at], value[at + 1..].trim_ascii());
+    let colon = target.iter().position(|byte| *byte == b':').unwrap_or(target.len());
+    let name = &target[..colon];
+    let Some(variable) = variables::by_name(name) else {
+        let known = variables::NOT_YET.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name));
+        return Err(match known {
+            true => ("seclang.not_available_yet", "this variable is not available yet".to_owned()),
+            false => ("seclang.unknown_variable", "unknown variable".to_owned()),
+        });
+    };
+    let key = target.get(colon + 1..).unwrap_or_default();
+    let selector = match key {
+        [] => Selector::All,
+        [b'/', inner @ .., b'/'] => Selector::Regex(Box::new(
+            crate::operators::compile_regex(inner).map_err(|refusal| (refusal.code, refusal.text))?,
+        )),
+        _ => Selector::Key(key.to_ascii_lowercase().into()),
+    };
+    Ok((rule, variable, selector))
+}
+
+/// `n` or `n-m`.
+pub(crate) fn range(text: &[u8]) -> Option<(u64, u64)> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    Some((from.trim().parse().ok()?, to.trim().parse().ok()?))
+}
+
+/// `On` or `Off`.
+pub(crate) fn switch(text: &[u8]) -> Option<bool> {
+    match text.to_ascii_lowercase().as_slice() {
+        b"on" => Some(true),
+        b"off" => Some(false),
+        _ => None,
+    }
+}
+
+/// `On`, `Off`, `DetectionOnly`.
+pub(crate) fn engine(text: &[u8]) -> Option<Engine> {
+    match text.to_ascii_lowercase().as_slice() {
+        b"on" => Some(Engine::On),
+        b"off" => Some(Engine::Off),
+        b"detectiononly" => Some(Engine::DetectionOnly),
+        _ => None,
+    }
+}

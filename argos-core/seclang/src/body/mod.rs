@@ -1,0 +1,33 @@
+//! Request bodies, queries and cookies to named values.
+
+pub(crate) mod json;
+pub(crate) mod urlencoded;
+
+/// A name and a value.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
+/// `uri` without `scheme://authority`, as `REQUEST_URI` shows it.
+pub(crate) fn without_origin(uri: &[u8]) -> &[u8] {
+    if uri.starts_with(b"/") {
+        return uri;
+    }
+    let Some(at) = memchr::memmem::find(uri, b"://") else { return uri };
+    if !uri[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
+        return uri;
+    }
+    let rest = &uri[at + 3..];
+    match rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')) {
+        Some(path) => &rest[path..],
+        None => b"/",
+    }
+}
+
+/// The pairs of one `Cookie` header. Source: RFC 6265 §4.2; a part without `=` is a name without value.
+pub(crate) fn cookies(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    header.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|part| !part.is_empty()).map(|part| {
+        match memchr::memchr(b'=', part) {
+            Some(at) => (part[..at].trim_ascii(), part[at + 1..].trim_ascii()),
+            None => (part, &b""[..]),
+        }
+    })
+}

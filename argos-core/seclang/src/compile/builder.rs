@@ -1,0 +1,162 @@
+//! What goes into a rule set, in which order.
+
+use crate::baseline;
+use crate::compile::load::Compiler;
+use crate::diagnostic::{Diagnostic, LoadReport};
+use crate::limits::Limits;
+use crate::run::{Mode, RuleSet};
+use crate::source::Loader;
+
+/// Collects rule texts and settings; [`Builder::compile`] makes the [`RuleSet`].
+///
+/// Order: engine defaults, base rules, set-up texts (named `crs-setup…`), host values (id 500), the rest
+/// in the order it was added.
+pub struct Builder {
+    loader: Box<dyn Loader>,
+    texts: Vec<Text>,
+    paranoia: Option<u8>,
+    detection_paranoia: Option<u8>,
+    thresholds: Option<(u32, u32)>,
+    mode: Mode,
+    limits: Limits,
+}
+
+enum Text {
+    Given(String, Vec<u8>),
+    File(String),
+    Baseline,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("texts", &self.texts.len()).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(crate) fn new(loader: Box<dyn Loader>) -> Self {
+        Self {
+            loader,
+            texts: Vec::new(),
+            paranoia: None,
+            detection_paranoia: None,
+            thresholds: None,
+            mode: Mode::Block,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Adds rule text under `name`, which diagnostics show and `Include` starts from.
+    #[must_use]
+    pub fn rules_str(mut self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        self.texts.push(Text::Given(name.to_owned(), text.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds the rule file `name`, read through the loader.
+    #[must_use]
+    pub fn rules_file(mut self, name: &str) -> Self {
+        self.texts.push(Text::File(name.to_owned()));
+        self
+    }
+
+    /// Adds the built-in rules.
+    #[must_use]
+    pub fn baseline(mut self) -> Self {
+        self.texts.push(Text::Baseline);
+        self
+    }
+
+    /// Sets `tx.blocking_paranoia_level`, 1 to 4.
+    #[must_use]
+    pub fn paranoia(mut self, level: u8) -> Self {
+        self.paranoia = Some(level.clamp(1, 4));
+        self
+    }
+
+    /// Sets `tx.detection_paranoia_level`, 1 to 4; it is the blocking level where it is not set.
+    #[must_use]
+    pub fn detection_paranoia(mut self, level: u8) -> Self {
+        self.detection_paranoia = Some(level.clamp(1, 4));
+        self
+    }
+
+    /// Sets `tx.inbound_anomaly_score_threshold` and `tx.outbound_anomaly_score_threshold`.
+    #[must_use]
+    pub fn thresholds(mut self, inbound: u32, outbound: u32) -> Self {
+        self.thresholds = Some((inbound, outbound));
+        self
+    }
+
+    /// What transactions do with a disruptive outcome unless told otherwise; default block.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Bounds before the rule text's own directives.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Compiles.
+    ///
+    /// # Errors
+    /// All that is wrong with the texts, at most 100 findings.
+    pub fn compile(self) -> Result<(RuleSet, LoadReport), Vec<Diagnostic>> {
+        let values = self.host_values();
+        let mut compiler = Compiler::new(self.loader.as_ref(), self.limits);
+        compiler.text("base.conf", baseline::BASE);
+        let (setup, rest): (Vec<_>, Vec<_>) = self.texts.iter().partition(|text| text.is_setup());
+        for text in setup {
+            text.load(&mut compiler);
+        }
+        compiler.text("host.conf", values.as_bytes());
+        for text in rest {
+            text.load(&mut compiler);
+        }
+        let (program, report) = compiler.finish()?;
+        Ok((RuleSet::new(program, self.mode), report))
+    }
+
+    /// One `SecAction` with what the host decides, or nothing.
+    fn host_values(&self) -> String {
+        let mut values = Vec::new();
+        if let Some(level) = self.paranoia {
+            values.push(format!("setvar:tx.blocking_paranoia_level={level}"));
+        }
+        if let Some(level) = self.detection_paranoia.or(self.paranoia) {
+            let level = level.max(self.paranoia.unwrap_or(1));
+            values.push(format!("setvar:tx.detection_paranoia_level={level}"));
+        }
+        if let Some((inbound, outbound)) = self.thresholds {
+            values.push(format!("setvar:tx.inbound_anomaly_score_threshold={inbound}"));
+            values.push(format!("setvar:tx.outbound_anomaly_score_threshold={outbound}"));
+        }
+        if values.is_empty() {
+            return String::new();
+        }
+        format!("SecAction \"id:500,phase:1,pass,nolog,t:none,{}\"\n", values.join(","))
+    }
+}
+
+impl Text {
+    fn is_setup(&self) -> bool {
+        let name = match self {
+            Text::Given(name, _) | Text::File(name) => name,
+            Text::Baseline => return false,
+        };
+        name.rsplit('/').next().is_some_and(|file| file.starts_with("crs-setup"))
+    }
+
+    fn load(&self, compiler: &mut Compiler<'_>) {
+        match self {
+            Text::Given(name, text) => compiler.text(name, text),
+            Text::File(name) => compiler.file(name),
+            Text::Baseline => compiler.text("baseline.conf", baseline::RULES),
+        }
+    }
+}

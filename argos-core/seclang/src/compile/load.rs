@@ -1,0 +1,360 @@
+//! Directives in order: files, settings, rules.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::actions::table::Choice;
+use crate::actions::{Disruptive, ctl};
+use crate::ast::{ActionText, Body, Item, OperatorText, VariableText};
+use crate::compile::phases::{self, Step};
+use crate::compile::rule::{self, Draft};
+use crate::compile::{target, template::Templates};
+use crate::diagnostic::{Diagnostic, Findings, LoadReport};
+use crate::directives::{self, Class, DirectiveId};
+use crate::lex::Word;
+use crate::limits::Limits;
+use crate::operators;
+use crate::parse::{self, position};
+use crate::program::{Link, OperatorUse, Program, Rule, Template, Test};
+use crate::source::{Loader, Position, relative_to};
+
+/// The state of one load.
+pub(crate) struct Compiler<'a> {
+    loader: &'a dyn Loader,
+    findings: Findings,
+    program: Program,
+    steps: Vec<Step>,
+    ids: HashSet<u64>,
+    defaults: [Draft; 6],
+    /// A chain whose next link has not been read yet.
+    open: Option<(Rule, Draft, Position)>,
+    /// Names of the files being read, outermost first.
+    reading: Vec<String>,
+    operators: HashMap<(&'static str, Vec<u8>), u32>,
+}
+
+impl<'a> Compiler<'a> {
+    pub(crate) fn new(loader: &'a dyn Loader, limits: Limits) -> Self {
+        let mut program = Program::default();
+        program.settings.limits = limits;
+        let default = Draft { choice: Some(Choice::Fixed(Disruptive::Pass)), log: Some(true), ..Draft::default() };
+        Self {
+            loader,
+            findings: Findings::default(),
+            program,
+            steps: Vec::new(),
+            ids: HashSet::new(),
+            defaults: std::array::from_fn(|_| default.clone()),
+            open: None,
+            reading: Vec::new(),
+            operators: HashMap::new(),
+        }
+    }
+
+    /// Reads rule text.
+    pub(crate) fn text(&mut self, name: &str, text: &[u8]) {
+        let file: Arc<str> = name.into();
+        let items = parse::parse(&file, text, &mut self.findings);
+        self.reading.push(name.to_owned());
+        for item in items {
+            self.item(&file, item);
+        }
+        self.reading.pop();
+        self.close_chain();
+    }
+
+    /// Reads the file `name` through the loader.
+    pub(crate) fn file(&mut self, name: &str) {
+        let at = Position { file: name.into(), line: 1, column: 1 };
+        match self.loader.read(name) {
+            Ok(text) => self.text(name, &text),
+            Err(error) => self.findings.error("seclang.file", &at, name.as_bytes(), error.to_string()),
+        }
+    }
+
+    /// The program, or all that is wrong.
+    pub(crate) fn finish(mut self) -> Result<(Program, LoadReport), Vec<Diagnostic>> {
+        if !self.findings.errors.is_empty() {
+            return Err(self.findings.errors);
+        }
+        phases::build(&mut self.program, self.steps, &mut self.findings);
+        if !self.findings.errors.is_empty() {
+            return Err(self.findings.errors);
+        }
+        let rules = self.program.rules.iter().filter(|rule| !rule.is_own()).count();
+        Ok((self.program, LoadReport { warnings: self.findings.warnings, rules }))
+    }
+
+    fn close_chain(&mut self) {
+        if let Some((_, _, at)) = self.open.take() {
+            self.findings.error("seclang.chain_open", &at, &[], "the chain has no next rule");
+        }
+    }
+
+    fn item(&mut self, file: &Arc<str>, item: Item) {
+        let at = position(file, &item.name, 0);
+        let name = item.name.bytes.clone();
+        let id = match directives::by_name(&name) {
+            Some(Class::Effective(id)) => id,
+            Some(Class::NoEffect) => {
+                return self.findings.warn("seclang.no_effect", &at, &name, "accepted without effect");
+            }
+            Some(Class::OffOnly) => {
+                let off = matches!(&item.body, Body::Plain(words) if words.first().is_some_and(|word| {
+                    ctl::switch(&word.text.bytes) == Some(false)
+                }));
+                return match off {
+                    true => self.findings.warn("seclang.no_effect", &at, &name, "accepted without effect"),
+                    false => self.findings.error("seclang.refused_directive", &at, &name, "only Off is supported"),
+                };
+            }
+            Some(Class::NotYet) => {
+                let text = "this directive is not available yet";
+                return self.findings.error("seclang.not_available_yet", &at, &name, text);
+            }
+            Some(Class::Error) => {
+                let text = "this directive is not supported";
+                return self.findings.error("seclang.refused_directive", &at, &name, text);
+            }
+            None => return self.findings.error("seclang.unknown_directive", &at, &name, "unknown directive"),
+        };
+        match (id, item.body) {
+            (_, Body::Rule { variables, operator, actions }) => {
+                self.rule(file, &at, Some((&variables, &operator)), &actions);
+            }
+            (DirectiveId::DefaultAction, Body::Action(actions)) => self.default_action(file, &at, &actions),
+            (_, Body::Action(actions)) => self.rule(file, &at, None, &actions),
+            (id, Body::Plain(words)) => self.setting(id, file, &at, &name, &words),
+        }
+    }
+
+    fn default_action(&mut self, file: &Arc<str>, at: &Position, actions: &[ActionText]) {
+        let mut draft = Draft::read(file, actions, &mut self.findings);
+        let phase = draft.phase.unwrap_or(2);
+        draft.log = draft.log.or(Some(true));
+        match draft.choice {
+            Some(Choice::Fixed(_)) => self.defaults[usize::from(phase)] = draft,
+            _ => {
+                self.findings.error("seclang.default_action", at, &[], "a disruptive action other than block is needed")
+            }
+        }
+    }
+
+    fn rule(
+        &mut self,
+        file: &Arc<str>,
+        at: &Position,
+        test: Option<(&[VariableText], &OperatorText)>,
+        actions: &[ActionText],
+    ) {
+        let draft = Draft::read(file, actions, &mut self.findings);
+        let phase = match &self.open {
+            Some((rule, _, _)) => rule.phase,
+            None => draft.phase.unwrap_or(2),
+        };
+        let test = match test {
+            Some((variables, operator)) => self.test(file, variables, operator, &draft, phase),
+            None => None,
+        };
+        let chain = draft.chain;
+        let link = Link { test, actions: draft.acts.clone() };
+        let (mut rule, starter, start) = match self.open.take() {
+            Some(open) => {
+                if draft.id.is_some() || draft.choice.is_some() {
+                    let text = "id and disruptive actions of a later link have no effect";
+                    self.findings.warn("seclang.chain_meta", at, &[], text);
+                }
+                open
+            }
+            None => {
+                self.claim(draft.id, at);
+                (self.head(file, at, &draft, phase), draft, at.clone())
+            }
+        };
+        rule.links.push(link);
+        if chain {
+            self.open = Some((rule, starter, start));
+        } else {
+            self.steps.push(Step::Rule(Box::new((rule, starter.skip_after))));
+        }
+    }
+
+    /// Takes `id` for the rule at `at`.
+    fn claim(&mut self, id: Option<u64>, at: &Position) {
+        match id {
+            None => self.findings.error("seclang.id_missing", at, &[], "the rule has no id"),
+            Some(id) if !self.ids.insert(id) => {
+                let text = "this id is taken by an earlier rule";
+                self.findings.error("seclang.id_duplicate", at, id.to_string().as_bytes(), text);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn head(&self, file: &Arc<str>, at: &Position, draft: &Draft, phase: u8) -> Rule {
+        let default = &self.defaults[usize::from(phase)];
+        let fixed = |choice: &Option<Choice>| match choice {
+            Some(Choice::Fixed(disruptive)) => Some(disruptive.clone()),
+            _ => None,
+        };
+        let inherited = fixed(&default.choice).unwrap_or(Disruptive::Pass);
+        Rule {
+            id: draft.id.unwrap_or(0),
+            phase,
+            file: file.clone(),
+            line: at.line,
+            links: Vec::new(),
+            msg: draft.msg.clone(),
+            logdata: draft.logdata.clone(),
+            rev: draft.rev.clone(),
+            severity: draft.severity.or(default.severity),
+            tags: default.tags.iter().chain(&draft.tags).cloned().collect(),
+            log: draft.log.or(default.log).unwrap_or(true),
+            disruptive: fixed(&draft.choice).unwrap_or(inherited),
+            status: draft.status.or(default.status),
+            skip: draft.skip,
+            skip_to: None,
+        }
+    }
+
+    fn test(
+        &mut self,
+        file: &Arc<str>,
+        variables: &[VariableText],
+        operator: &OperatorText,
+        draft: &Draft,
+        phase: u8,
+    ) -> Option<Test> {
+        let targets = target::compile(file, variables, &mut self.findings);
+        let negate = operator.negate;
+        let operator = self.operator(file, operator)?;
+        let default = &self.defaults[usize::from(phase)];
+        let mut transforms = if draft.own_transforms { Vec::new() } else { default.transforms.clone() };
+        transforms.extend(&draft.transforms);
+        let chain = self.program.chains.intern(&transforms);
+        Some(Test { targets, operator, negate, chain, multi_match: draft.multi_match, capture: draft.capture })
+    }
+
+    /// The operator's place in the program; the same text gives the same place.
+    fn operator(&mut self, file: &Arc<str>, text: &OperatorText) -> Option<u32> {
+        let at = position(file, &text.name, 0);
+        let name = &text.name.bytes;
+        let Some(entry) = operators::by_name(name) else {
+            let (code, why) = match () {
+                () if rule::listed(operators::NOT_YET, name) => {
+                    ("seclang.not_available_yet", "this operator is not available yet")
+                }
+                () if rule::listed(operators::ERROR, name) => {
+                    ("seclang.refused_operator", "this operator is not supported")
+                }
+                () => ("seclang.unknown_operator", "unknown operator"),
+            };
+            self.findings.error(code, &at, name, why);
+            return None;
+        };
+        let argument = &text.argument.bytes;
+        let key = (entry.name, argument.clone());
+        if let Some(known) = self.operators.get(&key) {
+            return Some(*known);
+        }
+        match (entry.make)(argument) {
+            Ok(operator) => {
+                let argument = if entry.macros {
+                    Templates { findings: &mut self.findings, at }.parse(argument)
+                } else {
+                    Template::default()
+                };
+                let index = self.program.operators.len() as u32;
+                self.program.operators.push(OperatorUse { operator, argument });
+                self.operators.insert(key, index);
+                Some(index)
+            }
+            Err(refusal) => {
+                let at = position(file, &text.argument, 0);
+                self.findings.error(refusal.code, &at, argument, refusal.text);
+                None
+            }
+        }
+    }
+
+    fn setting(&mut self, id: DirectiveId, file: &Arc<str>, at: &Position, name: &[u8], words: &[Word]) {
+        let first = words.first().map(|word| word.text.bytes.as_slice());
+        let value = match (id, first) {
+            (DirectiveId::ResponseBodyMimeTypesClear, _) => &b""[..],
+            (_, Some(value)) => value,
+            (_, None) => {
+                return self.findings.error("seclang.argument_count", at, name, "this directive needs a value");
+            }
+        };
+        match id {
+            DirectiveId::Marker => self.steps.push(Step::Marker(value.into())),
+            DirectiveId::Include => self.include(file, at, value),
+            DirectiveId::RuleRemoveById => {
+                for word in words {
+                    for part in
+                        word.text.bytes.split(|byte| *byte == b',' || *byte == b' ').filter(|part| !part.is_empty())
+                    {
+                        match ctl::range(part) {
+                            Some((from, to)) => self.remove(|rule| (from..=to).contains(&rule.id)),
+                            None => self.findings.error(
+                                "seclang.directive_value",
+                                at,
+                                part,
+                                "an id or a range of ids is needed",
+                            ),
+                        }
+                    }
+                }
+            }
+            DirectiveId::RuleRemoveByTag => match operators::compile_regex(value) {
+                Ok(regex) => self
+                    .remove(|rule| rule.tags.iter().any(|tag| tag.literal().is_some_and(|text| regex.is_match(text)))),
+                Err(refusal) => self.findings.error(refusal.code, at, value, refusal.text),
+            },
+            _ => {
+                if let Err(text) = super::settings::apply(&mut self.program.settings, id, words) {
+                    self.findings.error("seclang.directive_value", at, value, text);
+                }
+            }
+        }
+    }
+
+    /// Removes rules loaded so far.
+    fn remove(&mut self, hit: impl Fn(&Rule) -> bool) {
+        self.steps.retain(|step| !matches!(step, Step::Rule(rule) if hit(&rule.0)));
+    }
+
+    fn include(&mut self, file: &Arc<str>, at: &Position, pattern: &[u8]) {
+        let Ok(pattern) = std::str::from_utf8(pattern) else {
+            return self.findings.error("seclang.file", at, pattern, "a file name is UTF-8");
+        };
+        if self.reading.len() >= INCLUDE_DEPTH {
+            return self.findings.error(
+                "seclang.include_depth",
+                at,
+                pattern.as_bytes(),
+                "includes nest deeper than 32",
+            );
+        }
+        let names = match self.loader.glob(&relative_to(file, pattern)) {
+            Ok(names) => names,
+            Err(error) => return self.findings.error("seclang.file", at, pattern.as_bytes(), error.to_string()),
+        };
+        if names.is_empty() {
+            return self.findings.error("seclang.file", at, pattern.as_bytes(), "no such file");
+        }
+        for name in names {
+            if self.reading.contains(&name) {
+                self.findings.error("seclang.include_loop", at, name.as_bytes(), "this file is being read already");
+                continue;
+            }
+            match self.loader.read(&name) {
+                Ok(text) => self.text(&name, &text),
+                Err(error) => self.findings.error("seclang.file", at, name.as_bytes(), error.to_string()),
+            }
+        }
+    }
+}
+
+/// Files that may include each other in a row.
+const INCLUDE_DEPTH: usize = 32;

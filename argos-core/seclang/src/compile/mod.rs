@@ -1,0 +1,11 @@
+//! Syntax tree to program: defaults, chains, markers, removals, sharing.
+
+mod builder;
+mod load;
+mod phases;
+mod rule;
+mod settings;
+pub(crate) mod target;
+pub(crate) mod template;
+
+pub use builder::Builder;

@@ -1,0 +1,58 @@
+//! Directives that set one value.
+
+use crate::actions::ctl;
+use crate::compile::rule::integer;
+use crate::directives::DirectiveId;
+use crate::lex::Word;
+use crate::program::Settings;
+
+/// Applies one directive; the error says what was expected.
+pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) -> Result<(), &'static str> {
+    let value = words.first().map(|word| word.text.bytes.as_slice()).unwrap_or_default();
+    let switch = || ctl::switch(value).ok_or("On or Off is needed");
+    let number =
+        || integer(value).filter(|n| *n <= MOST).map(|n| n as usize).ok_or("a number up to 1073741824 is needed");
+    let limits = &mut settings.limits;
+    match id {
+        DirectiveId::RuleEngine => settings.engine = ctl::engine(value).ok_or("On, Off or DetectionOnly is needed")?,
+        DirectiveId::RequestBodyAccess => settings.request_body = switch()?,
+        DirectiveId::ResponseBodyAccess => settings.response_body = switch()?,
+        DirectiveId::RequestBodyLimit => limits.request_body_bytes = number()?,
+        DirectiveId::RequestBodyNoFilesLimit => limits.request_body_no_files_bytes = number()?,
+        DirectiveId::RequestBodyJsonDepthLimit => limits.json_depth = number()?.min(DEEPEST),
+        DirectiveId::ArgumentsLimit => limits.arguments = number()?,
+        DirectiveId::ResponseBodyLimit => limits.response_body_bytes = number()?,
+        DirectiveId::RequestBodyLimitAction => limits.request_body_reject = rejects(value)?,
+        DirectiveId::ResponseBodyLimitAction => limits.response_body_reject = rejects(value)?,
+        DirectiveId::ArgumentSeparator => match value {
+            [separator] => settings.argument_separator = *separator,
+            _ => return Err("one byte is needed"),
+        },
+        DirectiveId::ResponseBodyMimeType => {
+            settings.response_types = words.iter().map(|word| word.text.bytes.to_ascii_lowercase()).collect();
+        }
+        DirectiveId::ResponseBodyMimeTypesClear => settings.response_types.clear(),
+        // A name for log readers; nothing here shows it.
+        DirectiveId::ComponentSignature => {}
+        DirectiveId::Rule
+        | DirectiveId::Action
+        | DirectiveId::Marker
+        | DirectiveId::DefaultAction
+        | DirectiveId::Include
+        | DirectiveId::RuleRemoveById
+        | DirectiveId::RuleRemoveByTag => return Err("this directive sets no value"),
+    }
+    Ok(())
+}
+
+fn rejects(value: &[u8]) -> Result<bool, &'static str> {
+    match value.to_ascii_lowercase().as_slice() {
+        b"reject" => Ok(true),
+        b"processpartial" => Ok(false),
+        _ => Err("Reject or ProcessPartial is needed"),
+    }
+}
+
+const MOST: u64 = 1 << 30;
+/// The JSON walker keeps one entry per open level, so this bounds its memory.
+const DEEPEST: usize = 10_000;

@@ -1,0 +1,137 @@
+//! The closed list of directives and what becomes of each.
+
+/// What a load does with a directive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Effective(DirectiveId),
+    /// Effective in the language, refused by this build.
+    NotYet,
+    /// Accepted, no effect: a warning.
+    NoEffect,
+    /// Refused for good.
+    Error,
+    /// Accepted without effect when it says `Off`, refused when it says `On`.
+    OffOnly,
+}
+
+/// A directive with effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DirectiveId {
+    Rule,
+    Action,
+    Marker,
+    DefaultAction,
+    Include,
+    RuleEngine,
+    ComponentSignature,
+    RequestBodyAccess,
+    RequestBodyLimit,
+    RequestBodyNoFilesLimit,
+    RequestBodyLimitAction,
+    RequestBodyJsonDepthLimit,
+    ArgumentsLimit,
+    ArgumentSeparator,
+    ResponseBodyAccess,
+    ResponseBodyLimit,
+    ResponseBodyLimitAction,
+    ResponseBodyMimeType,
+    ResponseBodyMimeTypesClear,
+    RuleRemoveById,
+    RuleRemoveByTag,
+}
+
+use Class::{Effective, Error, NoEffect, NotYet, OffOnly};
+
+/// Lower-case name to class.
+pub(crate) const TABLE: &[(&str, Class)] = &[
+    ("secrule", Effective(DirectiveId::Rule)),
+    ("secaction", Effective(DirectiveId::Action)),
+    ("secmarker", Effective(DirectiveId::Marker)),
+    ("secdefaultaction", Effective(DirectiveId::DefaultAction)),
+    ("include", Effective(DirectiveId::Include)),
+    ("secruleengine", Effective(DirectiveId::RuleEngine)),
+    ("seccomponentsignature", Effective(DirectiveId::ComponentSignature)),
+    ("secrequestbodyaccess", Effective(DirectiveId::RequestBodyAccess)),
+    ("secrequestbodylimit", Effective(DirectiveId::RequestBodyLimit)),
+    ("secrequestbodynofileslimit", Effective(DirectiveId::RequestBodyNoFilesLimit)),
+    ("secrequestbodylimitaction", Effective(DirectiveId::RequestBodyLimitAction)),
+    ("secrequestbodyjsondepthlimit", Effective(DirectiveId::RequestBodyJsonDepthLimit)),
+    ("secargumentslimit", Effective(DirectiveId::ArgumentsLimit)),
+    ("secargumentseparator", Effective(DirectiveId::ArgumentSeparator)),
+    ("secresponsebodyaccess", Effective(DirectiveId::ResponseBodyAccess)),
+    ("secresponsebodylimit", Effective(DirectiveId::ResponseBodyLimit)),
+    ("secresponsebodylimitaction", Effective(DirectiveId::ResponseBodyLimitAction)),
+    ("secresponsebodymimetype", Effective(DirectiveId::ResponseBodyMimeType)),
+    ("secresponsebodymimetypesclear", Effective(DirectiveId::ResponseBodyMimeTypesClear)),
+    ("secruleremovebyid", Effective(DirectiveId::RuleRemoveById)),
+    ("secruleremovebytag", Effective(DirectiveId::RuleRemoveByTag)),
+    ("includeoptional", NotYet),
+    ("secwebappid", NotYet),
+    ("secrequestbodyinmemorylimit", NotYet),
+    ("seccookieformat", NotYet),
+    ("secruleremovebymsg", NotYet),
+    ("secruleupdatetargetbyid", NotYet),
+    ("secruleupdatetargetbytag", NotYet),
+    ("secruleupdatetargetbymsg", NotYet),
+    ("secruleupdateactionbyid", NotYet),
+    ("secunicodemapfile", NotYet),
+    ("secgeolookupdb", NotYet),
+    ("seccollectiontimeout", NotYet),
+    ("secauditengine", NotYet),
+    ("secauditlogparts", NotYet),
+    ("secauditlogrelevantstatus", NotYet),
+    ("secuploadfilelimit", NotYet),
+    ("secpcrematchlimit", NotYet),
+    ("secpcrematchlimitrecursion", NotYet),
+    ("secdataset", NotYet),
+    ("secauditlog", NoEffect),
+    ("secauditlog2", NoEffect),
+    ("secauditlogtype", NoEffect),
+    ("secauditlogformat", NoEffect),
+    ("secauditlogstoragedir", NoEffect),
+    ("secauditlogdirmode", NoEffect),
+    ("secauditlogfilemode", NoEffect),
+    ("secdebuglog", NoEffect),
+    ("secdebugloglevel", NoEffect),
+    ("sectmpdir", NoEffect),
+    ("secdatadir", NoEffect),
+    ("secuploaddir", NoEffect),
+    ("secuploadfilemode", NoEffect),
+    ("sectmpsaveuploadedfiles", NoEffect),
+    ("secstatusengine", NoEffect),
+    ("secserversignature", NoEffect),
+    ("secsensorid", NoEffect),
+    ("secconnengine", NoEffect),
+    ("secconnreadstatelimit", NoEffect),
+    ("secconnwritestatelimit", NoEffect),
+    ("seccachetransformations", NoEffect),
+    ("secchrootdir", NoEffect),
+    ("secinterceptonerror", NoEffect),
+    ("secruleperftime", NoEffect),
+    ("secruleinheritance", NoEffect),
+    ("secdisablebackendcompression", NoEffect),
+    ("secguardianlog", NoEffect),
+    ("seccookiev0separator", NoEffect),
+    ("secstreaminbodyinspection", NoEffect),
+    ("secstreamoutbodyinspection", NoEffect),
+    ("seccontentinjection", NoEffect),
+    ("sechttpblkey", NoEffect),
+    ("secrxprefilter", NoEffect),
+    ("secignorerulecompilationerrors", OffOnly),
+    ("secxmlexternalentity", OffOnly),
+    ("secuploadkeepfiles", OffOnly),
+    ("secrulescript", Error),
+    ("secremoterules", Error),
+    ("secremoterulesfailaction", Error),
+    ("sechashengine", Error),
+    ("sechashkey", Error),
+    ("sechashparam", Error),
+    ("sechashmethodrx", Error),
+    ("sechashmethodpm", Error),
+    ("secgsblookupdb", Error),
+];
+
+/// The class of the directive called `name`, in any case.
+pub(crate) fn by_name(name: &[u8]) -> Option<Class> {
+    TABLE.iter().find(|(text, _)| text.as_bytes().eq_ignore_ascii_case(name)).map(|(_, class)| *class)
+}

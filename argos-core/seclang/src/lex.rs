@@ -1,0 +1,163 @@
+//! Bytes to logical lines and words. Never fails: an open quote ends with the line and is marked.
+
+/// One line after joining continuations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line {
+    pub(crate) text: Mapped,
+}
+
+/// Bytes that remember where they came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mapped {
+    pub(crate) bytes: Vec<u8>,
+    /// (offset, line, column): from this offset on, columns count up from here.
+    marks: Vec<(u32, u32, u32)>,
+}
+
+impl Mapped {
+    /// Line and column of the byte at `offset`.
+    pub(crate) fn place(&self, offset: usize) -> (u32, u32) {
+        let after = self.marks.partition_point(|mark| mark.0 as usize <= offset);
+        match after.checked_sub(1).and_then(|index| self.marks.get(index)) {
+            Some(&(start, line, column)) => (line, column + (offset as u32).saturating_sub(start)),
+            None => (1, 1),
+        }
+    }
+
+    /// The bytes `from..to` with their places.
+    pub(crate) fn slice(&self, from: usize, to: usize) -> Mapped {
+        let mut part = Mapped::default();
+        for offset in from..to.min(self.bytes.len()) {
+            part.push(self.bytes[offset], self.place(offset));
+        }
+        if part.marks.is_empty() {
+            let (line, column) = self.place(from);
+            part.marks.push((0, line, column));
+        }
+        part
+    }
+
+    /// Adds one byte that stands at the given place.
+    pub(crate) fn append(&mut self, byte: u8, place: (u32, u32)) {
+        self.push(byte, place);
+    }
+
+    fn push(&mut self, byte: u8, (line, column): (u32, u32)) {
+        let follows = self
+            .marks
+            .last()
+            .is_some_and(|&(start, l, c)| l == line && c + (self.bytes.len() as u32).saturating_sub(start) == column);
+        if !follows {
+            self.marks.push((self.bytes.len() as u32, line, column));
+        }
+        self.bytes.push(byte);
+    }
+}
+
+/// A word of a line: bare, or quoted with `"` or `'`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Word {
+    pub(crate) text: Mapped,
+    /// The closing quote is missing.
+    pub(crate) open: bool,
+}
+
+/// Splits rule text into logical lines; comments and empty lines are left out.
+pub(crate) fn lines(source: &[u8]) -> Vec<Line> {
+    let mut found = Vec::new();
+    let mut current = Line::default();
+    let mut joining = false;
+    for (index, raw) in source.split(|&byte| byte == b'\n').enumerate() {
+        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        let trimmed = raw.trim_ascii();
+        // A comment inside a continuation is rule text in some rule sets' eyes, a comment in others';
+        // the reference implementations keep reading the directive after it.
+        if trimmed.starts_with(b"#") && (!joining || current.text.bytes.trim_ascii().is_empty()) {
+            continue;
+        }
+        let (body, more) = match raw.trim_ascii_end().strip_suffix(b"\\") {
+            Some(body) => (body, true),
+            None => (raw, false),
+        };
+        let number = index as u32 + 1;
+        let indent = if joining { body.len() - body.trim_ascii_start().len() } else { 0 };
+        for (column, &byte) in body.iter().enumerate().skip(indent) {
+            current.text.push(byte, (number, column as u32 + 1));
+        }
+        joining = more;
+        if !more {
+            finish(&mut current, &mut found);
+        }
+    }
+    finish(&mut current, &mut found);
+    found
+}
+
+fn finish(current: &mut Line, found: &mut Vec<Line>) {
+    let line = std::mem::take(current);
+    if !line.text.bytes.trim_ascii().is_empty() {
+        found.push(line);
+    }
+}
+
+/// Splits a line into words. Within quotes `\` before the quote gives the quote; other backslashes stay.
+pub(crate) fn words(line: &Line) -> Vec<Word> {
+    let bytes = &line.text.bytes;
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at].is_ascii_whitespace() {
+            at += 1;
+            continue;
+        }
+        let quote = Some(bytes[at]).filter(|byte| matches!(byte, b'"' | b'\''));
+        let mut word = Word { text: Mapped::default(), open: quote.is_some() };
+        if quote.is_some() {
+            at += 1;
+        }
+        let start = at;
+        while at < bytes.len() {
+            let byte = bytes[at];
+            match quote {
+                Some(q) if byte == b'\\' && bytes.get(at + 1) == Some(&q) => at += 1,
+                Some(q) if byte == q => {
+                    word.open = false;
+                    break;
+                }
+                None if byte.is_ascii_whitespace() => break,
+                _ => {}
+            }
+            word.text.push(bytes[at], line.text.place(at));
+            at += 1;
+        }
+        at += 1;
+        if word.text.bytes.is_empty() {
+            word.text = line.text.slice(start, start);
+        }
+        found.push(word);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_keep_their_places_over_continuations() {
+        let text = b"# note\nSecRule ARGS \\\n   \"@rx a\\\"b\" \\\n  \"id:1\"\n";
+        let all = lines(text);
+        assert_eq!(all.len(), 1);
+        let words = words(&all[0]);
+        assert_eq!(words[2].text.bytes, b"@rx a\"b");
+        assert_eq!(words[2].text.place(0), (3, 5));
+        assert_eq!(words[2].text.place(6), (3, 12));
+        assert_eq!(words[3].text.place(3), (4, 7));
+    }
+
+    #[test]
+    fn an_open_quote_is_marked() {
+        let all = lines(b"SecRule ARGS \"@rx a");
+        assert!(words(&all[0])[2].open);
+    }
+}

@@ -1,0 +1,40 @@
+//! Bounds on the work and memory of one transaction.
+
+/// Bounds of one transaction. Directives of the rule text may override them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Request body bytes kept for inspection; default 13 107 200. `SecRequestBodyLimit`.
+    pub request_body_bytes: usize,
+    /// Over the limit: refuse with 413 (true) or inspect what fits (false, the default). `SecRequestBodyLimitAction`.
+    pub request_body_reject: bool,
+    /// Bytes of a request body outside uploaded files; default 131 072. `SecRequestBodyNoFilesLimit`.
+    pub request_body_no_files_bytes: usize,
+    /// Response body bytes kept for inspection; default 524 288. `SecResponseBodyLimit`.
+    pub response_body_bytes: usize,
+    /// Over the limit: refuse (true) or inspect what fits (false, the default). `SecResponseBodyLimitAction`.
+    pub response_body_reject: bool,
+    /// Arguments of one request; default 1000. `SecArgumentsLimit`.
+    pub arguments: usize,
+    /// Nesting of JSON bodies; default 512. `SecRequestBodyJsonDepthLimit`.
+    pub json_depth: usize,
+    /// Matched rules kept per transaction; default 1000.
+    pub matched: usize,
+    /// Values of one transaction that rules may write with `setvar`; default 4096.
+    pub variables: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_body_bytes: 13_107_200,
+            request_body_reject: false,
+            request_body_no_files_bytes: 131_072,
+            response_body_bytes: 524_288,
+            response_body_reject: false,
+            arguments: 1000,
+            json_depth: 512,
+            matched: 1000,
+            variables: 4096,
+        }
+    }
+}

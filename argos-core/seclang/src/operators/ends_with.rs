@@ -1,0 +1,20 @@
+//! `@endsWith`: the value ends with the argument.
+
+use super::{Captures, Operator, Refusal};
+
+pub(super) fn make(_: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
+    Ok(Box::new(EndsWith))
+}
+
+#[derive(Debug)]
+struct EndsWith;
+
+impl Operator for EndsWith {
+    fn matches(&self, input: &[u8], argument: &[u8], captures: &mut Captures) -> bool {
+        let found = input.ends_with(argument);
+        if found {
+            captures.whole(argument);
+        }
+        found
+    }
+}

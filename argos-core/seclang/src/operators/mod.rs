@@ -1,0 +1,149 @@
+//! Operators: tests of one value against an argument.
+
+mod begins_with;
+mod compare;
+mod constant;
+mod contains;
+mod contains_word;
+mod detect;
+mod ends_with;
+mod ip_match;
+mod pattern;
+mod pm;
+mod rx;
+mod streq;
+mod validate_byte_range;
+mod validate_url_encoding;
+mod validate_utf8_encoding;
+mod within;
+
+use std::fmt;
+
+pub(crate) use pattern::compile as compile_regex;
+
+/// One operator, made for one argument text.
+pub(crate) trait Operator: Send + Sync + fmt::Debug {
+    /// Whether `input` satisfies the operator. `argument` is the argument with its macros expanded;
+    /// operators that compile theirs ahead ignore it.
+    fn matches(&self, input: &[u8], argument: &[u8], captures: &mut Captures) -> bool;
+}
+
+/// What an operator caught, for `TX:0`–`TX:9`.
+#[derive(Debug, Default)]
+pub(crate) struct Captures {
+    /// The rule says `capture`; otherwise nothing needs to be kept.
+    pub(crate) wanted: bool,
+    pub(crate) found: Vec<Vec<u8>>,
+}
+
+impl Captures {
+    /// Keeps `text` as the whole match.
+    pub(crate) fn whole(&mut self, text: &[u8]) {
+        if self.wanted {
+            self.found.clear();
+            self.found.push(text.to_vec());
+        }
+    }
+}
+
+/// Makes an operator from its argument. The error is the diagnostic's code and text.
+pub(crate) type Make = fn(&[u8]) -> Result<Box<dyn Operator>, Refusal>;
+
+/// Why an operator's argument was refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
+}
+
+impl Refusal {
+    pub(crate) fn argument(text: impl Into<String>) -> Self {
+        Self { code: "seclang.operator_argument", text: text.into() }
+    }
+}
+
+/// One line of the table.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) make: Make,
+    /// Macros in the argument are expanded for each transaction.
+    pub(crate) macros: bool,
+}
+
+const fn entry(name: &'static str, make: Make, macros: bool) -> Entry {
+    Entry { name, make, macros }
+}
+
+/// Lower-case name to operator.
+pub(crate) const TABLE: &[Entry] = &[
+    entry("beginswith", begins_with::make, true),
+    entry("contains", contains::make, true),
+    entry("containsword", contains_word::make, true),
+    entry("detectsqli", detect::make_sqli, false),
+    entry("detectxss", detect::make_xss, false),
+    entry("endswith", ends_with::make, true),
+    entry("eq", compare::make_eq, true),
+    entry("ge", compare::make_ge, true),
+    entry("gt", compare::make_gt, true),
+    entry("ipmatch", ip_match::make, false),
+    entry("le", compare::make_le, true),
+    entry("lt", compare::make_lt, true),
+    entry("nomatch", constant::make_never, false),
+    entry("pm", pm::make, false),
+    entry("rx", rx::make, false),
+    entry("streq", streq::make, true),
+    entry("strmatch", contains::make, true),
+    entry("unconditionalmatch", constant::make_always, false),
+    entry("validatebyterange", validate_byte_range::make, false),
+    entry("validateurlencoding", validate_url_encoding::make, false),
+    entry("validateutf8encoding", validate_utf8_encoding::make, false),
+    entry("within", within::make, true),
+];
+
+/// Known to the language, refused by this build.
+pub(crate) const NOT_YET: &[&str] = &[
+    "rxglobal",
+    "rsub",
+    "pmfromfile",
+    "pmf",
+    "pmfromdataset",
+    "ipmatchfromfile",
+    "ipmatchf",
+    "ipmatchfromdataset",
+    "geolookup",
+    "rbl",
+    "verifycc",
+    "verifyssn",
+    "verifycpf",
+    "verifysvnr",
+    "validatenid",
+    "restpath",
+];
+
+/// Refused for good.
+pub(crate) const ERROR: &[&str] =
+    &["validateschema", "validatedtd", "fuzzyhash", "inspectfile", "gsblookup", "validatehash"];
+
+/// The operator called `name`, in any case; the empty name is `rx`.
+pub(crate) fn by_name(name: &[u8]) -> Option<&'static Entry> {
+    let name = if name.is_empty() { b"rx" } else { name };
+    TABLE.iter().find(|entry| entry.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// The leading integer of `text`, 0 where there is none.
+pub(crate) fn number(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let value = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0_i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
+    if negative { -value } else { value }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! PCRE syntax to the syntax of the `regex` crate, over bytes.
+//!
+//! The two differ where an escape or a class means something else; the language matched stays the same.
+//! Possessive quantifiers and atomic groups become plain ones: they only ever remove matches, so a rule may
+//! match more, never less.
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::Refusal;
+
+/// Compiles a rule's pattern: bytes, dot takes newlines, `^` and `$` hold at line borders.
+pub(crate) fn compile(pattern: &[u8]) -> Result<Regex, Refusal> {
+    let text = Translator { input: pattern, at: 0, output: String::with_capacity(pattern.len() + 16) }.run()?;
+    RegexBuilder::new(&text)
+        .unicode(false)
+        .dot_matches_new_line(true)
+        .multi_line(true)
+        .size_limit(SIZE_LIMIT)
+        .nest_limit(100)
+        .build()
+        .map_err(|error| Refusal { code: "seclang.regex", text: error.to_string().replace('\n', " ") })
+}
+
+struct Translator<'a> {
+    input: &'a [u8],
+    at: usize,
+    output: String,
+}
+
+impl Translator<'_> {
+    fn run(mut self) -> Result<String, Refusal> {
+        while let Some(&byte) = self.input.get(self.at) {
+            match byte {
+                b'\\' => self.escape(false)?,
+                b'[' => self.class()?,
+                b'(' => self.group()?,
+                b'{' if !self.counts() => self.literal(byte),
+                b'}' if !self.closes() => self.literal(byte),
+                b'*' | b'+' | b'?' | b'}' => self.quantifier(byte),
+                _ => self.literal_or_plain(byte),
+            }
+        }
+        Ok(self.output)
+    }
+
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.input.get(self.at + ahead).copied()
+    }
+
+    /// A byte that is not special here: ASCII stays, others become `\xHH`.
+    fn literal_or_plain(&mut self, byte: u8) {
+        if byte.is_ascii() {
+            self.output.push(char::from(byte));
+        } else {
+            self.output.push_str(&format!("\\x{byte:02x}"));
+        }
+        self.at += 1;
+    }
+
+    fn literal(&mut self, byte: u8) {
+        self.output.push('\\');
+        self.literal_or_plain(byte);
+    }
+
+    /// Whether the `{` here begins `{n}`, `{n,}` or `{n,m}`.
+    fn counts(&self) -> bool {
+        let rest = &self.input[self.at + 1..];
+        let Some(end) = memchr::memchr(b'}', &rest[..rest.len().min(16)]) else { return false };
+        let mut parts = rest[..end].splitn(2, |byte| *byte == b',');
+        let first = parts.next().unwrap_or_default();
+        !first.is_empty()
+            && first.iter().all(u8::is_ascii_digit)
+            && parts.next().is_none_or(|part| part.iter().all(u8::is_ascii_digit))
+    }
+
+    /// Whether the `}` here ends a quantifier already written.
+    fn closes(&self) -> bool {
+        let Some(open) = self.output.rfind('{') else { return false };
+        !self.output[..open].ends_with('\\')
+            && self.output[open + 1..].bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
+    }
+
+    /// Writes a quantifier, dropping the `+` that makes it possessive.
+    fn quantifier(&mut self, byte: u8) {
+        self.output.push(char::from(byte));
+        self.at += 1;
+        if self.peek(0) == Some(b'+') {
+            self.at += 1;
+        } else if self.peek(0) == Some(b'?') {
+            self.output.push('?');
+            self.at += 1;
+        }
+    }
+
+    fn group(&mut self) -> Result<(), Refusal> {
+        let rest = &self.input[self.at..];
+        if rest.starts_with(b"(?=")
+            || rest.starts_with(b"(?!")
+            || rest.starts_with(b"(?<=")
+            || rest.starts_with(b"(?<!")
+        {
+            return Err(not_yet("look-around"));
+        }
+        if rest.starts_with(b"(?>") {
+            self.output.push_str("(?:");
+            self.at += 3;
+        } else if rest.starts_with(b"(?#") {
+            self.at += memchr::memchr(b')', rest).map_or(rest.len(), |end| end + 1);
+        } else {
+            self.output.push('(');
+            self.at += 1;
+            if self.peek(0) == Some(b'?') {
+                // The flags and names that follow are the same in both.
+                self.output.push('?');
+                self.at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn escape(&mut self, in_class: bool) -> Result<(), Refusal> {
+        let Some(byte) = self.peek(1) else {
+            return Err(Refusal { code: "seclang.regex", text: "the pattern ends with a backslash".to_owned() });
+        };
+        self.at += 2;
+        let text = match byte {
+            b'h' if in_class => "\\t\\x20\\xa0",
+            b'h' => "[\\t\\x20\\xa0]",
+            b'H' if !in_class => "[^\\t\\x20\\xa0]",
+            b'v' if in_class => "\\n\\x0b\\x0c\\r\\x85",
+            b'v' => "[\\n\\x0b\\x0c\\r\\x85]",
+            b'V' if !in_class => "[^\\n\\x0b\\x0c\\r\\x85]",
+            b'R' if !in_class => "(?:\\r\\n|[\\n\\x0b\\x0c\\r\\x85])",
+            b'N' if !in_class => "[^\\n]",
+            b'e' => "\\x1b",
+            b'Z' if !in_class => "(?:\\n?\\z)",
+            b'b' if in_class => "\\x08",
+            // The PCRE class takes the vertical tab too, like the one of the regex crate over ASCII.
+            b's' => {
+                if in_class {
+                    "\\t\\n\\x0b\\x0c\\r\\x20"
+                } else {
+                    "[\\t\\n\\x0b\\x0c\\r\\x20]"
+                }
+            }
+            b'x' => return self.hexadecimal(),
+            b'0' => return self.octal(),
+            b'1'..=b'9' if !in_class => return Err(not_yet("a back-reference")),
+            b'Q' => return self.quoted(in_class),
+            b'E' => "",
+            b'k' | b'g' | b'G' | b'K' | b'X' | b'C' => return Err(not_yet("this escape")),
+            _ => {
+                if byte.is_ascii_alphabetic() {
+                    self.output.push('\\');
+                    self.output.push(char::from(byte));
+                } else {
+                    self.output.push_str(&format!("\\x{byte:02x}"));
+                }
+                return Ok(());
+            }
+        };
+        self.output.push_str(text);
+        Ok(())
+    }
+
+    /// `\Q…\E`.
+    fn quoted(&mut self, _in_class: bool) -> Result<(), Refusal> {
+        let rest = &self.input[self.at..];
+        let end = memchr::memmem::find(rest, b"\\E").unwrap_or(rest.len());
+        for byte in &rest[..end] {
+            self.output.push_str(&format!("\\x{byte:02x}"));
+        }
+        self.at += (end + 2).min(rest.len());
+        Ok(())
+    }
+
+    /// `\xH`, `\xHH`, `\x{H…}`.
+    fn hexadecimal(&mut self) -> Result<(), Refusal> {
+        let rest = &self.input[self.at..];
+        let (digits, used) = match rest {
+            [b'{', inner @ ..] => {
+                let end = memchr::memchr(b'}', inner).unwrap_or(inner.len());
+                (&inner[..end], end + 2)
+            }
+            _ => {
+                let end = rest.iter().take(2).take_while(|byte| byte.is_ascii_hexdigit()).count();
+                (&rest[..end], end)
+            }
+        };
+        let text = std::str::from_utf8(digits).unwrap_or("?");
+        let code = if digits.is_empty() { Ok(0) } else { u32::from_str_radix(text, 16) };
+        match code {
+            Ok(code @ 0..=255) => {
+                self.output.push_str(&format!("\\x{code:02x}"));
+                self.at = (self.at + used).min(self.input.len());
+                Ok(())
+            }
+            _ => Err(Refusal { code: "seclang.regex", text: "an escape names more than one byte".to_owned() }),
+        }
+    }
+
+    fn octal(&mut self) -> Result<(), Refusal> {
+        let digits = self.input[self.at..].iter().take(2).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+        let code =
+            self.input[self.at..self.at + digits].iter().fold(0_u32, |code, byte| code << 3 | u32::from(byte - b'0'));
+        self.output.push_str(&format!("\\x{code:02x}"));
+        self.at += digits;
+        Ok(())
+    }
+
+    /// A class. `[`, `&`, `~` and a leading `]` are plain in PCRE but special in the regex crate.
+    fn class(&mut self) -> Result<(), Refusal> {
+        self.output.push('[');
+        self.at += 1;
+        if self.peek(0) == Some(b'^') {
+            self.output.push('^');
+            self.at += 1;
+        }
+        if self.peek(0) == Some(b']') {
+            self.literal(b']');
+        }
+        while let Some(byte) = self.peek(0) {
+            match byte {
+                b']' => {
+                    self.output.push(']');
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => self.escape(true)?,
+                b'[' if self.peek(1) == Some(b':') => {
+                    let rest = &self.input[self.at..];
+                    match memchr::memmem::find(rest, b":]") {
+                        Some(end) if rest[2..end].iter().all(|b| b.is_ascii_alphabetic() || *b == b'^') => {
+                            for &byte in &rest[..end + 2] {
+                                self.output.push(char::from(byte));
+                            }
+                            self.at += end + 2;
+                        }
+                        _ => self.literal(byte),
+                    }
+                }
+                // A hyphen that is no range: `[\w-x]` or doubled.
+                b'-' if self.peek(1) == Some(b'-') || self.output.ends_with('-') => self.literal(byte),
+                b'[' | b'&' | b'~' => self.literal(byte),
+                _ => self.literal_or_plain(byte),
+            }
+        }
+        Err(Refusal { code: "seclang.regex", text: "a character class is not closed".to_owned() })
+    }
+}
+
+fn not_yet(what: &str) -> Refusal {
+    Refusal { code: "seclang.not_available_yet", text: format!("{what} in a pattern is not available yet") }
+}
+
+/// Bytes a compiled pattern may take; the longest word lists of known rule sets need about 4 MiB.
+const SIZE_LIMIT: usize = 16 << 20;

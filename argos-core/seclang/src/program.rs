@@ -1,0 +1,193 @@
+//! The compiled rule set: flat, immutable, shared between transactions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::actions::{Act, Disruptive, Severity};
+use crate::limits::Limits;
+use crate::operators::Operator;
+use crate::transforms::Transform;
+use crate::variables::{Targets, VarId};
+
+/// Everything the runner needs, in flat arrays.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) rules: Vec<Rule>,
+    /// Per phase (index 1–5): indices into `rules`, in file order.
+    pub(crate) phases: [Vec<u32>; 6],
+    pub(crate) operators: Vec<OperatorUse>,
+    pub(crate) chains: Chains,
+    pub(crate) settings: Settings,
+}
+
+/// What directives decide about a transaction as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) engine: Engine,
+    pub(crate) request_body: bool,
+    pub(crate) response_body: bool,
+    pub(crate) response_types: Vec<Vec<u8>>,
+    pub(crate) argument_separator: u8,
+    pub(crate) limits: Limits,
+    /// Status of `deny` where a rule names none.
+    pub(crate) status: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            engine: Engine::On,
+            request_body: true,
+            response_body: true,
+            response_types: ["text/plain", "text/html", "text/xml", "application/json"].map(Vec::from).to_vec(),
+            argument_separator: b'&',
+            limits: Limits::default(),
+            status: 403,
+        }
+    }
+}
+
+/// `SecRuleEngine` and `ctl:ruleEngine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    On,
+    Off,
+    DetectionOnly,
+}
+
+/// One rule: a chain is one rule with several links.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: u64,
+    pub(crate) phase: u8,
+    pub(crate) file: Arc<str>,
+    pub(crate) line: u32,
+    pub(crate) links: Vec<Link>,
+    pub(crate) msg: Option<Template>,
+    pub(crate) logdata: Option<Template>,
+    pub(crate) rev: Option<Box<[u8]>>,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) tags: Vec<Template>,
+    pub(crate) log: bool,
+    pub(crate) disruptive: Disruptive,
+    pub(crate) status: Option<u16>,
+    /// `skip:n` rules of the same phase.
+    pub(crate) skip: u32,
+    /// Where `skipAfter` goes on: an index into the phase's list.
+    pub(crate) skip_to: Option<u32>,
+}
+
+impl Program {
+    /// Whether there are rules in `phase` besides the engine's own.
+    pub(crate) fn has_phase(&self, phase: u8) -> bool {
+        let list = self.phases.get(usize::from(phase)).map(Vec::as_slice).unwrap_or_default();
+        list.iter().any(|index| !self.rules[*index as usize].is_own())
+    }
+}
+
+impl Rule {
+    /// The engine put this rule in; the caller's count leaves it out.
+    pub(crate) fn is_own(&self) -> bool {
+        self.id == 500 || (200_000..=200_099).contains(&self.id)
+    }
+}
+
+/// One member of a chain.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// None for `SecAction`, which always matches.
+    pub(crate) test: Option<Test>,
+    pub(crate) actions: Vec<Act>,
+}
+
+/// What a link looks at and how.
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) targets: Targets,
+    pub(crate) operator: u32,
+    pub(crate) negate: bool,
+    pub(crate) chain: ChainId,
+    pub(crate) multi_match: bool,
+    pub(crate) capture: bool,
+}
+
+/// An operator with its argument; rules with the same text share one.
+#[derive(Debug)]
+pub(crate) struct OperatorUse {
+    pub(crate) operator: Box<dyn Operator>,
+    pub(crate) argument: Template,
+}
+
+/// A node of the trie of transformation chains: the value after its parent's transformations and one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct ChainId(pub(crate) u32);
+
+/// All transformation chains of a rule set; common beginnings are one node.
+#[derive(Debug)]
+pub(crate) struct Chains {
+    nodes: Vec<(ChainId, Option<Transform>)>,
+    children: HashMap<(ChainId, &'static str), ChainId>,
+}
+
+impl Default for Chains {
+    fn default() -> Self {
+        Self { nodes: vec![(ChainId(0), None)], children: HashMap::new() }
+    }
+}
+
+impl Chains {
+    /// The node for `chain`, made if it is new.
+    pub(crate) fn intern(&mut self, chain: &[(&'static str, Transform)]) -> ChainId {
+        let mut node = ChainId(0);
+        for (name, transform) in chain {
+            let next = ChainId(self.nodes.len() as u32);
+            let entry = *self.children.entry((node, name)).or_insert(next);
+            if entry == next {
+                self.nodes.push((node, Some(*transform)));
+            }
+            node = entry;
+        }
+        node
+    }
+
+    /// The nodes from the first transformation to `chain`.
+    pub(crate) fn path(&self, chain: ChainId) -> Vec<ChainId> {
+        let mut path = Vec::new();
+        let mut node = chain;
+        while node != ChainId(0) {
+            path.push(node);
+            node = self.nodes[node.0 as usize].0;
+        }
+        path.reverse();
+        path
+    }
+
+    /// The node before `chain` and the transformation between them.
+    pub(crate) fn step(&self, chain: ChainId) -> (ChainId, Option<Transform>) {
+        self.nodes[chain.0 as usize]
+    }
+}
+
+/// Text with `%{macros}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Template {
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A piece of a [`Template`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Text(Box<[u8]>),
+    Variable(VarId, Option<Box<[u8]>>),
+}
+
+impl Template {
+    /// The text when there is nothing to expand.
+    pub(crate) fn literal(&self) -> Option<&[u8]> {
+        match self.parts.as_slice() {
+            [] => Some(b""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What `ctl` has changed in one transaction.
+
+use crate::actions::{Ctl, Processor};
+use crate::program::{Engine, Rule};
+use crate::variables::{Selector, VarId};
+
+/// Switches and exclusions of one transaction; they act on later rules only.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    pub(super) engine: Option<Engine>,
+    pub(super) processor: Option<Processor>,
+    pub(super) body_access: Option<bool>,
+    pub(super) force_body: bool,
+    removed_ids: Vec<(u64, u64)>,
+    removed_tags: Vec<Box<[u8]>>,
+    targets: Vec<(Which, VarId, Selector)>,
+}
+
+#[derive(Debug)]
+enum Which {
+    Ids(u64, u64),
+    Tag(Box<[u8]>),
+}
+
+impl Control {
+    pub(super) fn apply(&mut self, change: &Ctl) {
+        match change {
+            Ctl::Engine(engine) => self.engine = Some(*engine),
+            Ctl::RemoveById(from, to) => bounded(&mut self.removed_ids, (*from, *to)),
+            Ctl::RemoveByTag(tag) => bounded(&mut self.removed_tags, tag.clone()),
+            Ctl::RemoveTargetById(from, to, variable, selector) => {
+                bounded(&mut self.targets, (Which::Ids(*from, *to), *variable, selector.clone()));
+            }
+            Ctl::RemoveTargetByTag(tag, variable, selector) => {
+                bounded(&mut self.targets, (Which::Tag(tag.clone()), *variable, selector.clone()));
+            }
+            Ctl::Processor(processor) => self.processor = Some(*processor),
+            Ctl::RequestBodyAccess(access) => self.body_access = Some(*access),
+            Ctl::ForceRequestBody(force) => self.force_body = *force,
+        }
+    }
+
+    /// Whether `rule` is switched off.
+    pub(super) fn removes(&self, rule: &Rule) -> bool {
+        self.removed_ids.iter().any(|(from, to)| (*from..=*to).contains(&rule.id))
+            || self.removed_tags.iter().any(|tag| has_tag(rule, tag))
+    }
+
+    /// The targets `rule` must not look at.
+    pub(super) fn excluded(&self, rule: &Rule) -> Vec<(VarId, Selector)> {
+        self.targets
+            .iter()
+            .filter(|(which, _, _)| match which {
+                Which::Ids(from, to) => (*from..=*to).contains(&rule.id),
+                Which::Tag(tag) => has_tag(rule, tag),
+            })
+            .map(|(_, variable, selector)| (*variable, selector.clone()))
+            .collect()
+    }
+}
+
+fn has_tag(rule: &Rule, tag: &[u8]) -> bool {
+    rule.tags.iter().any(|own| own.literal() == Some(tag))
+}
+
+/// A rule that matches every argument may repeat its `ctl` each time; the list must not grow with the request.
+fn bounded<T>(list: &mut Vec<T>, entry: T) {
+    if list.len() < MOST {
+        list.push(entry);
+    }
+}
+
+const MOST: usize = 10_000;

@@ -1,0 +1,41 @@
+//! Transformed values, computed once per value and chain node.
+
+use std::collections::HashMap;
+
+use super::store::{Bytes, Value};
+use crate::program::{ChainId, Chains};
+
+/// Guarantee: [`Memo::transformed`] gives the same bytes as running the chain afresh. A value's number never
+/// names two texts, and transformations are pure.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    known: HashMap<(u32, ChainId), Bytes>,
+}
+
+impl Memo {
+    /// `value` after `chain`.
+    pub(super) fn transformed(&mut self, value: &Value, chain: ChainId, chains: &Chains) -> Bytes {
+        if chain == ChainId::default() {
+            return value.bytes.clone();
+        }
+        if let Some(known) = self.known.get(&(value.number, chain)) {
+            return known.clone();
+        }
+        let mut bytes = value.bytes.clone();
+        for node in chains.path(chain) {
+            bytes = match self.known.get(&(value.number, node)) {
+                Some(known) => known.clone(),
+                None => {
+                    let (_, transform) = chains.step(node);
+                    let next = match transform.and_then(|transform| transform(&bytes)) {
+                        Some(changed) => Bytes::from(changed),
+                        None => bytes,
+                    };
+                    self.known.insert((value.number, node), next.clone());
+                    next
+                }
+            };
+        }
+        bytes
+    }
+}

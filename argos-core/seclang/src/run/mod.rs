@@ -1,0 +1,165 @@
+//! The rule set at work: transactions and what they find.
+
+mod ctl;
+mod evaluate;
+mod expand;
+mod memo;
+mod resolve;
+mod store;
+mod time;
+mod transaction;
+
+use std::sync::Arc;
+
+use crate::actions::Severity;
+use crate::compile::Builder;
+use crate::limits::Limits;
+use crate::program::Program;
+use crate::source::Loader;
+pub use transaction::{BodyRoom, Transaction};
+
+/// Compiled rules: immutable, shared, cheap to clone.
+#[derive(Clone)]
+pub struct RuleSet {
+    program: Arc<Program>,
+    mode: Mode,
+}
+
+impl std::fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleSet").field("rules", &self.rule_count()).field("mode", &self.mode).finish()
+    }
+}
+
+impl RuleSet {
+    /// Starts a rule set; `loader` reads the files that rule text names.
+    pub fn builder(loader: impl Loader + 'static) -> Builder {
+        Builder::new(Box::new(loader))
+    }
+
+    pub(crate) fn new(program: Program, mode: Mode) -> Self {
+        Self { program: Arc::new(program), mode }
+    }
+
+    /// Starts a transaction at `now`.
+    #[must_use]
+    pub fn transaction(&self, now: Now) -> Transaction {
+        Transaction::new(self.program.clone(), self.mode, now)
+    }
+
+    /// Rules of the caller's texts; a chain counts once, the engine's own rules not at all.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.program.rules.iter().filter(|rule| !rule.is_own()).count()
+    }
+
+    /// Whether the caller's texts have rules in `phase` (1–5).
+    #[must_use]
+    pub fn has_phase(&self, phase: u8) -> bool {
+        self.program.has_phase(phase)
+    }
+
+    /// The bounds in force, directives included.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.program.settings.limits
+    }
+}
+
+/// When a transaction began. The engine reads no clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since 1970, UTC.
+    pub unix_millis: i64,
+}
+
+/// What happens to a disruptive outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is recorded; the transaction goes on.
+    Detect,
+    /// It ends the transaction.
+    Block,
+}
+
+/// A transaction that rules ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Interruption {
+    /// Status to answer with.
+    pub status: u16,
+    /// Phase of the rule, 1–4.
+    pub phase: u8,
+    /// The rule.
+    pub rule_id: u64,
+    /// What to do.
+    pub action: Disruption,
+    /// Where `redirect` leads.
+    pub location: Option<String>,
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disruption {
+    /// Answer with the status.
+    Deny,
+    /// Close the connection.
+    Drop,
+    /// Answer with a redirection.
+    Redirect,
+}
+
+/// The sum of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing would have stopped it.
+    Pass,
+    /// Detect mode: block mode would have stopped it.
+    Detected,
+    /// It was stopped.
+    Blocked,
+}
+
+/// What a transaction leaves behind.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The interruption, in block mode only.
+    pub interrupted: Option<Interruption>,
+    /// The sum.
+    pub verdict: Verdict,
+    /// Final inbound anomaly score.
+    pub score_in: i64,
+    /// Final outbound anomaly score.
+    pub score_out: i64,
+    /// Rules whose whole chain matched, in evaluation order.
+    pub matched: Vec<Matched>,
+}
+
+/// One rule that matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Matched {
+    /// The rule.
+    pub id: u64,
+    /// Its phase.
+    pub phase: u8,
+    /// `msg`, expanded.
+    pub msg: String,
+    /// `logdata`, expanded.
+    pub data: String,
+    /// `severity`.
+    pub severity: Option<Severity>,
+    /// `tag`s, expanded.
+    pub tags: Vec<String>,
+    /// Name of the rule text.
+    pub file: String,
+    /// Line in it.
+    pub line: u32,
+    /// Name of the last value that matched, such as `ARGS:q`.
+    pub variable: String,
+    /// That value, at most 256 bytes.
+    pub value: Vec<u8>,
+    /// The rule wants to be logged.
+    pub log: bool,
+}

@@ -1,0 +1,54 @@
+//! Which members of a collection a rule looks at.
+
+use regex::bytes::Regex;
+
+use super::VarId;
+
+/// The part after the colon.
+#[derive(Clone, Debug)]
+pub(crate) enum Selector {
+    All,
+    /// Kept in lower case; names compare without case.
+    Key(Box<[u8]>),
+    Regex(Box<Regex>),
+}
+
+impl Selector {
+    pub(crate) fn accepts(&self, key: &[u8]) -> bool {
+        match self {
+            Selector::All => true,
+            Selector::Key(wanted) => wanted.eq_ignore_ascii_case(key),
+            Selector::Regex(regex) => regex.is_match(key),
+        }
+    }
+}
+
+/// One member of a rule's variable list.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) variable: VarId,
+    pub(crate) selector: Selector,
+    pub(crate) count: bool,
+}
+
+/// A whole variable list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Targets {
+    pub(crate) include: Vec<Target>,
+    pub(crate) exclude: Vec<(VarId, Selector)>,
+}
+
+/// Whether excluding `excluded` takes members out of `variable`.
+///
+/// `ARGS` contains `ARGS_GET` and `ARGS_POST`, so `ARGS|!ARGS_GET:x` leaves the posted `x` in; that
+/// distinction is lost in the union, where an exclusion names the union itself.
+pub(crate) fn covers(excluded: VarId, variable: VarId) -> bool {
+    excluded == variable
+}
+
+impl Targets {
+    /// Whether `key` of `variable` is excluded by the list itself.
+    pub(crate) fn excludes(&self, variable: VarId, key: &[u8]) -> bool {
+        self.exclude.iter().any(|(id, selector)| covers(*id, variable) && selector.accepts(key))
+    }
+}

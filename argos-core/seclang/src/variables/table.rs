@@ -1,0 +1,98 @@
+//! The closed list of variables.
+
+macro_rules! variables {
+    ($($id:ident $name:literal,)*) => {
+        /// A variable that this build can fill.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) enum VarId { $($id,)* }
+
+        /// Name to variable.
+        pub(crate) const NAMES: &[(&str, VarId)] = &[$(($name, VarId::$id),)*];
+    };
+}
+
+variables! {
+    Args "ARGS", ArgsGet "ARGS_GET", ArgsPost "ARGS_POST",
+    ArgsNames "ARGS_NAMES", ArgsGetNames "ARGS_GET_NAMES", ArgsPostNames "ARGS_POST_NAMES",
+    ArgsCombinedSize "ARGS_COMBINED_SIZE",
+    RequestLine "REQUEST_LINE", RequestMethod "REQUEST_METHOD", RequestProtocol "REQUEST_PROTOCOL",
+    RequestUri "REQUEST_URI", RequestUriRaw "REQUEST_URI_RAW", RequestFilename "REQUEST_FILENAME",
+    RequestBasename "REQUEST_BASENAME", QueryString "QUERY_STRING",
+    RequestHeaders "REQUEST_HEADERS", RequestHeadersNames "REQUEST_HEADERS_NAMES",
+    RequestCookies "REQUEST_COOKIES", RequestCookiesNames "REQUEST_COOKIES_NAMES",
+    RequestBody "REQUEST_BODY", RequestBodyLength "REQUEST_BODY_LENGTH",
+    ReqbodyProcessor "REQBODY_PROCESSOR", ReqbodyError "REQBODY_ERROR", ReqbodyErrorMsg "REQBODY_ERROR_MSG",
+    ReqbodyProcessorError "REQBODY_PROCESSOR_ERROR", ReqbodyProcessorErrorMsg "REQBODY_PROCESSOR_ERROR_MSG",
+    UrlencodedError "URLENCODED_ERROR",
+    InboundDataError "INBOUND_DATA_ERROR", OutboundDataError "OUTBOUND_DATA_ERROR",
+    ResponseStatus "RESPONSE_STATUS", ResponseProtocol "RESPONSE_PROTOCOL",
+    ResponseHeaders "RESPONSE_HEADERS", ResponseHeadersNames "RESPONSE_HEADERS_NAMES",
+    ResponseBody "RESPONSE_BODY", ResponseContentType "RESPONSE_CONTENT_TYPE",
+    ResponseContentLength "RESPONSE_CONTENT_LENGTH",
+    RemoteAddr "REMOTE_ADDR", RemotePort "REMOTE_PORT",
+    ServerAddr "SERVER_ADDR", ServerName "SERVER_NAME", ServerPort "SERVER_PORT", UniqueId "UNIQUE_ID",
+    Tx "TX", Rule "RULE",
+    MatchedVar "MATCHED_VAR", MatchedVarName "MATCHED_VAR_NAME",
+    MatchedVars "MATCHED_VARS", MatchedVarsNames "MATCHED_VARS_NAMES",
+    HighestSeverity "HIGHEST_SEVERITY", Duration "DURATION",
+    Time "TIME", TimeDay "TIME_DAY", TimeEpoch "TIME_EPOCH", TimeHour "TIME_HOUR", TimeMin "TIME_MIN",
+    TimeMon "TIME_MON", TimeSec "TIME_SEC", TimeWday "TIME_WDAY", TimeYear "TIME_YEAR",
+}
+
+/// Variables of the language that this build refuses by name instead of leaving them silently empty.
+pub(crate) const NOT_YET: &[&str] = &[
+    "ARGS_PATH",
+    "PATH_INFO",
+    "FULL_REQUEST",
+    "FULL_REQUEST_LENGTH",
+    "AUTH_TYPE",
+    "REMOTE_USER",
+    "FILES",
+    "FILES_NAMES",
+    "FILES_SIZES",
+    "FILES_COMBINED_SIZE",
+    "FILES_TMPNAMES",
+    "FILES_TMP_CONTENT",
+    "MULTIPART_FILENAME",
+    "MULTIPART_NAME",
+    "MULTIPART_PART_HEADERS",
+    "MULTIPART_STRICT_ERROR",
+    "MULTIPART_UNMATCHED_BOUNDARY",
+    "MULTIPART_BOUNDARY_QUOTED",
+    "MULTIPART_BOUNDARY_WHITESPACE",
+    "MULTIPART_CRLF_LF_LINES",
+    "MULTIPART_DATA_AFTER",
+    "MULTIPART_DATA_BEFORE",
+    "MULTIPART_FILE_LIMIT_EXCEEDED",
+    "MULTIPART_HEADER_FOLDING",
+    "MULTIPART_INVALID_HEADER_FOLDING",
+    "MULTIPART_INVALID_PART",
+    "MULTIPART_INVALID_QUOTING",
+    "MULTIPART_LF_LINE",
+    "MULTIPART_MISSING_SEMICOLON",
+    "MULTIPART_SEMICOLON_MISSING",
+    "XML",
+    "JSON",
+    "STATUS",
+    "STATUS_LINE",
+    "RESPONSE_ARGS",
+    "RESPONSE_XML",
+    "RESBODY_PROCESSOR",
+    "RESBODY_ERROR",
+    "RESBODY_ERROR_MSG",
+    "REMOTE_HOST",
+    "GEO",
+    "IP",
+    "SESSION",
+    "USER",
+    "GLOBAL",
+    "RESOURCE",
+    "SESSIONID",
+    "USERID",
+    "WEBAPPID",
+    "ENV",
+    "MODSEC_BUILD",
+    "MSC_PCRE_ERROR",
+    "MSC_PCRE_LIMITS_EXCEEDED",
+    "WEBSERVER_ERROR_LOG",
+];
