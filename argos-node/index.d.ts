@@ -49,6 +49,78 @@ export class Argos {
   close(): Promise<void>
 }
 
+/** Which rules inspect, and how strictly. */
+export interface WafOptions {
+  /** SecLang text. */
+  rules?: string
+  /** Whether the built-in rules inspect, before `rules`. */
+  baseline?: boolean
+  /** 1–4; default 1. */
+  paranoia?: number
+  /** Inbound anomaly threshold, 1–1000; default 5. */
+  inbound?: number
+  /** Outbound anomaly threshold, 1–1000; default 4. */
+  outbound?: number
+  /** What a disruptive outcome does; default `block`. */
+  mode?: 'detect' | 'block'
+  /** Whether `nolog` rules are in the result too. */
+  all?: boolean
+}
+
+/** Names and values in order. */
+export type HeaderPairs = ReadonlyArray<readonly [string, string]>
+
+/** One request to inspect. */
+export interface WafRequest {
+  /** Echoed. */
+  id?: string | number | null
+  method: string
+  /** The raw target. */
+  uri: string
+  /** Such as `HTTP/1.1`, which is the default. */
+  version?: string
+  headers?: HeaderPairs
+  body?: Uint8Array | string
+  /** The client; default 127.0.0.1. */
+  remote_ip?: string
+  /** The answer. Without it phases 3 and 4 do not run. */
+  response?: { status: number; headers?: HeaderPairs; body?: Uint8Array | string } | null
+}
+
+/** What inspection found. */
+export interface WafResult {
+  id: string | number | null
+  /** Whether a disruptive action was done; never when only detecting. */
+  interrupted: boolean
+  /** Status of the interruption. */
+  status: number | null
+  /** Phase of the interruption. */
+  phase: number | null
+  score_in: number
+  score_out: number
+  /** Rules whose whole chain matched, in evaluation order. */
+  matched: {
+    id: number
+    phase: number
+    msg: string
+    /** Upper-case name, such as `CRITICAL`. */
+    severity: string | null
+    tags: string[]
+    data: string
+  }[]
+}
+
+/** Compiled rules that inspect requests. Nothing waits on the main thread. */
+export class Waf {
+  private constructor()
+
+  /** Compiles. Fails with `ARGOS_INVALID`; `fields` have line and column of everything that is wrong. */
+  static compile(options: WafOptions): Promise<Waf>
+
+  /** Inspects one request, and its answer if there is one. */
+  inspect(request: WafRequest): Promise<WafResult>
+}
+
 /** The `code` of each kind of error. */
 export type ErrorCode =
   | 'ARGOS_INVALID'

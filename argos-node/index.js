@@ -20,9 +20,7 @@ class Argos {
   }
 
   static async open(path, options = {}) {
-    const inner = new native.Argos()
-    await unpacked(inner.open(JSON.stringify({ ...options, path })))
-    return new Argos(inner)
+    return new Argos(await unpacked(native.Argos.open(JSON.stringify({ ...options, path }))))
   }
 
   async call(name, fields = {}) {
@@ -43,4 +41,29 @@ class Argos {
   }
 }
 
-module.exports = { Argos, ArgosError }
+/** The form of `argos waf eval`, where bodies are base64. */
+function line(record) {
+  const { body, ...rest } = record
+  if (body !== undefined) rest.body_b64 = Buffer.from(body).toString('base64')
+  if (rest.response) rest.response = line(rest.response)
+  return rest
+}
+
+class Waf {
+  #native
+
+  constructor(inner) {
+    if (!(inner instanceof native.Waf)) throw new TypeError('Waf is made by Waf.compile')
+    this.#native = inner
+  }
+
+  static async compile(options) {
+    return new Waf(await unpacked(native.Waf.compile(JSON.stringify(options))))
+  }
+
+  async inspect(request) {
+    return JSON.parse(await unpacked(this.#native.inspect(JSON.stringify(line(request)))))
+  }
+}
+
+module.exports = { Argos, ArgosError, Waf }

@@ -16,10 +16,10 @@ use serde_json::json;
 
 use crate::work::{Work, promise};
 
-/// What `Argos` in `index.js` is made of. Every method but the constructor answers with a promise.
+/// What `Argos` in `index.js` is made of. Every method answers with a promise.
 #[napi(js_name = "Argos")]
 pub struct Client {
-    /// None before it is opened and once it is closed. A call reads it until it is done, so that closing waits.
+    /// None once closed. A call reads it until it is done, so that closing waits for running calls.
     slot: Arc<RwLock<Option<Open>>>,
 }
 
@@ -78,21 +78,10 @@ impl Open {
 
 #[napi]
 impl Client {
-    /// One that is not open yet.
-    #[napi(constructor)]
-    pub fn new() -> Self {
-        Self { slot: Arc::default() }
-    }
-
     /// Opens the data folder that the JSON text of the options names.
     #[napi]
-    pub fn open(&self, options: String) -> AsyncTask<Work<()>> {
-        let slot = self.slot.clone();
-        promise(move || {
-            let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
-            *slot = Some(Open::new(&options)?);
-            Ok(())
-        })
+    pub fn open(options: String) -> AsyncTask<Work<Client>> {
+        promise(move || Ok(Self { slot: Arc::new(RwLock::new(Some(Open::new(&options)?))) }))
     }
 
     /// Runs an operation: JSON text of its input → JSON text `{"value": …, "generation": …}`.

@@ -5,4 +5,5 @@
 
 mod client;
 mod errors;
+mod waf;
 mod work;

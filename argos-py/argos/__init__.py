@@ -14,6 +14,7 @@ from argos.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from argos.waf import Waf
 
 __all__ = [
     "Applied",
@@ -29,4 +30,5 @@ __all__ = [
     "RateLimitedError",
     "UnauthorizedError",
     "UnavailableError",
+    "Waf",
 ]

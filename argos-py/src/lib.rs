@@ -5,9 +5,12 @@
 
 mod client;
 mod errors;
+mod waf;
 
 #[pyo3::pymodule]
 mod _argos {
     #[pymodule_export]
     use crate::client::Client;
+    #[pymodule_export]
+    use crate::waf::Waf;
 }
