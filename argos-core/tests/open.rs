@@ -563,21 +563,20 @@ fn a_job_that_panics_is_rolled_back_and_the_writer_goes_on() {
         store.read(|db| db.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap()).unwrap()
     };
     let error = store
-        .write(move |db| {
+        .write::<()>(move |db| {
             let tx = db.transaction().unwrap();
             tx.execute(insert, []).unwrap();
             panic!("a job that panics");
         })
-        .map(|()| ())
         .unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "internal"));
     assert_eq!(count(&store), 0);
     // A transaction that nobody rolls back by dropping it must not leak into the next job either.
-    let begun = store.write(move |db| {
+    let begun = store.write::<()>(move |db| {
         db.execute_batch(&format!("BEGIN; {insert}")).unwrap();
         panic!("a job that panics inside its transaction");
     });
-    assert!(begun.map(|()| ()).is_err());
+    assert!(begun.is_err());
     assert_eq!(count(&store), 0);
     store.submit(|_| panic!("nobody waits for this one")).unwrap();
     store
@@ -606,7 +605,7 @@ fn a_reader_that_panics_gives_its_place_back() {
     let folder = Folder::new();
     let (store, _) = Store::open(&OpenOptions { readers: 1, ..folder.options() }).unwrap();
     for _ in 0..3 {
-        let looked = catch_unwind(AssertUnwindSafe(|| store.read(|_| panic!("a reader that panics")).map(|()| ())));
+        let looked = catch_unwind(AssertUnwindSafe(|| store.read::<()>(|_| panic!("a reader that panics"))));
         assert!(looked.is_err());
     }
     assert!(store.read(|_| ()).is_ok());

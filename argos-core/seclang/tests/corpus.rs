@@ -48,8 +48,11 @@ fn base64(text: &[u8]) -> Vec<u8> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut output = Vec::new();
     for group in text.chunks(4) {
-        let sextets: Vec<u32> =
-            group.iter().map_while(|byte| ALPHABET.iter().position(|letter| letter == byte)).map(|n| n as u32).collect();
+        let sextets: Vec<u32> = group
+            .iter()
+            .map_while(|byte| ALPHABET.iter().position(|letter| letter == byte))
+            .map(|n| n as u32)
+            .collect();
         let bits = (0..4).fold(0, |bits, index| bits << 6 | sextets.get(index).copied().unwrap_or(0));
         output.extend((1..sextets.len()).map(|index| (bits >> (24 - 8 * index)) as u8));
     }
@@ -66,7 +69,8 @@ fn ordinary_traffic_passes_at_paranoia_1() {
             let outcome = run(&set, &request);
             if outcome.verdict != Verdict::Pass || outcome.score_in > 0 {
                 let why = outcome.matched.iter().filter(|matched| matched.log);
-                let why: Vec<_> = why.map(|matched| format!("{} {} {}", matched.id, matched.variable, matched.data)).collect();
+                let why: Vec<_> =
+                    why.map(|matched| format!("{} {} {}", matched.id, matched.variable, matched.data)).collect();
                 wrong.push(format!("{}: {}", request["name"], why.join("; ")));
             }
         }
@@ -75,7 +79,7 @@ fn ordinary_traffic_passes_at_paranoia_1() {
 }
 
 /// The share that the baseline must keep stopping at paranoia 1.
-const BLOCKED_AT_LEAST: usize = 1;
+const BLOCKED_AT_LEAST: usize = 390;
 
 #[test]
 fn attacks_are_stopped_at_paranoia_1() {

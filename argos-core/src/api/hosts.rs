@@ -216,6 +216,8 @@ impl Mutation for CreateHost {
         let tls_mode = self.tls_mode.unwrap_or(TlsMode::Auto);
         check_tls_mode(tls_mode)?;
         check_max_body(self.max_body_bytes)?;
+        // First, because a group of the same name would be reported instead.
+        hosts::refuse_taken(tx, &self.domain, None)?;
         let group = match (self.target_group_id, self.target_group) {
             (Some(id), None) => {
                 require_group(tx, id)?;

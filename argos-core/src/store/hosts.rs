@@ -177,7 +177,11 @@ pub fn delete(tx: &Tx<'_>, id: HostId) -> Result<()> {
     tx.delete(HOSTS, id.0)
 }
 
-fn refuse_taken(read: &Read<'_>, domain: &Hostname, me: Option<HostId>) -> Result<()> {
+/// Refuses a name that a host other than `me` has.
+///
+/// # Errors
+/// `host.domain_taken`.
+pub fn refuse_taken(read: &Read<'_>, domain: &Hostname, me: Option<HostId>) -> Result<()> {
     let sql = "SELECT id FROM hosts WHERE domain = :domain";
     let by = read.one(sql, named_params! { ":domain": domain.as_str() }, |r| r.get(0).map(HostId))?;
     match by {

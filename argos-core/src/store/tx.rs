@@ -33,17 +33,17 @@ const fn table(name: &'static str) -> Table {
 }
 
 /// `hosts`
-pub const HOSTS: Table = table("hosts");
+pub(super) const HOSTS: Table = table("hosts");
 /// `target_groups`
-pub const TARGET_GROUPS: Table = table("target_groups");
+pub(super) const TARGET_GROUPS: Table = table("target_groups");
 /// `targets`
-pub const TARGETS: Table = table("targets");
+pub(super) const TARGETS: Table = table("targets");
 /// `rules`
-pub const RULES: Table = table("rules");
+pub(super) const RULES: Table = table("rules");
 /// `host_security`
-pub const HOST_SECURITY: Table = Table { name: "host_security", key: "host_id", secrets: &[] };
+pub(super) const HOST_SECURITY: Table = Table { name: "host_security", key: "host_id", secrets: &[] };
 /// `settings`
-pub const SETTINGS: Table = Table { name: "settings", key: "key", secrets: &[] };
+pub(super) const SETTINGS: Table = Table { name: "settings", key: "key", secrets: &[] };
 
 /// Every configuration table, parents before children.
 pub const CONFIG_TABLES: &[Table] = &[

@@ -2,6 +2,8 @@
 //!
 //! This room knows hosts and no syntax; `argos-seclang` knows syntax and no hosts.
 
+pub mod inspect;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -167,7 +167,7 @@ impl<'a> Compiler<'a> {
                 open
             }
             None => {
-                self.claim(draft.id, at);
+                self.claim(&draft, at);
                 (self.head(file, at, &draft, phase), draft, at.clone())
             }
         };
@@ -180,8 +180,9 @@ impl<'a> Compiler<'a> {
     }
 
     /// Takes `id` for the rule at `at`.
-    fn claim(&mut self, id: Option<u64>, at: &Position) {
-        match id {
+    fn claim(&mut self, draft: &Draft, at: &Position) {
+        match draft.id {
+            None if draft.id_given => {}
             None => self.findings.error("seclang.id_missing", at, &[], "the rule has no id"),
             Some(id) if !self.ids.insert(id) => {
                 let text = "this id is taken by an earlier rule";

@@ -1,0 +1,137 @@
+//! What must not be read back: after every changing operation, no row and no byte of the file shows a secret.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+
+use argos_core::Argos;
+use argos_core::api::{CreateFirstAdmin, describe};
+use argos_core::secret::MasterKey;
+use argos_core::store::{CONFIG_TABLES, Change, audit};
+use flate2::read::GzDecoder;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use support::{Folder, argos};
+
+const PASSWORD: &str = "pattern-of-a-password";
+
+/// Every changing operation that needs no secret of a start, in an order in which each succeeds.
+fn calls() -> Vec<(&'static str, Value)> {
+    let target = json!({"host": "127.0.0.1", "port": 9000});
+    let block = json!({"type": "block", "config": {}});
+    vec![
+        ("target_groups.create", json!({"name": "pool", "targets": [target]})),
+        ("target_groups.update", json!({"id": 1, "max_retries": 1})),
+        ("targets.create", json!({"target_group_id": 1, "host": "::1", "port": 9001})),
+        ("targets.update", json!({"target_group_id": 1, "id": 2, "weight": 7})),
+        ("targets.toggle", json!({"target_group_id": 1, "id": 2, "enabled": false})),
+        ("targets.delete", json!({"target_group_id": 1, "id": 2})),
+        ("hosts.create", json!({"domain": "a.example", "target_group_id": 1, "tls_mode": "none"})),
+        ("hosts.update", json!({"id": 1, "domain": "b.example"})),
+        ("hosts.toggle", json!({"id": 1, "enabled": false})),
+        ("security.update", json!({"host_id": 1, "waf_mode": "block"})),
+        ("rules.create", json!({"host_id": 1, "action": block})),
+        ("rules.create", json!({"host_id": 1, "action": block, "name": "second"})),
+        ("rules.update", json!({"host_id": 1, "id": 1, "name": "first"})),
+        ("rules.toggle", json!({"host_id": 1, "id": 1, "enabled": false})),
+        ("rules.reorder", json!({"host_id": 1, "rule_ids": [2, 1]})),
+        ("rules.delete", json!({"host_id": 1, "id": 1})),
+        ("settings.set", json!({"key": "proxy.max_retries", "value": "3"})),
+        ("settings.update", json!({"proxy.max_retries": "4", "proxy.send_forwarded": "true"})),
+        ("settings.reset", json!({"key": "proxy.max_retries"})),
+        ("tokens.create", json!({"name": "ci", "role": "viewer"})),
+        ("tokens.revoke", json!({"id": 1})),
+        ("hosts.delete", json!({"id": 1})),
+        ("target_groups.delete", json!({"id": 1})),
+    ]
+}
+
+/// Runs them all; the secrets that were made on the way.
+fn change_everything(argos: &Argos) -> Vec<String> {
+    let mut secrets = vec![PASSWORD.to_owned()];
+    let mut done = BTreeSet::from(["setup.create"]);
+    let setup = argos.issue_setup_token().unwrap().unwrap().show().clone();
+    let admin = CreateFirstAdmin::new(setup.clone(), "person".into(), PASSWORD.into());
+    assert!(!format!("{admin:?}").contains(PASSWORD) && !format!("{admin:?}").contains(&setup));
+    argos.setup().create(admin).unwrap();
+    secrets.push(setup);
+    for (name, input) in calls() {
+        let applied = argos.call(name, input.as_object().unwrap().clone()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        done.insert(name);
+        if let Some(token) = applied.value.get("token") {
+            secrets.push(token.as_str().unwrap().to_owned());
+        }
+    }
+    let changing: BTreeSet<&str> = describe().iter().filter(|op| op.mutates).map(|op| op.name).collect();
+    assert_eq!(done, changing, "an operation that changes something is not tried here");
+    assert_eq!(secrets.len(), 3);
+    secrets
+}
+
+#[test]
+fn no_row_and_no_byte_shows_a_secret_after_every_changing_operation() {
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    let secrets = change_everything(&argos);
+    argos.check_writer().unwrap();
+    drop(argos);
+    let db = Connection::open(folder.path().join("argos.db")).unwrap();
+    let mut statement = db.prepare("SELECT * FROM log_entries WHERE source = 'audit'").unwrap();
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |r| (0..columns).map(|i| Ok(format!("{:?}", r.get_ref(i)?))).collect());
+    let rows: Vec<Vec<String>> = rows.unwrap().collect::<rusqlite::Result<_>>().unwrap();
+    assert_eq!(rows.len(), calls().len() + 1, "one audit row for each change");
+    let hash: String = db.query_row("SELECT password_hash FROM users", [], |r| r.get(0)).unwrap();
+    let token_hash: String = db.query_row("SELECT token_hash FROM api_tokens", [], |r| r.get(0)).unwrap();
+    let stored = ["argos1:", "$argon2", hash.as_str(), token_hash.as_str()];
+    // `Debug` shows texts as bytes: the audit rows are searched as text and as bytes.
+    let raw: String = db.query_row("SELECT group_concat(raw || message) FROM log_entries", [], |r| r.get(0)).unwrap();
+    let debug: String = rows.into_iter().flatten().collect();
+    for hidden in secrets.iter().map(String::as_str).chain(stored) {
+        let bytes = format!("{:?}", hidden.as_bytes());
+        assert!(!raw.contains(hidden), "an audit row shows {hidden}");
+        assert!(!debug.contains(bytes.trim_matches(['[', ']'])), "an audit row shows {hidden}");
+    }
+    let file = std::fs::read(folder.path().join("argos.db")).unwrap();
+    for secret in &secrets {
+        let found = memchr::memmem::find(&file, secret.as_bytes());
+        assert_eq!(found, None, "the file holds {secret}");
+    }
+    let mut statement = db.prepare("SELECT changes FROM config_versions").unwrap();
+    for packed in statement.query_map([], |r| r.get::<_, Vec<u8>>(0)).unwrap() {
+        let mut text = String::new();
+        GzDecoder::new(&packed.unwrap()[..]).read_to_string(&mut text).unwrap();
+        assert!(secrets.iter().all(|secret| !text.contains(secret)), "a generation shows a secret: {text}");
+    }
+}
+
+/// No operation writes these columns yet; their audit rows are hidden all the same.
+#[test]
+fn columns_of_secrets_are_starred_in_the_diff() {
+    let sealed = MasterKey::from_bytes([7; 32]).encrypt("pattern");
+    for (table, column, shown) in [
+        ("dns_providers", "config_encrypted", sealed.clone()),
+        ("certificates", "key_encrypted", sealed.clone()),
+        ("notification_channels", "config", json!({"smtp_password": sealed}).to_string()),
+        ("notification_channels", "config", json!({"url": "https://pattern.example"}).to_string()),
+        ("settings", "value", sealed.clone()),
+    ] {
+        let table = *CONFIG_TABLES.iter().find(|t| t.name == table).unwrap();
+        let row = |value: &str| {
+            let row = json!({table.key: 1, column: value, "plain": format!("{}!", value.len())});
+            Some(row.as_object().unwrap().clone())
+        };
+        let changes = [
+            Change { table, key: json!(1), old: None, new: row(&shown) },
+            Change { table, key: json!(2), old: row(&shown), new: row("") },
+            Change { table, key: json!(3), old: row(""), new: row(&shown) },
+            Change { table, key: json!(4), old: row(&shown), new: None },
+        ];
+        let diff = audit::diff(&changes).to_string();
+        assert!(!diff.contains("argos1:") && !diff.contains("pattern"), "{}: {diff}", table.name);
+        assert_eq!(diff.matches("***").count(), 4, "{}: {diff}", table.name);
+    }
+}

@@ -1,0 +1,69 @@
+'use strict'
+
+const native = require('./argos.node')
+const { ArgosError, unpack } = require('./errors.js')
+
+async function unpacked(promise) {
+  try {
+    return await promise
+  } catch (error) {
+    throw unpack(error)
+  }
+}
+
+class Argos {
+  #native
+
+  constructor(inner) {
+    if (!(inner instanceof native.Argos)) throw new TypeError('Argos is made by Argos.open')
+    this.#native = inner
+  }
+
+  static async open(path, options = {}) {
+    return new Argos(await unpacked(native.Argos.open(JSON.stringify({ ...options, path }))))
+  }
+
+  async call(name, fields = {}) {
+    const text = typeof fields === 'string' ? fields : JSON.stringify(fields)
+    return JSON.parse(await unpacked(this.#native.call(name, text)))
+  }
+
+  async start(options) {
+    return unpacked(this.#native.start(JSON.stringify(options)))
+  }
+
+  async stop(graceSeconds) {
+    await unpacked(this.#native.stop(graceSeconds))
+  }
+
+  async close() {
+    await unpacked(this.#native.close())
+  }
+}
+
+/** The form of `argos waf eval`, where bodies are base64. */
+function line(record) {
+  const { body, ...rest } = record
+  if (body !== undefined) rest.body_b64 = Buffer.from(body).toString('base64')
+  if (rest.response) rest.response = line(rest.response)
+  return rest
+}
+
+class Waf {
+  #native
+
+  constructor(inner) {
+    if (!(inner instanceof native.Waf)) throw new TypeError('Waf is made by Waf.compile')
+    this.#native = inner
+  }
+
+  static async compile(options) {
+    return new Waf(await unpacked(native.Waf.compile(JSON.stringify(options))))
+  }
+
+  async inspect(request) {
+    return JSON.parse(await unpacked(this.#native.inspect(JSON.stringify(line(request)))))
+  }
+}
+
+module.exports = { Argos, ArgosError, Waf }

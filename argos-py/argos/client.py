@@ -1,0 +1,86 @@
+"""One open data folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from argos import _argos
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The result of an operation."""
+
+    value: Any
+    """The result as plain data."""
+    generation: int | None
+    """The generation that a change of configuration made."""
+
+
+class Argos:
+    """One open data folder: ask, change, serve, close.
+
+    All methods may be called from any thread, and other threads run while they wait. As a context manager it
+    closes itself.
+    """
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: _argos.Argos) -> None:
+        self._native = native
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        master_key: str | None = None,
+        master_key_file: str | os.PathLike[str] | None = None,
+        create: bool = False,
+    ) -> Argos:
+        """Opens the data folder ``path``, and makes it if there is none.
+
+        The master key is ``master_key`` (64 hex digits or base64), or the content of ``master_key_file``, or
+        that of ``master.key`` in the folder, which is made for a new database. The environment is not read.
+        ``create`` makes a new database even where copies of an old one lie.
+
+        Raises ``ConflictError`` when another process has the folder, ``CorruptError`` for a wrong key or a
+        newer database.
+        """
+        return cls(_argos.Argos.open(path, master_key, master_key_file, create))
+
+    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied:
+        """Runs the operation ``name``, such as ``hosts.create``, with its input as a mapping or as JSON text."""
+        text = fields if isinstance(fields, str) else json.dumps({} if fields is None else dict(fields))
+        return Applied(**json.loads(self._native.call(name, text)))
+
+    def start(self, *, http: Sequence[str], threads: int = 0) -> list[str]:
+        """Serves plain HTTP on addresses such as ``127.0.0.1:8080`` until it is stopped; the real addresses.
+
+        Port 0 picks one; ``threads`` 0 means one for each core.
+        """
+        return self._native.start(list(http), threads)
+
+    def stop(self, grace_seconds: float) -> None:
+        """Stops serving; requests in flight have ``grace_seconds`` to finish."""
+        self._native.stop(grace_seconds)
+
+    def close(self) -> None:
+        """Stops at once, waits for running calls, and gives the folder back. A second time nothing happens."""
+        self._native.close()
+
+    def __enter__(self) -> Argos:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

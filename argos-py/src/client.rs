@@ -1,0 +1,113 @@
+//! One open data folder.
+
+use std::mem::take;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use argos_core::api::input;
+use argos_core::secret::Secret;
+use argos_core::{Argos, Error, ErrorKind, Options, Result, ServeOptions, Serving};
+use pyo3::prelude::*;
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+use crate::errors::raise;
+
+/// What `argos.Argos` is made of. Every method waits without Python's lock.
+#[pyclass(frozen, name = "Argos", module = "argos._argos")]
+pub(crate) struct Client {
+    /// None once closed. A call reads it until it is done, so that closing waits for running calls.
+    open: RwLock<Option<Open>>,
+}
+
+struct Open {
+    argos: Argos,
+    serving: Mutex<Vec<Serving>>,
+}
+
+/// The values of `start`, read as the core reads the input of an operation.
+#[derive(Deserialize)]
+struct Start {
+    http: Vec<SocketAddr>,
+    threads: usize,
+}
+
+impl Client {
+    /// Runs `work` on the open Argos, without Python's lock.
+    fn with<T: Send>(&self, py: Python<'_>, work: impl Send + FnOnce(&Open) -> Result<T>) -> PyResult<T> {
+        let done = py.detach(|| match &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(open) => work(open),
+            None => Err(Error::new(ErrorKind::Unavailable, "closed", "this Argos is closed")),
+        });
+        done.map_err(|e| raise(py, &e))
+    }
+}
+
+impl Open {
+    fn stop(&self, grace: Duration) {
+        let all = take(&mut *self.serving.lock().unwrap_or_else(PoisonError::into_inner));
+        all.into_iter().for_each(|serving| serving.stop(grace));
+    }
+}
+
+#[pymethods]
+impl Client {
+    /// Opens the data folder.
+    #[staticmethod]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        master_key: Option<String>,
+        master_key_file: Option<PathBuf>,
+        create: bool,
+    ) -> PyResult<Self> {
+        let mut options = Options { create, ..Options::new(path) };
+        options.key.env_key = master_key.map(Secret::new);
+        options.key.env_file = master_key_file;
+        let argos = py.detach(|| Argos::open(options)).map_err(|e| raise(py, &e))?;
+        Ok(Self { open: RwLock::new(Some(Open { argos, serving: Mutex::default() })) })
+    }
+
+    /// Runs an operation: JSON text of its input → JSON text `{"value": …, "generation": …}`.
+    fn call(&self, py: Python<'_>, name: &str, input: &str) -> PyResult<String> {
+        self.with(py, |open| {
+            let applied = open.argos.call(name, input::parse_object(input.as_bytes())?)?;
+            Ok(json!({ "value": applied.value, "generation": applied.generation }).to_string())
+        })
+    }
+
+    /// Begins to serve; the real addresses.
+    fn start(&self, py: Python<'_>, http: Vec<String>, threads: i64) -> PyResult<Vec<String>> {
+        self.with(py, |open| {
+            let given = Map::from_iter([("http".to_owned(), json!(http)), ("threads".to_owned(), json!(threads))]);
+            let Start { http, threads } = input::into_operation(given)?;
+            let serving = open.argos.start(&ServeOptions { http, threads })?;
+            let addresses = serving.addresses().iter().map(ToString::to_string).collect();
+            open.serving.lock().unwrap_or_else(PoisonError::into_inner).push(serving);
+            Ok(addresses)
+        })
+    }
+
+    /// Ends serving; requests in flight have `grace_seconds` to finish.
+    fn stop(&self, py: Python<'_>, grace_seconds: f64) -> PyResult<()> {
+        self.with(py, |open| {
+            let grace = Duration::try_from_secs_f64(grace_seconds);
+            let grace = grace.map_err(|e| Error::invalid("wrong_value", "grace_seconds", e.to_string()))?;
+            open.stop(grace);
+            Ok(())
+        })
+    }
+
+    /// Stops, and gives the folder back. Once closed, nothing happens.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| {
+            // Held to the end: whoever closes it a second time finds the folder free as well.
+            let mut slot = self.open.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(open) = slot.take() {
+                open.stop(Duration::ZERO);
+            }
+        });
+    }
+}

@@ -1,0 +1,180 @@
+//! The HTTP API of the real binary: who may ask, what is refused and how, and that a change is live at once.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Folder, Server, api, ask, ask_socket, token};
+
+fn new_host(domain: &str, port: u16) -> String {
+    let targets = json!([{"host": "127.0.0.1", "port": port}]);
+    json!({"domain": domain, "tls_mode": "none", "target_group": {"targets": targets}}).to_string()
+}
+
+#[test]
+fn a_host_made_by_one_call_takes_traffic_at_once() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let admin = token(&folder, "admin");
+    assert_eq!(ask(server.http, "GET", "/healthz", &[("Host", "b.test")], "").status, 404);
+    // The panel listener serves as the upstream; it answers for names of IP literals and localhost only.
+    let made = api(&server, &admin, "POST", "/hosts", &new_host("localhost", server.panel.port()));
+    assert_eq!((made.status, made.header("x-argos-generation")), (201, Some("1")), "{}", made.body);
+    assert_eq!(made.header("location"), Some("/api/v1/hosts/1"));
+    let served = ask(server.http, "GET", "/healthz", &[("Host", "localhost")], "");
+    assert_eq!((served.status, served.body.as_str()), (200, "ok"));
+    assert!(served.header("x-request-id").is_some());
+    let gone = api(&server, &admin, "DELETE", "/hosts/1", "");
+    assert_eq!((gone.status, gone.body.as_str()), (204, ""));
+    assert_eq!(ask(server.http, "GET", "/healthz", &[("Host", "localhost")], "").status, 404);
+}
+
+#[test]
+fn bad_input_is_named_and_changes_nothing() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let admin = token(&folder, "admin");
+    assert_eq!(api(&server, &admin, "POST", "/hosts", &new_host("a.test", 9)).status, 201);
+    let rule = |action: Value, matchers: Value| json!({"action": action, "matchers": matchers}).to_string();
+    let block = json!({"type": "block", "config": {}});
+    assert_eq!(api(&server, &admin, "POST", "/hosts/1/rules", &rule(block.clone(), json!([]))).status, 201);
+    let cases = [
+        ("POST", "/hosts", "{".to_owned(), 400, "json.syntax", ""),
+        ("POST", "/hosts", "[]".into(), 422, "json.not_an_object", ""),
+        ("POST", "/hosts", r#"{"domain":"x.test","domain":"y.test"}"#.into(), 422, "json.duplicate_key", ""),
+        ("POST", "/hosts", r#"{"domain":"x.test","color":1}"#.into(), 422, "unknown_field", "color"),
+        ("POST", "/hosts", r#"{"domain":7}"#.into(), 422, "wrong_value", "domain"),
+        ("POST", "/hosts", r#"{"domain":"-x"}"#.into(), 422, "wrong_value", "domain"),
+        ("POST", "/hosts", "{}".into(), 422, "missing_field", "domain"),
+        ("POST", "/hosts", new_host("a.test", 9), 409, "host.domain_taken", "domain"),
+        ("POST", "/hosts", new_host("x.test", 0), 422, "out_of_range", "target_group.targets[0].port"),
+        ("PATCH", "/hosts/1", r#"{"id":2}"#.into(), 422, "unknown_field", "id"),
+        ("PATCH", "/hosts/1", r#"{"max_body_bytes":-1}"#.into(), 422, "out_of_range", "max_body_bytes"),
+        ("PATCH", "/hosts/x", "{}".into(), 422, "wrong_value", "id"),
+        ("PATCH", "/hosts/0", "{}".into(), 422, "wrong_value", "id"),
+        ("GET", "/hosts?limit=0", String::new(), 422, "out_of_range", "limit"),
+        ("GET", "/hosts?limit=x", String::new(), 422, "wrong_value", "limit"),
+        ("GET", "/hosts?colour=1", String::new(), 422, "unknown_field", "colour"),
+        ("GET", "/hosts?cursor=AAAA", String::new(), 422, "cursor", "cursor"),
+        ("GET", "/hosts/99", String::new(), 404, "host.not_found", ""),
+        ("GET", "/nothing", String::new(), 404, "route.not_found", ""),
+        ("DELETE", "/target-groups/1", String::new(), 409, "target_group.in_use", "id"),
+        (
+            "POST",
+            "/hosts/1/rules",
+            rule(block.clone(), json!([{"type": "path_regex", "config": {"pattern": "("}}])),
+            422,
+            "rule.does_not_compile",
+            "matchers[0].config.pattern",
+        ),
+        (
+            "POST",
+            "/hosts/1/rules",
+            rule(block.clone(), json!([{"type": "country", "config": {"codes": ["DE"]}}])),
+            422,
+            "rule.does_not_compile",
+            "matchers[0].config",
+        ),
+        (
+            "POST",
+            "/hosts/1/rules",
+            rule(json!({"type": "redirect", "config": {"status_code": "x", "target": "/"}}), json!([])),
+            422,
+            "wrong_value",
+            "action.config.status_code",
+        ),
+        ("POST", "/hosts/1/rules/reorder", r#"{"rule_ids":[1,1]}"#.into(), 422, "rule.order", "rule_ids[1]"),
+        ("POST", "/hosts/1/rules/reorder", r#"{"rule_ids":[]}"#.into(), 422, "rule.order", "rule_ids"),
+        ("PUT", "/settings/proxy.max_retries", r#"{"value":"6"}"#.into(), 422, "setting.value", "proxy.max_retries"),
+        ("PUT", "/settings/no.such", r#"{"value":"6"}"#.into(), 404, "setting.not_found", ""),
+        ("PATCH", "/hosts/1/security", r#"{"waf_mode":"maybe"}"#.into(), 422, "wrong_value", "waf_mode"),
+    ];
+    let before = api(&server, &admin, "GET", "/system/health", "").json();
+    for (method, path, body, status, code, field) in cases {
+        let answer = api(&server, &admin, method, path, &body);
+        let problem = answer.json();
+        assert_eq!(
+            (answer.status, problem["code"].as_str().unwrap()),
+            (status, code),
+            "{method} {path} {body}: {problem}"
+        );
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        let named = problem["errors"][0]["field"].as_str().unwrap_or_default();
+        assert_eq!(named, field, "{method} {path} {body}: {problem}");
+    }
+    assert_eq!(
+        api(&server, &admin, "GET", "/system/health", "").json()["stored_generation"],
+        before["stored_generation"]
+    );
+}
+
+#[test]
+fn media_size_and_method_are_refused_by_status() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let admin = format!("Bearer {}", token(&folder, "admin"));
+    let auth = ("Authorization", admin.as_str());
+    let text = ask(server.panel, "POST", "/api/v1/hosts", &[auth, ("Content-Type", "text/plain")], "{}");
+    assert_eq!(text.status, 415);
+    let json = ("Content-Type", "application/json");
+    let long = format!(r#"{{"domain":"{}"}}"#, "a".repeat(1 << 20));
+    assert_eq!(ask(server.panel, "POST", "/api/v1/hosts", &[auth, json], &long).status, 413);
+    let method = ask(server.panel, "PUT", "/api/v1/hosts", &[auth], "");
+    assert_eq!(method.status, 405);
+    assert!(method.header("allow").unwrap().contains("POST"));
+    let rebound = ask(server.panel, "GET", "/api/v1/hosts", &[auth, ("Host", "evil.example")], "");
+    assert_eq!(rebound.status, 421);
+}
+
+#[test]
+fn a_token_may_what_its_role_says_and_nothing_when_revoked() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let (viewer, operator, admin) = (token(&folder, "viewer"), token(&folder, "operator"), token(&folder, "admin"));
+    assert_eq!(ask(server.panel, "GET", "/api/v1/hosts", &[], "").status, 401);
+    assert_eq!(api(&server, "argos_pat_wrong", "GET", "/hosts", "").status, 401);
+    assert_eq!(api(&server, &viewer, "GET", "/hosts", "").status, 200);
+    assert_eq!(api(&server, &viewer, "POST", "/hosts", &new_host("a.test", 9)).status, 403);
+    assert_eq!(api(&server, &operator, "POST", "/hosts", &new_host("a.test", 9)).status, 201);
+    assert_eq!(api(&server, &operator, "GET", "/tokens", "").status, 403);
+    let tokens = api(&server, &admin, "GET", "/tokens", "");
+    assert!(!tokens.body.contains("argos_pat_") && !tokens.body.contains("token_hash"), "{}", tokens.body);
+    assert_eq!(api(&server, &admin, "DELETE", "/tokens/1", "").status, 204);
+    assert_eq!(api(&server, &viewer, "GET", "/hosts", "").status, 401);
+}
+
+#[test]
+fn the_setup_token_makes_one_administrator() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let line = server.log.iter().find(|l| l.contains("setup token: ")).unwrap();
+    let printed = line.rsplit(' ').next().unwrap().trim().to_owned();
+    let admin = |token: &str, password: &str| {
+        let body = json!({"token": token, "username": "root", "password": password}).to_string();
+        ask(server.panel, "POST", "/api/v1/auth/setup", &[("Content-Type", "application/json")], &body)
+    };
+    assert_eq!(admin("wrong", "pattern pattern pattern").status, 401);
+    assert_eq!(admin(&printed, "short").json()["errors"][0]["field"], "password");
+    let made = admin(&printed, "pattern pattern pattern");
+    assert_eq!((made.status, &made.json()["role"]), (201, &json!("admin")), "{}", made.body);
+    assert_eq!(admin(&printed, "pattern pattern pattern").status, 404);
+    assert!(server.stop());
+    let again = Server::start(&folder, &[]);
+    assert!(!again.log.iter().any(|l| l.contains("setup token: ")));
+}
+
+#[test]
+fn the_socket_is_the_command_line_of_this_machine() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    assert_eq!(ask_socket(&folder, "POST", "/api/v1/hosts", &new_host("a.test", 9)).status, 201);
+    let listed = folder.json(&["host", "list"]);
+    assert_eq!(listed["items"][0]["domain"], "a.test");
+    let audit = folder.json(&["logs", "search", "--source", "audit"]);
+    let raw: Value = serde_json::from_str(audit["items"][0]["raw"].as_str().unwrap()).unwrap();
+    assert_eq!((&raw["actor"], &audit["items"][0]["remote_ip"]), (&json!("cli"), &json!("cli")));
+    assert!(server.stop());
+    assert!(!folder.data().join("argos.sock").exists());
+    // Without a process the same command opens the folder itself.
+    assert_eq!(folder.json(&["host", "list"])["items"][0]["domain"], "a.test");
+}

@@ -1,0 +1,107 @@
+//! The command line of the real binary: exit codes, and what a refused start leaves untouched.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use support::{Folder, Server};
+
+fn code(folder: &Folder, args: &[&str]) -> (i32, String) {
+    let out = folder.run(args);
+    (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn each_kind_of_failure_has_its_exit_code() {
+    let folder = Folder::new();
+    let target = r#"{"targets":[{"host":"127.0.0.1","port":9}]}"#;
+    let create = ["host", "create", "--domain", "a.test", "--tls-mode", "none", "--target-group", target];
+    assert_eq!(code(&folder, &create).0, 0);
+    for (args, expected, text) in [
+        (&create[..], 4, "already served"),
+        (&["host", "get", "99"][..], 3, "host 99 does not exist"),
+        (&["host", "create", "--domain", "-", "--tls-mode", "none"][..], 5, "domain"),
+        (&["host", "create", "--domain", "b.test"][..], 5, "tls_mode"),
+        (&["host", "explode"][..], 2, "unrecognized"),
+        (&["setting", "set", "proxy.max_retries", "9"][..], 5, "proxy.max_retries"),
+        (&["call", "no.such"][..], 3, "no.such"),
+        (&["call", "hosts.get", "{"][..], 5, "JSON"),
+        (&["serve", "--http", "nonsense"][..], 5, "nonsense"),
+    ] {
+        let (got, stderr) = code(&folder, args);
+        assert_eq!(got, expected, "{args:?}: {stderr}");
+        assert!(stderr.contains(text), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_second_process_on_one_folder_is_refused_with_the_first_one_named() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let (exit, stderr) = code(&folder, &["serve", "--http", "127.0.0.1:0", "--panel", "off"]);
+    assert_eq!(exit, 4, "{stderr}");
+    assert!(stderr.contains("data folder is in use by process"), "{stderr}");
+    assert!(server.stop());
+}
+
+#[test]
+fn a_wrong_key_or_a_newer_database_leaves_the_file_untouched() {
+    let folder = Folder::new();
+    folder.json(&["host", "list"]);
+    let file = folder.data().join("argos.db");
+    let before = std::fs::read(&file).unwrap();
+    let key = folder.path("other.key");
+    std::fs::write(&key, "ab".repeat(32)).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let key = key.to_str().unwrap();
+    let (exit, stderr) = code(&folder, &["serve", "--master-key-file", key, "--http", "off", "--panel", "off"]);
+    assert_eq!(exit, 6, "{stderr}");
+    assert!(stderr.contains("the master key does not match this database (generation 0"), "{stderr}");
+    assert!(std::fs::read(&file).unwrap() == before);
+}
+
+#[test]
+fn variables_of_later_parts_are_refused_and_unknown_ones_named() {
+    let folder = Folder::new();
+    let later = folder.command(&["host", "list"]).env("ARGOS_CRS_PATH", "/x").output().unwrap();
+    assert_eq!(later.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&later.stderr).contains("ARGOS_CRS_PATH: not available yet"));
+    let unknown = folder.command(&["host", "list"]).env("ARGOS_SERVICE_PORT", "1").output().unwrap();
+    assert_eq!(unknown.status.code(), Some(0));
+}
+
+#[test]
+fn a_killed_process_leaves_a_folder_that_opens() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &["--demo"]);
+    server.kill();
+    let server = Server::start(&folder, &["--demo"]);
+    assert_eq!(folder.json(&["host", "list"])["items"][0]["domain"], "demo.localhost");
+    assert!(server.stop());
+}
+
+#[test]
+fn many_calls_come_from_one_stream() {
+    use std::io::Write as _;
+    let folder = Folder::new();
+    let mut child = folder
+        .command(&["call", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin
+        .write_all(
+            br#"{"call":"target_groups.create","input":{"name":"g","targets":[{"host":"::1","port":9}]}}
+{"call":"hosts.create","input":{"domain":"a.test","tls_mode":"none","target_group_id":1}}
+"#,
+        )
+        .unwrap();
+    drop(stdin);
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success());
+    assert_eq!(String::from_utf8_lossy(&out.stdout).lines().count(), 2);
+    assert_eq!(folder.json(&["host", "get", "1"])["target_group_id"], 1);
+}
