@@ -188,7 +188,7 @@ fn bodies_are_wanted_only_when_someone_reads_them() {
     assert!(wants(&set, "application/x-www-form-urlencoded"));
     assert!(wants(&set, "application/problem+json; charset=utf-8"));
     assert!(!wants(&set, "application/octet-stream"));
-    assert!(!wants(&set, "multipart/form-data; boundary=x"));
+    assert!(wants(&set, "multipart/form-data; boundary=x"));
     assert!(!wants(&compile(""), "application/json"));
     assert!(!wants(&compile("SecRequestBodyAccess Off\nSecAction \"id:1,pass\""), "application/json"));
 }

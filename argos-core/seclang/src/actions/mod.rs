@@ -105,6 +105,7 @@ pub(crate) enum Ctl {
 pub(crate) enum Processor {
     Urlencoded,
     Json,
+    Multipart,
     Raw,
 }
 
@@ -113,12 +114,13 @@ impl Processor {
         match self {
             Processor::Urlencoded => "URLENCODED",
             Processor::Json => "JSON",
+            Processor::Multipart => "MULTIPART",
             Processor::Raw => "RAW",
         }
     }
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        [Self::Urlencoded, Self::Json, Self::Raw]
+        [Self::Urlencoded, Self::Json, Self::Multipart, Self::Raw]
             .into_iter()
             .find(|processor| processor.name().as_bytes().eq_ignore_ascii_case(text))
     }

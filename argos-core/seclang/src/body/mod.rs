@@ -1,6 +1,7 @@
 //! Request bodies, queries and cookies to named values.
 
 pub(crate) mod json;
+pub(crate) mod multipart;
 pub(crate) mod urlencoded;
 
 /// A name and a value.
