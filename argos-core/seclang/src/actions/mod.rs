@@ -106,6 +106,7 @@ pub(crate) enum Processor {
     Urlencoded,
     Json,
     Multipart,
+    Xml,
     Raw,
 }
 
@@ -115,12 +116,13 @@ impl Processor {
             Processor::Urlencoded => "URLENCODED",
             Processor::Json => "JSON",
             Processor::Multipart => "MULTIPART",
+            Processor::Xml => "XML",
             Processor::Raw => "RAW",
         }
     }
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        [Self::Urlencoded, Self::Json, Self::Multipart, Self::Raw]
+        [Self::Urlencoded, Self::Json, Self::Multipart, Self::Xml, Self::Raw]
             .into_iter()
             .find(|processor| processor.name().as_bytes().eq_ignore_ascii_case(text))
     }

@@ -3,6 +3,7 @@
 pub(crate) mod json;
 pub(crate) mod multipart;
 pub(crate) mod urlencoded;
+pub(crate) mod xml;
 
 /// A name and a value.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);

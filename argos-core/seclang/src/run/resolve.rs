@@ -91,6 +91,7 @@ fn collection(store: &Store, variable: VarId) -> Option<[&[Member]; 2]> {
         FilesSizes => [&store.file_sizes, none],
         FilesTmpContent => [&store.file_contents, none],
         MultipartPartHeaders => [&store.part_headers, none],
+        Xml => [&store.xml, none],
         Tx => [&store.tx, none],
         MatchedVars | MatchedVarsNames => [&store.matched, none],
         _ => return None,

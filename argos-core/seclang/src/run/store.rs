@@ -52,6 +52,8 @@ pub(super) struct Store {
     pub(super) file_sizes: Vec<Member>,
     pub(super) file_contents: Vec<Member>,
     pub(super) part_headers: Vec<Member>,
+    /// What `XML` stands for, named by path.
+    pub(super) xml: Vec<Member>,
     /// `MULTIPART_*` variables that are 1.
     pub(super) flags: Vec<VarId>,
     pub(super) processor: Option<Processor>,

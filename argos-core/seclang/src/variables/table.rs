@@ -56,6 +56,7 @@ variables! {
     MultipartLfLine "MULTIPART_LF_LINE",
     MultipartMissingSemicolon "MULTIPART_MISSING_SEMICOLON",
     MultipartSemicolonMissing "MULTIPART_SEMICOLON_MISSING",
+    Xml "XML",
     Time "TIME", TimeDay "TIME_DAY", TimeEpoch "TIME_EPOCH", TimeHour "TIME_HOUR", TimeMin "TIME_MIN",
     TimeMon "TIME_MON", TimeSec "TIME_SEC", TimeWday "TIME_WDAY", TimeYear "TIME_YEAR",
 }
@@ -71,7 +72,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "FILES_TMPNAMES",
     "MULTIPART_FILE_LIMIT_EXCEEDED",
     "MULTIPART_INVALID_HEADER_FOLDING",
-    "XML",
     "JSON",
     "STATUS",
     "STATUS_LINE",
