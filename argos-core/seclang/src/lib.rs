@@ -33,6 +33,9 @@ mod parse;
 mod program;
 mod run;
 mod source;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod testdata;
 mod transforms;
 mod variables;
 

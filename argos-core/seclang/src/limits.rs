@@ -7,7 +7,9 @@ pub struct Limits {
     pub request_body_bytes: usize,
     /// Over the limit: refuse with 413 (true) or inspect what fits (false, the default). `SecRequestBodyLimitAction`.
     pub request_body_reject: bool,
-    /// Bytes of a request body outside uploaded files; default 131 072. `SecRequestBodyNoFilesLimit`.
+    /// Bytes of a request body outside uploaded files; default as `request_body_bytes`. `SecRequestBodyNoFilesLimit`.
+    ///
+    /// Differs: the reference engine refuses what is longer; here it is a bound on inspection like the other one.
     pub request_body_no_files_bytes: usize,
     /// Response body bytes kept for inspection; default 524 288. `SecResponseBodyLimit`.
     pub response_body_bytes: usize,
@@ -28,7 +30,7 @@ impl Default for Limits {
         Self {
             request_body_bytes: 13_107_200,
             request_body_reject: false,
-            request_body_no_files_bytes: 131_072,
+            request_body_no_files_bytes: 13_107_200,
             response_body_bytes: 524_288,
             response_body_reject: false,
             arguments: 1000,

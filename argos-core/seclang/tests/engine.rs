@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use argos_seclang::{Mode, NoFiles, Now, Outcome, RuleSet, Transaction, Verdict};
+use argos_seclang::{BodyRoom, LoadError, Loader, Mode, NoFiles, Now, Outcome, RuleSet, Transaction, Verdict};
 
 fn compile(rules: &str) -> RuleSet {
     match RuleSet::builder(NoFiles).rules_str("test.conf", rules).compile() {
@@ -80,4 +80,172 @@ fn diagnostics_carry_code_and_place() {
             ("seclang.id_duplicate", 6, 1),
         ]
     );
+}
+
+#[test]
+fn each_class_of_directives_is_told_apart() {
+    let (_, report) = RuleSet::builder(NoFiles)
+        .rules_str("a.conf", "SecAuditLog /var/log/a\nSecRequestBodyAccess On\nSecUploadKeepFiles Off\n")
+        .compile()
+        .unwrap();
+    let found: Vec<_> = report.warnings.iter().map(|warning| (warning.code, warning.line)).collect();
+    assert_eq!(found, [("seclang.no_effect", 1), ("seclang.no_effect", 3)]);
+    assert_eq!(
+        codes("SecRuleScript x.lua\nSecHashEngine On\nSecGeoLookupDb x\nSecFrob x\nSecUploadKeepFiles On"),
+        [
+            ("seclang.refused_directive", 1, 1),
+            ("seclang.refused_directive", 2, 1),
+            ("seclang.not_available_yet", 3, 1),
+            ("seclang.unknown_directive", 4, 1),
+            ("seclang.refused_directive", 5, 1),
+        ]
+    );
+    assert_eq!(codes("SecRuleEngine perhaps"), [("seclang.directive_value", 1, 1)]);
+    assert_eq!(codes("SecRule ARGS \"@rx a"), [("seclang.open_quote", 1, 15)]);
+    assert_eq!(codes("Include x.conf"), [("seclang.file", 1, 1)]);
+}
+
+#[test]
+fn at_most_a_hundred_errors_are_kept() {
+    assert_eq!(codes(&"SecFrob x\n".repeat(150)).len(), 100);
+}
+
+#[test]
+fn a_diagnostic_reads_as_place_code_text() {
+    let errors = RuleSet::builder(NoFiles).rules_str("my.conf", "\n  SecFrob x").compile().unwrap_err();
+    assert_eq!(errors[0].to_string(), "my.conf:2:3: seclang.unknown_directive: unknown directive (SecFrob)");
+}
+
+/// Files in memory.
+struct Files(&'static [(&'static str, &'static str)]);
+
+impl Loader for Files {
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        let found = self.0.iter().find(|file| file.0 == name);
+        found
+            .map(|file| file.1.as_bytes().to_vec())
+            .ok_or_else(|| LoadError { name: name.into(), reason: "none".into() })
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
+        let prefix = pattern.split('*').next().unwrap();
+        let whole = !pattern.contains('*');
+        let hit = |name: &&str| if whole { *name == pattern } else { name.starts_with(prefix) };
+        Ok(self.0.iter().map(|file| file.0).filter(hit).map(str::to_owned).collect())
+    }
+}
+
+#[test]
+fn includes_are_relative_sorted_and_never_circular() {
+    let files = Files(&[
+        ("etc/main.conf", "Include rules/*.conf"),
+        ("etc/rules/a.conf", "SecAction \"id:1,phase:1,pass\""),
+        ("etc/rules/b.conf", "SecAction \"id:2,phase:1,pass\""),
+    ]);
+    let (set, report) = RuleSet::builder(files).rules_file("etc/main.conf").compile().unwrap();
+    assert_eq!((set.rule_count(), report.rules), (2, 2));
+    assert!(set.has_phase(1) && !set.has_phase(2));
+    let circle = Files(&[("a.conf", "Include b.conf"), ("b.conf", "Include a.conf")]);
+    let errors = RuleSet::builder(circle).rules_file("a.conf").compile().unwrap_err();
+    assert_eq!((errors.len(), errors[0].code, errors[0].file.as_str()), (1, "seclang.include_loop", "b.conf"));
+}
+
+#[test]
+fn removal_acts_on_rules_loaded_before() {
+    let rules = r#"
+SecAction "id:1,phase:1,pass,tag:'attack-x'"
+SecAction "id:2,phase:1,pass"
+SecAction "id:3,phase:1,pass"
+SecRuleRemoveById 2-3 99
+SecRuleRemoveByTag attack-
+SecAction "id:4,phase:1,pass,tag:attack-y"
+"#;
+    assert_eq!(ids(&get(rules, "/")), [4]);
+}
+
+#[test]
+fn host_values_stand_after_the_set_up_and_win() {
+    let (set, _) = RuleSet::builder(NoFiles)
+        .rules_str("r.conf", r#"SecRule TX:inbound_anomaly_score_threshold "@eq 7" "id:2,phase:1,pass""#)
+        .rules_str("etc/crs-setup.conf", r#"SecAction "id:1,phase:1,pass,setvar:tx.inbound_anomaly_score_threshold=9""#)
+        .thresholds(7, 4)
+        .compile()
+        .unwrap();
+    let mut transaction = start(&set, "/");
+    transaction.phase1();
+    assert_eq!(ids(&transaction.finish()), [1, 500, 2]);
+}
+
+#[test]
+fn bodies_are_wanted_only_when_someone_reads_them() {
+    let set = compile(r#"SecRule ARGS "@rx a" "id:1,phase:2,pass""#);
+    let wants = |set: &RuleSet, kind: &str| {
+        let mut transaction = start(set, "/");
+        transaction.request_header(b"Content-Type", kind.as_bytes());
+        transaction.phase1();
+        transaction.wants_request_body()
+    };
+    assert!(wants(&set, "application/x-www-form-urlencoded"));
+    assert!(wants(&set, "application/problem+json; charset=utf-8"));
+    assert!(!wants(&set, "application/octet-stream"));
+    assert!(!wants(&set, "multipart/form-data; boundary=x"));
+    assert!(!wants(&compile(""), "application/json"));
+    assert!(!wants(&compile("SecRequestBodyAccess Off\nSecAction \"id:1,pass\""), "application/json"));
+}
+
+#[test]
+fn the_body_is_full_only_beyond_the_limit() {
+    let set = compile("SecRequestBodyLimit 4\nSecAction \"id:1,pass\"");
+    let mut transaction = start(&set, "/");
+    transaction.phase1();
+    assert_eq!(transaction.request_body(b"abcd"), BodyRoom::More);
+    assert_eq!(transaction.request_body(b"e"), BodyRoom::Full);
+}
+
+#[test]
+fn matched_values_are_cut_and_rule_sets_are_shared() {
+    fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+    fn movable<T: Send + 'static>(_: &T) {}
+    let set = compile(r#"SecRule ARGS "@rx a" "id:1,phase:2,pass""#);
+    shared(&set);
+    let mut transaction = start(&set, &format!("/?q={}", "a".repeat(1000)));
+    movable(&transaction);
+    transaction.phase1();
+    transaction.phase2();
+    let outcome = transaction.finish();
+    assert_eq!(outcome.matched[0].value.len(), 256);
+    assert_eq!((outcome.matched[0].file.as_str(), outcome.matched[0].line), ("test.conf", 1));
+}
+
+#[test]
+fn updates_change_what_earlier_rules_look_at() {
+    let rules = r#"
+SecRule ARGS "@streq x" "id:1,phase:1,pass,tag:'a',msg:'one'"
+SecRule ARGS:none "@streq x" "id:2,phase:1,pass,msg:'two'"
+SecRule ARGS "@streq x" "id:3,phase:1,pass,tag:'c'"
+SecAction "id:4,phase:1,pass,msg:'four'"
+SecRuleUpdateTargetById 1 "!ARGS:q"
+SecRuleUpdateTargetByMsg two "ARGS:q"
+SecRuleUpdateTargetByTag ^c$ "!ARGS:/^q/"
+SecRuleRemoveByMsg ^four$
+"#;
+    assert_eq!(ids(&get(rules, "/?q=x")), [2]);
+    assert_eq!(ids(&get(rules, "/?p=x")), [1, 3]);
+}
+
+#[test]
+fn phrases_and_networks_come_from_files_beside_the_rules() {
+    let files = Files(&[
+        (
+            "etc/a.conf",
+            "SecRule ARGS \"@pmFromFile w.data\" \"id:1,phase:1,pass\"\nSecRule REMOTE_ADDR \"@ipMatchFromFile n.data\" \"id:2,phase:1,pass\"",
+        ),
+        ("etc/w.data", "# words\n\nbad word\nother\n"),
+        ("etc/n.data", "10.0.0.0/8\n192.0.2.0/24\n"),
+    ]);
+    let (set, _) = RuleSet::builder(files).rules_file("etc/a.conf").compile().unwrap();
+    let mut transaction = start(&set, "/?q=a+BAD+Word");
+    transaction.phase1();
+    assert_eq!(ids(&transaction.finish()), [1, 2]);
+    assert_eq!(codes("SecRule ARGS \"@pmFromFile w.data\" \"id:1\""), [("seclang.file", 1, 27)]);
 }

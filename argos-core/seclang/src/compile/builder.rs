@@ -10,7 +10,7 @@ use crate::source::Loader;
 /// Collects rule texts and settings; [`Builder::compile`] makes the [`RuleSet`].
 ///
 /// Order: engine defaults, base rules, set-up texts (named `crs-setup…`), host values (id 500), the rest
-/// in the order it was added.
+/// in the order it was added. With the baseline, its scores are set up before all of that and summed after it.
 pub struct Builder {
     loader: Box<dyn Loader>,
     texts: Vec<Text>,
@@ -115,8 +115,15 @@ impl Builder {
             text.load(&mut compiler);
         }
         compiler.text("host.conf", values.as_bytes());
+        let with_baseline = rest.iter().any(|text| matches!(text, Text::Baseline));
+        if with_baseline {
+            compiler.text("baseline/init.conf", baseline::INIT);
+        }
         for text in rest {
             text.load(&mut compiler);
+        }
+        if with_baseline {
+            compiler.text("baseline/evaluate.conf", baseline::EVALUATE);
         }
         let (program, report) = compiler.finish()?;
         Ok((RuleSet::new(program, self.mode), report))
@@ -156,7 +163,10 @@ impl Text {
         match self {
             Text::Given(name, text) => compiler.text(name, text),
             Text::File(name) => compiler.file(name),
-            Text::Baseline => compiler.text("baseline.conf", baseline::RULES),
+            Text::Baseline => {
+                compiler.text("baseline/detect.conf", baseline::DETECT);
+                compiler.text("baseline/outbound.conf", baseline::OUTBOUND);
+            }
         }
     }
 }

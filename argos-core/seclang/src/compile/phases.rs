@@ -12,10 +12,13 @@ pub(crate) enum Step {
     Marker(Box<[u8]>),
 }
 
+/// A marker: its step, and how long each phase's list was there.
+type Place = (usize, [u32; 6]);
+
 /// Fills `program.rules` and `program.phases`.
 pub(crate) fn build(program: &mut Program, steps: Vec<Step>, findings: &mut Findings) {
     // Where each marker stands in each phase: the length of that phase's list when it was met.
-    let mut markers: HashMap<Box<[u8]>, Vec<(usize, [u32; 6])>> = HashMap::new();
+    let mut markers: HashMap<Box<[u8]>, Vec<Place>> = HashMap::new();
     let mut lengths = [0_u32; 6];
     for (index, step) in steps.iter().enumerate() {
         match step {

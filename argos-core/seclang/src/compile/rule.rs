@@ -17,6 +17,8 @@ use crate::transforms::{self, Transform};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) id: Option<u64>,
+    /// An id was written, be it a bad one: then its absence is no second mistake.
+    pub(crate) id_given: bool,
     pub(crate) phase: Option<u8>,
     pub(crate) msg: Option<Template>,
     pub(crate) logdata: Option<Template>,
@@ -85,6 +87,7 @@ impl Draft {
                 self.choice = Some(table::disruptive(id, value).map_err(bad)?);
             }
             ActionId::Id => {
+                self.id_given = true;
                 let id = integer(needed()?).filter(|id| *id > 0).ok_or_else(|| bad("an id above 0 is needed"))?;
                 self.id = Some(id);
             }

@@ -143,10 +143,8 @@ impl Transaction {
     /// Part of the request body.
     pub fn request_body(&mut self, chunk: &[u8]) -> BodyRoom {
         let limits = &self.program.settings.limits;
-        let bytes = match self.control.processor {
-            // Neither form nor JSON holds files.
-            Some(Processor::Urlencoded | Processor::Json) | None | Some(Processor::Raw) => limits.request_body_bytes,
-        };
+        // No processor of this build holds files, so both bounds apply.
+        let bytes = limits.request_body_bytes.min(limits.request_body_no_files_bytes);
         self.request_over |= take(&mut self.store.body, chunk, bytes);
         if self.request_over { BodyRoom::Full } else { BodyRoom::More }
     }
