@@ -1,13 +1,187 @@
 //! `argos waf`: rules checked and requests judged without a server.
 
-use clap::{ArgMatches, Command};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+
+use argos_core::error::{Error, ErrorKind, FieldError, Result};
+use argos_core::schema::WafMode;
+use argos_core::waf::inspect::{Inspector, InspectorOptions, RequestLine, check};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde_json::{Value, json};
 
 use crate::Failure;
 
+/// Lines judged in one go; with several threads they share them.
+const BATCH: usize = 1024;
+
 pub(crate) fn command() -> Command {
-    Command::new("waf").about("Checks rules and judges requests, without a server").subcommand_required(true)
+    let number = |name: &'static str, low: i64, high: i64, default: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("NUMBER")
+            .value_parser(value_parser!(u32).range(low..=high))
+            .default_value(default)
+            .help(help)
+    };
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+    };
+    Command::new("waf")
+        .about("Checks rules and judges requests, without a server")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new("check").about("Compiles rule files and prints what is wrong, with its position").arg(
+                Arg::new("files")
+                    .value_name("FILE")
+                    .value_parser(value_parser!(PathBuf))
+                    .num_args(1..)
+                    .required(true)
+                    .help("SecLang files, loaded in this order as one rule set"),
+            ),
+        )
+        .subcommand(
+            Command::new("eval")
+                .about("Judges one JSON request a line and prints one JSON result a line, in the same order")
+                .arg(file("rules", "A SecLang file; may be given several times").action(ArgAction::Append))
+                .arg(
+                    Arg::new("baseline")
+                        .long("baseline")
+                        .action(ArgAction::SetTrue)
+                        .help("The built-in rules; the default when no file is given"),
+                )
+                .arg(number("paranoia", 1, 4, "1", "Paranoia level, 1–4"))
+                .arg(number("inbound", 1, 1000, "5", "Inbound anomaly threshold, 1–1000"))
+                .arg(number("outbound", 1, 1000, "4", "Outbound anomaly threshold, 1–1000"))
+                .arg(
+                    Arg::new("mode")
+                        .long("mode")
+                        .value_parser(["detect", "block"])
+                        .default_value("block")
+                        .help("What a disruptive outcome does"),
+                )
+                .arg(number("threads", 1, 256, "1", "Threads that judge"))
+                .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Rules with nolog too"))
+                .arg(file("in", "Where requests come from [default: standard input]"))
+                .arg(file("out", "Where results go [default: standard output]")),
+        )
 }
 
-pub(crate) fn run(_matches: &ArgMatches) -> Result<(), Failure> {
-    Ok(())
+pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand() {
+        Some(("check", args)) => run_check(args),
+        Some((_, args)) => run_eval(args),
+        None => Ok(()),
+    }
+}
+
+fn run_check(matches: &ArgMatches) -> Result<(), Failure> {
+    let files: Vec<PathBuf> = matches.get_many("files").into_iter().flatten().cloned().collect();
+    let as_json = matches.get_flag("json");
+    let checked = check(&files);
+    if as_json {
+        let body = match &checked {
+            Ok(good) => json!({"ok": true, "rules": good.rules, "errors": [], "warnings": good.warnings}),
+            Err(e) => json!({"ok": false, "errors": e.fields(), "warnings": []}),
+        };
+        println!("{body:#}");
+    }
+    match checked {
+        Ok(good) => {
+            if !as_json {
+                good.warnings.iter().for_each(|w| println!("warning: {}", positioned(w)));
+                println!("ok: {} rules", good.rules);
+            }
+            Ok(())
+        }
+        Err(e) if e.code() == "waf.rules_broken" => {
+            if !as_json {
+                e.fields().iter().for_each(|f| println!("{}", positioned(f)));
+            }
+            Err(Failure::Findings(ErrorKind::Invalid.exit_code()))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// `file:line:column: code: text`.
+fn positioned(f: &FieldError) -> String {
+    format!("{}:{}:{}: {}", f.field, f.line.unwrap_or(0), f.column.unwrap_or(0), f.reason)
+}
+
+fn run_eval(matches: &ArgMatches) -> Result<(), Failure> {
+    let files: Vec<PathBuf> = matches.get_many("rules").into_iter().flatten().cloned().collect();
+    let number = |name: &str| matches.get_one::<u32>(name).copied().unwrap_or(1);
+    let inspector = Inspector::compile(InspectorOptions {
+        rules: None,
+        baseline: matches.get_flag("baseline") || files.is_empty(),
+        files,
+        paranoia: u8::try_from(number("paranoia")).unwrap_or(1),
+        inbound: number("inbound"),
+        outbound: number("outbound"),
+        mode: match matches.get_one::<String>("mode").map(String::as_str) {
+            Some("detect") => WafMode::Detect,
+            _ => WafMode::Block,
+        },
+        all: matches.get_flag("all"),
+    })?;
+    let unusable =
+        |name: &'static str| move |e: std::io::Error| Error::invalid("file", name, format!("can't be used: {e}"));
+    let input: Box<dyn BufRead> = match matches.get_one::<PathBuf>("in") {
+        Some(path) => Box::new(BufReader::new(File::open(path).map_err(unusable("in"))?)),
+        None => Box::new(std::io::stdin().lock()),
+    };
+    let mut output: Box<dyn Write> = match matches.get_one::<PathBuf>("out") {
+        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(unusable("out"))?)),
+        None => Box::new(BufWriter::new(std::io::stdout().lock())),
+    };
+    let mut lines = input.split(b'\n');
+    let (mut first, mut bad) = (1, false);
+    loop {
+        let batch: Vec<Vec<u8>> = lines.by_ref().take(BATCH).collect::<std::io::Result<_>>().map_err(unusable("in"))?;
+        if batch.is_empty() {
+            break;
+        }
+        for (result, good) in judge(&inspector, &batch, first, number("threads") as usize) {
+            bad |= !good;
+            writeln!(output, "{result}").map_err(unusable("out"))?;
+        }
+        first += batch.len();
+    }
+    output.flush().map_err(unusable("out"))?;
+    if bad { Err(Failure::Findings(ErrorKind::Invalid.exit_code())) } else { Ok(()) }
+}
+
+/// The results of a batch in its order, with whether each line was good.
+fn judge(inspector: &Inspector, batch: &[Vec<u8>], first: usize, threads: usize) -> Vec<(String, bool)> {
+    let share = batch.len().div_ceil(threads);
+    let parts = batch.chunks(share).enumerate();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = parts
+            .map(|(i, part)| {
+                let inspector = inspector.clone();
+                scope.spawn(move || {
+                    let number = first + i * share;
+                    (number..).zip(part).map(|(n, line)| judge_line(&inspector, line, n)).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        joined.flat_map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
+fn judge_line(inspector: &Inspector, line: &[u8], number: usize) -> (String, bool) {
+    let result = serde_json::from_slice::<RequestLine>(line)
+        .map_err(|e| e.to_string())
+        .and_then(|request| serde_json::to_string(&inspector.inspect(&request)).map_err(|e| e.to_string()));
+    match result {
+        Ok(result) => (result, true),
+        Err(error) => {
+            // The id is given back where the line is JSON at all.
+            let id = serde_json::from_slice::<Value>(line).map_or(Value::Null, |v| v["id"].clone());
+            (json!({"id": id, "error": error, "line": number}).to_string(), false)
+        }
+    }
 }

@@ -38,6 +38,10 @@ pub(crate) enum DirectiveId {
     ResponseBodyMimeTypesClear,
     RuleRemoveById,
     RuleRemoveByTag,
+    RuleRemoveByMsg,
+    UpdateTargetById,
+    UpdateTargetByTag,
+    UpdateTargetByMsg,
 }
 
 use Class::{Effective, Error, NoEffect, NotYet, OffOnly};
@@ -69,10 +73,10 @@ pub(crate) const TABLE: &[(&str, Class)] = &[
     ("secwebappid", NotYet),
     ("secrequestbodyinmemorylimit", NotYet),
     ("seccookieformat", NotYet),
-    ("secruleremovebymsg", NotYet),
-    ("secruleupdatetargetbyid", NotYet),
-    ("secruleupdatetargetbytag", NotYet),
-    ("secruleupdatetargetbymsg", NotYet),
+    ("secruleremovebymsg", Effective(DirectiveId::RuleRemoveByMsg)),
+    ("secruleupdatetargetbyid", Effective(DirectiveId::UpdateTargetById)),
+    ("secruleupdatetargetbytag", Effective(DirectiveId::UpdateTargetByTag)),
+    ("secruleupdatetargetbymsg", Effective(DirectiveId::UpdateTargetByMsg)),
     ("secruleupdateactionbyid", NotYet),
     ("secunicodemapfile", NotYet),
     ("secgeolookupdb", NotYet),

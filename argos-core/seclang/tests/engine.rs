@@ -188,7 +188,7 @@ fn bodies_are_wanted_only_when_someone_reads_them() {
     assert!(wants(&set, "application/x-www-form-urlencoded"));
     assert!(wants(&set, "application/problem+json; charset=utf-8"));
     assert!(!wants(&set, "application/octet-stream"));
-    assert!(!wants(&set, "multipart/form-data; boundary=x"));
+    assert!(wants(&set, "multipart/form-data; boundary=x"));
     assert!(!wants(&compile(""), "application/json"));
     assert!(!wants(&compile("SecRequestBodyAccess Off\nSecAction \"id:1,pass\""), "application/json"));
 }
@@ -215,4 +215,37 @@ fn matched_values_are_cut_and_rule_sets_are_shared() {
     let outcome = transaction.finish();
     assert_eq!(outcome.matched[0].value.len(), 256);
     assert_eq!((outcome.matched[0].file.as_str(), outcome.matched[0].line), ("test.conf", 1));
+}
+
+#[test]
+fn updates_change_what_earlier_rules_look_at() {
+    let rules = r#"
+SecRule ARGS "@streq x" "id:1,phase:1,pass,tag:'a',msg:'one'"
+SecRule ARGS:none "@streq x" "id:2,phase:1,pass,msg:'two'"
+SecRule ARGS "@streq x" "id:3,phase:1,pass,tag:'c'"
+SecAction "id:4,phase:1,pass,msg:'four'"
+SecRuleUpdateTargetById 1 "!ARGS:q"
+SecRuleUpdateTargetByMsg two "ARGS:q"
+SecRuleUpdateTargetByTag ^c$ "!ARGS:/^q/"
+SecRuleRemoveByMsg ^four$
+"#;
+    assert_eq!(ids(&get(rules, "/?q=x")), [2]);
+    assert_eq!(ids(&get(rules, "/?p=x")), [1, 3]);
+}
+
+#[test]
+fn phrases_and_networks_come_from_files_beside_the_rules() {
+    let files = Files(&[
+        (
+            "etc/a.conf",
+            "SecRule ARGS \"@pmFromFile w.data\" \"id:1,phase:1,pass\"\nSecRule REMOTE_ADDR \"@ipMatchFromFile n.data\" \"id:2,phase:1,pass\"",
+        ),
+        ("etc/w.data", "# words\n\nbad word\nother\n"),
+        ("etc/n.data", "10.0.0.0/8\n192.0.2.0/24\n"),
+    ]);
+    let (set, _) = RuleSet::builder(files).rules_file("etc/a.conf").compile().unwrap();
+    let mut transaction = start(&set, "/?q=a+BAD+Word");
+    transaction.phase1();
+    assert_eq!(ids(&transaction.finish()), [1, 2]);
+    assert_eq!(codes("SecRule ARGS \"@pmFromFile w.data\" \"id:1\""), [("seclang.file", 1, 27)]);
 }

@@ -83,12 +83,7 @@ impl Argos {
         // The job holds nothing that keeps the database open: closing does not wait for its own writer.
         let now = self.inner.cx.clock.now();
         let sent = self.inner.store.submit(move |conn| {
-            let written = in_transaction(conn, now, Actor::System, |tx| {
-                if versions::wants_checkpoint(tx, generation)? {
-                    versions::checkpoint(tx, generation)?;
-                }
-                Ok(())
-            });
+            let written = in_transaction(conn, now, Actor::System, |tx| versions::checkpoint(tx, generation));
             if let Err(e) = written {
                 tracing::error!("the full copy of generation {generation} was not written: {e}");
             }

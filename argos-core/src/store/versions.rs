@@ -45,19 +45,17 @@ pub fn record(tx: &Tx<'_>, summary: &str) -> Result<u64> {
             ":sha256": sha256,
         },
     )?;
+    // The first row begins every later walk, so its copy is part of the change itself.
+    if tx.one("SELECT COUNT(*) FROM config_versions", [], |r| r.get::<_, i64>(0))? == Some(1) {
+        checkpoint(tx, next)?;
+    }
     Ok(next)
 }
 
-/// Whether `generation` should hold a full copy: the first kept row, and every hundredth.
-///
-/// # Errors
-/// Those of the database.
-pub fn wants_checkpoint(read: &Read<'_>, generation: u64) -> Result<bool> {
-    if generation.is_multiple_of(CHECKPOINT_EVERY) {
-        return Ok(true);
-    }
-    let sql = "SELECT 1 FROM config_versions WHERE checkpoint IS NOT NULL LIMIT 1";
-    Ok(read.one(sql, [], |_| Ok(()))?.is_none())
+/// Whether a full copy is due at `generation`, to be written after the swap.
+#[must_use]
+pub fn wants_checkpoint(generation: u64) -> bool {
+    generation.is_multiple_of(CHECKPOINT_EVERY)
 }
 
 /// Writes the full copy into the row of generation `at`, if that is still the stored one.

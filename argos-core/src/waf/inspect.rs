@@ -3,6 +3,7 @@
 //! Only the engine runs: no strict parsing, no exclusions, no sign-in, no rules of a host.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use argos_seclang::{Diagnostic, Mode, NoFiles, Now, Outcome, RuleSet, Transaction};
 use base64::Engine as _;
@@ -13,6 +14,8 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, FieldError, Result};
 use crate::schema::WafMode;
 
+use super::folder::Files;
+
 /// Where the inspected request is said to have arrived.
 const SERVER: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 
@@ -22,6 +25,9 @@ const SERVER: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 pub struct InspectorOptions {
     /// Rule text; files named in it are refused.
     pub rules: Option<String>,
+    /// Rule files, after `rules`; these may name further files.
+    #[serde(skip)]
+    pub files: Vec<PathBuf>,
     /// Whether the built-in rules inspect, before `rules`.
     pub baseline: bool,
     /// Paranoia level, 1–4; default 1.
@@ -39,7 +45,7 @@ pub struct InspectorOptions {
 impl Default for InspectorOptions {
     fn default() -> Self {
         let (rules, mode) = (None, WafMode::Block);
-        Self { rules, baseline: false, paranoia: 1, inbound: 5, outbound: 4, mode, all: false }
+        Self { rules, files: Vec::new(), baseline: false, paranoia: 1, inbound: 5, outbound: 4, mode, all: false }
     }
 }
 
@@ -51,6 +57,29 @@ pub struct Inspector {
     clock: Clock,
 }
 
+/// Compiles rule files and reports all that is worth saying about them: errors, or the warnings of a good load.
+///
+/// # Errors
+/// `waf.rules_broken` with every position.
+pub fn check(files: &[PathBuf]) -> Result<Checked> {
+    let mut builder = RuleSet::builder(Files);
+    for file in files {
+        let name = file.to_str().ok_or_else(|| Error::invalid("waf.file_name", "file", "a name is not UTF-8"))?;
+        builder = builder.rules_file(name);
+    }
+    let (_, report) = builder.compile().map_err(|found| broken(&found))?;
+    Ok(Checked { rules: report.rules, warnings: report.warnings.iter().map(finding).collect() })
+}
+
+/// Rule files that compile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Rules that were loaded, a chain counting once; the recommended base rules are among them.
+    pub rules: usize,
+    /// What has no effect, with its position.
+    pub warnings: Vec<FieldError>,
+}
+
 impl Inspector {
     /// Compiles the rules.
     ///
@@ -58,7 +87,7 @@ impl Inspector {
     /// `waf.rules_broken` with line and column of everything that is wrong; `out_of_range`; `missing_field` when
     /// there would be no rule at all.
     pub fn compile(options: InspectorOptions) -> Result<Self> {
-        if options.rules.is_none() && !options.baseline {
+        if options.rules.is_none() && options.files.is_empty() && !options.baseline {
             return Err(Error::invalid("missing_field", "rules", "give rule text, or ask for the baseline"));
         }
         within("paranoia", options.paranoia.into(), 4)?;
@@ -68,15 +97,20 @@ impl Inspector {
             WafMode::Detect => Mode::Detect,
             WafMode::Block => Mode::Block,
         };
-        let mut builder = RuleSet::builder(NoFiles)
-            .paranoia(options.paranoia)
-            .thresholds(options.inbound, options.outbound)
-            .mode(mode);
+        let builder = match options.files.is_empty() {
+            true => RuleSet::builder(NoFiles),
+            false => RuleSet::builder(Files),
+        };
+        let mut builder = builder.paranoia(options.paranoia).thresholds(options.inbound, options.outbound).mode(mode);
         if options.baseline {
             builder = builder.baseline();
         }
         if let Some(text) = options.rules {
             builder = builder.rules_str("rules", text);
+        }
+        for file in options.files {
+            let name = file.to_str().ok_or_else(|| Error::invalid("waf.file_name", "rules", "a name is not UTF-8"))?;
+            builder = builder.rules_file(name);
         }
         let (rules, _) = builder.compile().map_err(|found| broken(&found))?;
         Ok(Self { rules, all: options.all, clock: Clock::system() })
@@ -109,15 +143,17 @@ fn broken(found: &[Diagnostic]) -> Error {
     if more > 0 {
         message.push_str(&format!("; and {more} more"));
     }
-    Error::new(ErrorKind::Invalid, "waf.rules_broken", message).with_fields(found.iter().map(|d| {
-        let token = if d.token.is_empty() { String::new() } else { format!(" ({})", d.token) };
-        FieldError {
-            field: d.file.clone(),
-            reason: format!("{}: {}{token}", d.code, d.text),
-            line: Some(d.line),
-            column: Some(d.column),
-        }
-    }))
+    Error::new(ErrorKind::Invalid, "waf.rules_broken", message).with_fields(found.iter().map(finding))
+}
+
+fn finding(d: &Diagnostic) -> FieldError {
+    let token = if d.token.is_empty() { String::new() } else { format!(" ({})", d.token) };
+    FieldError {
+        field: d.file.clone(),
+        reason: format!("{}: {}{token}", d.code, d.text),
+        line: Some(d.line),
+        column: Some(d.column),
+    }
 }
 
 fn request(transaction: &mut Transaction, line: &RequestLine) {

@@ -2,6 +2,7 @@
 //!
 //! This room knows hosts and no syntax; `argos-seclang` knows syntax and no hosts.
 
+mod folder;
 pub mod inspect;
 
 use std::collections::HashMap;

@@ -40,7 +40,11 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
         | DirectiveId::DefaultAction
         | DirectiveId::Include
         | DirectiveId::RuleRemoveById
-        | DirectiveId::RuleRemoveByTag => return Err("this directive sets no value"),
+        | DirectiveId::RuleRemoveByTag
+        | DirectiveId::RuleRemoveByMsg
+        | DirectiveId::UpdateTargetById
+        | DirectiveId::UpdateTargetByTag
+        | DirectiveId::UpdateTargetByMsg => return Err("this directive sets no value"),
     }
     Ok(())
 }

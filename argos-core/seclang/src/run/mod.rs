@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::program::Program;
 use crate::source::Loader;
 pub use transaction::{BodyRoom, Transaction};
+pub(crate) use transaction::{XML_ATTRIBUTES, XML_TEXT};
 
 /// Compiled rules: immutable, shared, cheap to clone.
 #[derive(Clone)]

@@ -86,6 +86,12 @@ fn collection(store: &Store, variable: VarId) -> Option<[&[Member]; 2]> {
         RequestHeaders | RequestHeadersNames => [&store.request_headers, none],
         RequestCookies | RequestCookiesNames => [&store.cookies, none],
         ResponseHeaders | ResponseHeadersNames => [&store.response_headers, none],
+        Files | MultipartFilename => [&store.files, none],
+        FilesNames | MultipartName => [&store.file_fields, none],
+        FilesSizes => [&store.file_sizes, none],
+        FilesTmpContent => [&store.file_contents, none],
+        MultipartPartHeaders => [&store.part_headers, none],
+        Xml => [&store.xml, none],
         Tx => [&store.tx, none],
         MatchedVars | MatchedVarsNames => [&store.matched, none],
         _ => return None,
@@ -132,6 +138,23 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
         ReqbodyProcessor => store.processor.map(|processor| processor.name().as_bytes().to_vec()),
         ReqbodyError | ReqbodyProcessorError => flag(store.body_error.is_some()),
         ReqbodyErrorMsg | ReqbodyProcessorErrorMsg => store.body_error.map(|text| text.as_bytes().to_vec()),
+        FilesCombinedSize => {
+            let size: usize = store.file_contents.iter().map(|member| member.value.bytes.len()).sum();
+            Some(size.to_string().into_bytes())
+        }
+        MultipartSemicolonMissing => flag(store.flags.contains(&MultipartMissingSemicolon)),
+        MultipartStrictError
+        | MultipartUnmatchedBoundary
+        | MultipartBoundaryQuoted
+        | MultipartBoundaryWhitespace
+        | MultipartCrlfLfLines
+        | MultipartDataAfter
+        | MultipartDataBefore
+        | MultipartHeaderFolding
+        | MultipartInvalidPart
+        | MultipartInvalidQuoting
+        | MultipartLfLine
+        | MultipartMissingSemicolon => flag(store.flags.contains(&variable)),
         UrlencodedError => flag(store.urlencoded_error),
         InboundDataError => flag(store.inbound_error),
         OutboundDataError => flag(store.outbound_error),

@@ -1,0 +1,77 @@
+//! `argos waf check` and `argos waf eval` of the real binary.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::Folder;
+
+fn eval(folder: &Folder, lines: &str, args: &[&str]) -> (i32, Vec<Value>) {
+    let input = folder.path("in.jsonl");
+    std::fs::write(&input, lines).unwrap();
+    let args = [&["waf", "eval", "--in", input.to_str().unwrap()], args].concat();
+    let out = folder.run(&args);
+    let text = String::from_utf8(out.stdout).unwrap();
+    (out.status.code().unwrap(), text.lines().map(|l| serde_json::from_str(l).unwrap()).collect())
+}
+
+fn get(id: i64, uri: &str) -> String {
+    json!({"id": id, "method": "GET", "uri": uri, "version": "HTTP/1.1",
+        "headers": [["Host", "a.test"], ["User-Agent", "Mozilla/5.0"], ["Accept", "*/*"]], "body_b64": ""})
+    .to_string()
+}
+
+#[test]
+fn eval_judges_each_line_in_order_whatever_the_threads() {
+    let folder = Folder::new();
+    let attack = "/?q=1%27%20OR%20%271%27=%271";
+    let lines: Vec<String> = (0..40).map(|n| get(n, if n % 2 == 0 { "/hello" } else { attack })).collect();
+    let (code, one) = eval(&folder, &lines.join("\n"), &[]);
+    assert_eq!((code, one.len()), (0, 40));
+    for (n, result) in one.iter().enumerate() {
+        assert_eq!((&result["id"], &result["interrupted"]), (&json!(n), &json!(n % 2 == 1)), "{result}");
+    }
+    assert_eq!((&one[1]["status"], one[1]["score_in"].as_i64().unwrap() >= 5), (&json!(403), true));
+    assert_eq!((&one[0]["status"], &one[0]["matched"]), (&Value::Null, &json!([])));
+    assert_eq!(eval(&folder, &lines.join("\n"), &["--threads", "3"]).1, one);
+    let (_, detected) = eval(&folder, &lines[1], &["--mode", "detect"]);
+    assert_eq!((&detected[0]["interrupted"], &detected[0]["matched"]), (&json!(false), &one[1]["matched"]));
+}
+
+#[test]
+fn a_bad_line_is_reported_in_its_place_and_the_rest_is_judged() {
+    let folder = Folder::new();
+    let lines = format!("{}\nnot json\n{{\"id\":7,\"method\":1}}\n{}\n", get(1, "/"), get(2, "/"));
+    let (code, results) = eval(&folder, &lines, &[]);
+    assert_eq!((code, results.len()), (5, 4));
+    assert_eq!((&results[1]["id"], &results[1]["line"]), (&Value::Null, &json!(2)));
+    assert_eq!((&results[2]["id"], &results[2]["line"]), (&json!(7), &json!(3)));
+    assert_eq!(results[3]["id"], 2);
+}
+
+#[test]
+fn check_prints_every_fault_with_its_position() {
+    let folder = Folder::new();
+    let file = folder.path("my.conf");
+    let name = file.to_str().unwrap();
+    std::fs::write(
+        &file,
+        "SecRule ARGS \"@rx (\" \"id:1,phase:2,deny\"\nSecNonsense On\nSecRule ARGS \"@rx x\" \"phase:2,deny\"\n",
+    )
+    .unwrap();
+    let out = folder.run(&["waf", "check", name]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(out.status.code(), Some(5), "{text}");
+    let places: Vec<&str> =
+        text.lines().filter_map(|l| l.strip_prefix(&format!("{name}:"))?.split(':').next()).collect();
+    assert_eq!(places, ["1", "2", "3"], "{text}");
+    let json = folder.run(&["waf", "check", "--json", name]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["ok"], &json["errors"][1]["line"]), (&json!(false), &json!(2)));
+
+    std::fs::write(&file, "SecDebugLogLevel 3\nSecRule ARGS \"@rx x\" \"id:1,phase:2,deny\"\n").unwrap();
+    let out = folder.run(&["waf", "check", name]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success() && text.contains("warning: ") && text.contains(":1:"), "{text}");
+    assert_eq!(folder.run(&["waf", "check", "/no/such.conf"]).status.code(), Some(5));
+}
