@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use argos_seclang::{BodyRoom, LoadError, Loader, Mode, NoFiles, Now, Outcome, RuleSet, Transaction, Verdict};
+use argos_seclang::{BodyRoom, Limits, LoadError, Loader, Mode, NoFiles, Now, Outcome, RuleSet, Transaction, Verdict};
 
 fn compile(rules: &str) -> RuleSet {
     match RuleSet::builder(NoFiles).rules_str("test.conf", rules).compile() {
@@ -248,4 +248,51 @@ fn phrases_and_networks_come_from_files_beside_the_rules() {
     transaction.phase1();
     assert_eq!(ids(&transaction.finish()), [1, 2]);
     assert_eq!(codes("SecRule ARGS \"@pmFromFile w.data\" \"id:1\""), [("seclang.file", 1, 27)]);
+}
+
+fn limited(limits: Limits, rules: &str, uri: &str) -> Outcome {
+    let (set, _) = RuleSet::builder(NoFiles).limits(limits).rules_str("l.conf", rules).compile().unwrap();
+    let mut transaction = start(&set, uri);
+    transaction.phase1();
+    transaction.finish()
+}
+
+#[test]
+fn matched_rules_are_kept_up_to_their_limit() {
+    let rules = "SecAction \"id:1,phase:1,pass\"\nSecAction \"id:2,phase:1,pass\"\nSecAction \"id:3,phase:1,pass\"";
+    let kept = |matched| ids(&limited(Limits { matched, ..Limits::default() }, rules, "/"));
+    assert_eq!(kept(3), [1, 2, 3]);
+    assert_eq!(kept(2), [1, 2]);
+}
+
+#[test]
+fn variables_of_a_transaction_have_a_limit_and_known_ones_can_still_change() {
+    let rules = r#"
+SecRule ARGS "@rx ." "id:1,phase:1,pass,setvar:tx.n_%{MATCHED_VAR}=1,setvar:tx.n_a=+1"
+SecRule &TX:/^n_/ "@eq 2" "id:2,phase:1,pass"
+SecRule TX:n_a "@eq 4" "id:3,phase:1,pass"
+"#;
+    let kept = |variables| ids(&limited(Limits { variables, ..Limits::default() }, rules, "/?1=a&2=b&3=c"));
+    assert_eq!(kept(2), [1, 2, 3]);
+    assert_eq!(kept(3), [1, 3]);
+}
+
+#[test]
+fn directives_override_the_limits_of_the_caller() {
+    let limits = Limits { arguments: 5, ..Limits::default() };
+    let (set, _) =
+        RuleSet::builder(NoFiles).limits(limits.clone()).rules_str("l.conf", "SecArgumentsLimit 7").compile().unwrap();
+    assert_eq!(set.limits().arguments, 7);
+    let (set, _) = RuleSet::builder(NoFiles).limits(limits).compile().unwrap();
+    assert_eq!(set.limits().arguments, 5);
+}
+
+#[test]
+fn rules_that_take_bytes_stay_bytes() {
+    let rules = b"SecRule ARGS \"@streq \xff\xfe\" \"id:1,phase:1,pass,msg:'caf\xe9'\"";
+    let (set, _) = RuleSet::builder(NoFiles).rules_str("latin1.conf", rules).compile().unwrap();
+    let mut transaction = set.transaction(Now::default());
+    transaction.request_line(b"GET", b"/?a=%ff%fe&b=\xff", b"HTTP/1.1");
+    transaction.phase1();
+    assert_eq!(transaction.finish().matched[0].value, b"\xff\xfe");
 }

@@ -319,7 +319,8 @@ impl<'a> Compiler<'a> {
         };
         match id {
             DirectiveId::Marker => self.steps.push(Step::Marker(value.into())),
-            DirectiveId::Include => self.include(file, at, value),
+            DirectiveId::Include => self.include(file, at, value, true),
+            DirectiveId::IncludeOptional => self.include(file, at, value, false),
             DirectiveId::RuleRemoveById
             | DirectiveId::RuleRemoveByTag
             | DirectiveId::RuleRemoveByMsg
@@ -334,7 +335,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn include(&mut self, file: &Arc<str>, at: &Position, pattern: &[u8]) {
+    fn include(&mut self, file: &Arc<str>, at: &Position, pattern: &[u8], needed: bool) {
         let Ok(pattern) = std::str::from_utf8(pattern) else {
             return self.findings.error("seclang.file", at, pattern, "a file name is UTF-8");
         };
@@ -350,7 +351,7 @@ impl<'a> Compiler<'a> {
             Ok(names) => names,
             Err(error) => return self.findings.error("seclang.file", at, pattern.as_bytes(), error.to_string()),
         };
-        if names.is_empty() {
+        if names.is_empty() && needed {
             return self.findings.error("seclang.file", at, pattern.as_bytes(), "no such file");
         }
         for name in names {

@@ -39,6 +39,7 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
         | DirectiveId::Marker
         | DirectiveId::DefaultAction
         | DirectiveId::Include
+        | DirectiveId::IncludeOptional
         | DirectiveId::RuleRemoveById
         | DirectiveId::RuleRemoveByTag
         | DirectiveId::RuleRemoveByMsg

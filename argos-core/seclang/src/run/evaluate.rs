@@ -78,7 +78,7 @@ impl Transaction {
         candidates.clear();
         let excluded = |variable: VarId, key: &[u8]| {
             test.targets.excludes(variable, key)
-                || exclusions.iter().any(|(id, selector)| same(*id, variable) && selector.accepts(key))
+                || exclusions.iter().any(|(id, selector)| *id == variable && selector.accepts(key))
         };
         let context = Context { now: self.now, rule: Some(rule) };
         for target in &test.targets.include {
@@ -236,11 +236,6 @@ impl Transaction {
         self.interrupted = Some(interruption.clone());
         Some(interruption)
     }
-}
-
-/// Whether a run-time exclusion of `excluded` covers members of `variable`.
-fn same(excluded: VarId, variable: VarId) -> bool {
-    excluded == variable
 }
 
 /// Bytes of a matched value that are kept for the log.
