@@ -142,7 +142,10 @@ impl Transaction {
         let context = Context { now: self.now, rule: Some(rule) };
         for action in &link.actions {
             match action {
-                Act::Ctl(change) => self.control.apply(change),
+                Act::Ctl(change) => {
+                    self.control.apply(change);
+                    self.store.processor = self.control.processor;
+                }
                 Act::SetVar { name, change } => {
                     let name = expand(name, &mut self.store, context);
                     let most = self.program.settings.limits.variables;

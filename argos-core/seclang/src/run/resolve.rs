@@ -145,7 +145,8 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
             Some(size.to_string().into_bytes())
         }
         RequestBodyLength => Some(store.body.len().to_string().into_bytes()),
-        ReqbodyProcessor => store.processor.map(|processor| processor.name().as_bytes().to_vec()),
+        // Empty where none is chosen, so that a rule can ask for "none of these".
+        ReqbodyProcessor => Some(store.processor.map_or("", |processor| processor.name()).as_bytes().to_vec()),
         ReqbodyError | ReqbodyProcessorError => flag(store.body_error.is_some()),
         ReqbodyErrorMsg | ReqbodyProcessorErrorMsg => store.body_error.map(|text| text.as_bytes().to_vec()),
         FilesCombinedSize => {

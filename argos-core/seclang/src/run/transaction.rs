@@ -174,7 +174,6 @@ impl Transaction {
         let program = self.program.clone();
         let settings = &program.settings;
         let processor = self.control.processor;
-        self.store.processor = processor;
         if !self.control.body_access.unwrap_or(settings.request_body) || self.store.body.is_empty() {
             return;
         }
