@@ -50,7 +50,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     live.hosts = live.hosts.with([("*".into(), Some(Arc::new(host)))]);
     live.groups = live.groups.with([(group.id, Some(Arc::new(group)))]);
     let (wake, woken) = mpsc::channel();
-    let queue = Arc::new(Queue::new(move || drop(wake.send(()))));
+    let queue = Arc::new(Queue::new(move || {
+        // The writer outlives every request.
+        let _ = wake.send(());
+    }));
     let rows = Arc::clone(&queue);
     std::thread::Builder::new().name("log-writer".into()).spawn(move || {
         while woken.recv().is_ok() {

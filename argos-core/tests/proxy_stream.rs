@@ -391,3 +391,64 @@ fn a_client_that_leaves_is_recorded_once() {
     let rows = site.rows();
     assert_eq!((rows.len(), rows[0].action.as_str(), rows[0].status), (1, "client_closed", 499));
 }
+
+#[test]
+fn a_tunnel_ends_when_nothing_moves() {
+    let upstream = Upstream::run(|served| {
+        served.head();
+        served.say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+        served.head();
+    });
+    let live = with_proxy(simple(upstream.address), |s| s.tunnel_idle_timeout = Duration::from_millis(100));
+    let site = Site::start(live);
+    let mut client = site.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    assert_eq!(client.answer().status, 101);
+    assert!(client.is_closed());
+    drop(client);
+    assert_eq!(site.rows()[0].message, "tunnel cut");
+}
+
+#[test]
+fn an_old_client_that_asks_keeps_its_connection() {
+    let upstream = Upstream::echo();
+    let site = Site::start(simple(upstream.address));
+    let mut client = site.connect();
+    for _ in 0..2 {
+        client.send("GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.header("connection")), (200, Some("keep-alive")));
+    }
+}
+
+#[test]
+fn a_stalled_body_is_given_up_on_either_side() {
+    let upstream = Upstream::run(|served| {
+        served.head();
+        served.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+        served.head();
+    });
+    let live = with_proxy(simple(upstream.address), |s| s.body_idle_timeout = Duration::from_millis(100));
+    let site = Site::start(live);
+    let answer = site.get("/");
+    assert!(!answer.whole && answer.body == b"half");
+    assert_eq!(only(&site.rows(), LogSource::Access).message, "its body stalled");
+}
+
+#[test]
+fn a_late_bad_chunk_ends_the_request_on_both_sides() {
+    let upstream = Upstream::run(|served| {
+        served.request();
+    });
+    let site = Site::start(simple(upstream.address));
+    let mut client = site.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    while upstream.received().is_empty() {
+        std::thread::yield_now();
+    }
+    client.send("+5\r\nhello\r\n0\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.header("connection")), (400, Some("close")));
+    assert!(client.is_closed());
+    assert!(!upstream.received().ends_with("0\r\n\r\n"));
+}

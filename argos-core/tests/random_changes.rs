@@ -1,15 +1,20 @@
 //! Whatever is changed in whatever order: the running configuration is what a restart would compile, and its
-//! generation is the stored one.
+//! generation is the stored one. What was recorded of the changes, played back, gives what is stored.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
 
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use argos_core::Argos;
 use argos_core::api::GetHealth;
 use argos_core::snapshot::Snapshot;
+use argos_core::store::CONFIG_TABLES;
+use flate2::read::GzDecoder;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use support::{Folder, argos};
 
@@ -142,9 +147,72 @@ fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
     }
 }
 
-/// Rows of the tables that count what was changed.
-fn counted(argos: &Argos) -> usize {
-    argos.logs().search(argos_core::api::SearchLogs { limit: Some(1000), ..Default::default() }).unwrap().items.len()
+/// Rows of configuration by table and key.
+type Rows = BTreeMap<(String, String), Value>;
+
+/// What is stored, except the number of the generation itself.
+fn stored(db: &Connection) -> Rows {
+    let mut rows = Rows::new();
+    for table in CONFIG_TABLES {
+        let mut statement = db.prepare(&format!("SELECT * FROM {}", table.name)).unwrap();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let mut found = statement.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let value = |i: usize| match row.get_ref(i).unwrap() {
+                ValueRef::Integer(n) => json!(n),
+                ValueRef::Text(t) => json!(std::str::from_utf8(t).unwrap()),
+                ValueRef::Null => Value::Null,
+                other => panic!("{}: {other:?}", table.name),
+            };
+            let row: Value = columns.iter().enumerate().map(|(i, c)| (c.clone(), value(i))).collect();
+            rows.insert((table.name.into(), row[table.key].to_string()), row);
+        }
+    }
+    rows.remove(&("settings".into(), json!("config.generation").to_string()));
+    rows
+}
+
+/// The oldest full copy and every recorded change after it.
+fn played_back(db: &Connection) -> Rows {
+    let unpacked = |packed: Vec<u8>| -> Value {
+        let mut text = String::new();
+        GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut rows = Rows::new();
+    let sql = "SELECT generation, changes, checkpoint FROM config_versions ORDER BY generation";
+    let mut statement = db.prepare(sql).unwrap();
+    let versions = statement.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get(2)?))).unwrap();
+    for (i, version) in versions.enumerate() {
+        let (generation, changes, checkpoint): (i64, Vec<u8>, Option<Vec<u8>>) = version.unwrap();
+        assert_eq!(generation, i64::try_from(i).unwrap() + 1, "no generation is left out");
+        if i == 0 {
+            for (table, list) in unpacked(checkpoint.expect("the first row has a full copy")).as_object().unwrap() {
+                let key = CONFIG_TABLES.iter().find(|t| t.name == table).unwrap().key;
+                for row in list.as_array().unwrap() {
+                    rows.insert((table.clone(), row[key].to_string()), row.clone());
+                }
+            }
+            rows.remove(&("settings".into(), json!("config.generation").to_string()));
+            continue;
+        }
+        for change in unpacked(changes).as_array().unwrap() {
+            let at = (change["table"].as_str().unwrap().to_owned(), change["key"].to_string());
+            let before =
+                if change["new"].is_null() { rows.remove(&at) } else { rows.insert(at, change["new"].clone()) };
+            assert_eq!(before.unwrap_or_default(), change["old"], "generation {generation}: the row before");
+        }
+        if let Some(copy) = checkpoint {
+            let count: usize = unpacked(copy).as_object().unwrap().values().map(|l| l.as_array().unwrap().len()).sum();
+            assert_eq!(count, rows.len() + 1, "generation {generation}: rows of the full copy");
+        }
+    }
+    rows
+}
+
+/// How many changes were audited.
+fn audited(db: &Connection) -> u32 {
+    db.query_row("SELECT count(*) FROM log_entries WHERE source = 'audit'", [], |r| r.get(0)).unwrap()
 }
 
 #[test]
@@ -153,18 +221,19 @@ fn the_running_configuration_is_what_a_restart_would_compile() {
     for seed in 0..6 {
         let folder = Folder::new();
         let mut running = argos(&folder);
+        let db = Connection::open(folder.path().join("argos.db")).unwrap();
         let mut dice = Dice(seed);
         for step in 0..100 {
             let (name, input) = operation(&running, &mut dice);
             let shown = format!("seed {seed}, step {step}: {name} {input}");
             let before = running.snapshot();
-            let rows = counted(&running);
+            let rows = audited(&db);
             match running.call(name, input.as_object().unwrap().clone()) {
                 Ok(applied) => {
                     let expected = before.generation + u64::from(applied.generation.is_some());
                     assert_eq!(applied.generation.unwrap_or(before.generation), expected, "{shown}");
-                    let rows_now = counted(&running);
-                    assert_eq!(rows_now, rows + usize::from(applied.generation.is_some()), "{shown}");
+                    let rows_now = audited(&db);
+                    assert_eq!(rows_now, rows + u32::from(applied.generation.is_some()), "{shown}");
                     if applied.generation.is_some() {
                         *made.entry(name).or_insert(0) += 1;
                     } else {
@@ -175,7 +244,7 @@ fn the_running_configuration_is_what_a_restart_would_compile() {
                 Err(_) => {
                     refused += 1;
                     assert_eq!(text(&running.snapshot()), text(&before), "{shown}");
-                    assert_eq!(counted(&running), rows, "{shown}");
+                    assert_eq!(audited(&db), rows, "{shown}");
                 }
             }
             let health = running.system().health(GetHealth {}).unwrap();
@@ -184,6 +253,7 @@ fn the_running_configuration_is_what_a_restart_would_compile() {
             if step % 10 == 9 {
                 let live = text(&running.snapshot());
                 drop(running);
+                assert_eq!(played_back(&db), stored(&db), "{shown}");
                 running = argos(&folder);
                 assert!(running.faults().is_empty(), "{shown}: {:?}", running.faults());
                 assert_eq!(text(&running.snapshot()), live, "{shown}");
@@ -193,4 +263,47 @@ fn the_running_configuration_is_what_a_restart_would_compile() {
     // The dice reach what they are meant to reach.
     assert_eq!(made.len(), 20, "{made:?}");
     assert!(refused > 50 && nothing > 5, "{refused} refused, {nothing} without a change");
+}
+
+/// Rows that a foreign key deletes with their host are recorded, also in tables that no operation writes yet.
+#[test]
+fn deleting_a_host_records_every_configuration_row_that_goes_with_it() {
+    let folder = Folder::new();
+    let first = argos(&folder);
+    let host =
+        json!({"domain": "a.example", "tls_mode": "none", "target_group": {"targets": [{"host": "::1", "port": 1}]}});
+    first.call("hosts.create", host.as_object().unwrap().clone()).unwrap();
+    let block = json!({"host_id": 1, "action": {"type": "block", "config": {}}});
+    first.call("rules.create", block.as_object().unwrap().clone()).unwrap();
+    drop(first);
+    let db = Connection::open(folder.path().join("argos.db")).unwrap();
+    db.execute_batch(
+        "INSERT INTO waf_exclusions (host_id, tag) VALUES (1, 'attack-sqli');
+         INSERT INTO waf_custom_rules (host_id, secrule) VALUES (1, 'SecMarker x');
+         INSERT INTO host_access (host_id, role) VALUES (1, 'viewer');
+         INSERT INTO certificates (host_id, names, kind, cert_pem, key_encrypted, fingerprint_sha256, not_before, not_after)
+            VALUES (1, '[]', 'manual', '', '', 'f', 1, 2);",
+    )
+    .unwrap();
+    let before = stored(&db);
+    let second = argos(&folder);
+    second.call("hosts.delete", json!({"id": 1}).as_object().unwrap().clone()).unwrap();
+    drop(second);
+    let after = stored(&db);
+    let mut gone: Vec<_> = before.keys().filter(|at| !after.contains_key(*at)).cloned().collect();
+    let sql = "SELECT changes FROM config_versions ORDER BY generation DESC LIMIT 1";
+    let packed: Vec<u8> = db.query_row(sql, [], |r| r.get(0)).unwrap();
+    let mut text = String::new();
+    GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+    let changes: Value = serde_json::from_str(&text).unwrap();
+    let mut recorded = Vec::new();
+    for change in changes.as_array().unwrap() {
+        assert!(change["new"].is_null(), "{change}");
+        let at = (change["table"].as_str().unwrap().to_owned(), change["key"].to_string());
+        assert_eq!(change["old"], before[&at]);
+        recorded.push(at);
+    }
+    gone.sort();
+    recorded.sort();
+    assert_eq!((gone.len(), &recorded), (7, &gone));
 }

@@ -232,6 +232,10 @@ fn good_forms_are_accepted() {
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * HTTP/1.1\r\n"),
         ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n"),
         ("GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\n"),
+        (
+            "POST / HTTP/1.1\r\nContent-Length: 001\r\nHost: a\r\n\r\nx",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n",
+        ),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", "POST / HTTP/1.1\r\n"),
         ("GET /\u{e9}?\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\u{e9}?\u{e9} HTTP/1.1\r\n"),
         ("get / HTTP/1.1\r\nHost: a:8080\r\nX:\r\n\r\n", "get / HTTP/1.1\r\n"),

@@ -124,7 +124,9 @@ fn read(path: &str) -> String {
 /// Rust files below every package's `src`, without files of tests.
 fn sources() -> Vec<String> {
     let all = packages().into_iter().flat_map(|package| files(&format!("{package}/src"), &["rs"]));
-    let found: Vec<String> = all.filter(|path| !path.ends_with("/tests.rs") && !path.contains("/tests/")).collect();
+    let found: Vec<String> = all
+        .filter(|path| !path.ends_with("/tests.rs") && !path.ends_with("/testdata.rs") && !path.contains("/tests/"))
+        .collect();
     assert!(found.len() > 50, "only {} sources were found", found.len());
     found
 }

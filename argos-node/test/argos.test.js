@@ -56,6 +56,13 @@ test('a refusal has code and field', async (t) => {
     ['hosts.create', { ...HOST, colour: 1 }, 'ARGOS_INVALID', 'unknown_field', 'colour'],
     ['hosts.create', '{"domain": ', 'ARGOS_INVALID', 'json.syntax', ''],
     ['hosts.get', { id: 7 }, 'ARGOS_NOT_FOUND', 'host.not_found', null],
+    [
+      'setup.create',
+      { token: 'wrong', username: 'root', password: 'correct horse battery' },
+      'ARGOS_UNAUTHORIZED',
+      'setup.token_wrong',
+      null,
+    ],
     ['hosts.paint', {}, 'ARGOS_NOT_FOUND', 'operation.not_found', null],
     [
       'hosts.create',

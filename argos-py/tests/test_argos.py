@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ HOST = {
     "target_group": {"targets": [{"host": "127.0.0.1", "port": 3000}]},
 }
 TAKEN = {"domain": "shop.test", "tls_mode": "none", "target_group_id": 1}
+SETUP = {"token": "wrong", "username": "root", "password": "correct horse battery"}
 
 
 @pytest.fixture
@@ -54,11 +56,12 @@ def test_a_host_that_was_made_is_listed(opened: Argos) -> None:
         ("hosts.create", '{"domain": ', argos.InvalidError, "json.syntax", ""),
         ("hosts.get", {"id": 7}, argos.NotFoundError, "host.not_found", None),
         ("hosts.paint", {}, argos.NotFoundError, "operation.not_found", None),
+        ("setup.create", SETUP, argos.UnauthorizedError, "setup.token_wrong", None),
         ("hosts.create", TAKEN, argos.ConflictError, "host.domain_taken", "domain"),
     ],
 )
 def test_a_refusal_has_class_code_and_field(
-    opened: Argos, name: str, fields: dict | str, kind: type[argos.ArgosError], code: str, field: str | None
+    opened: Argos, name: str, fields: dict[str, object] | str, kind: type[argos.ArgosError], code: str, field: str | None
 ) -> None:
     opened.call("hosts.create", HOST)
     error = refused(kind, lambda: opened.call(name, fields))
@@ -68,6 +71,15 @@ def test_a_refusal_has_class_code_and_field(
     assert error.message and str(error) == error.message
     assert error.retry_after is None
     assert opened.call("hosts.list").value["items"][0]["domain"] == "shop.test"
+
+
+def test_every_kind_has_its_class() -> None:
+    source = (Path(__file__).parents[1] / "src/errors.rs").read_text()
+    named = re.findall(r'ErrorKind::(\w+) => "(\w+)"', source)
+    assert len(named) == 9
+    for kind, name in named:
+        assert name == f"{kind}Error"
+        assert issubclass(getattr(argos, name), argos.ArgosError)
 
 
 def test_an_error_survives_copying() -> None:

@@ -5,8 +5,7 @@
 set -eu
 dir=$1 http=$2 upstream=$4 vhosts=$5 access_log=$6
 here=$(cd "$(dirname "$0")" && pwd)
-argos=${ARGOS_BIN:-$here/../../target/bench/argos}
-[ -x "$argos" ] || argos=$here/../../target/release/argos
+argos=${ARGOS_BIN:-$here/../../target/release/argos}
 data=$dir/data
 
 host() { # NAME: a host of the one group, with its WAF off

@@ -6,7 +6,6 @@ use crate::source::Position;
 
 /// One finding about rule text: an error or a warning, told apart by the list it stands in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Diagnostic {
     /// Stable code such as `seclang.unknown_directive`.
     pub code: &'static str,
@@ -47,7 +46,6 @@ impl std::error::Error for Diagnostic {}
 
 /// What a successful load has to tell.
 #[derive(Clone, Debug, Default)]
-#[non_exhaustive]
 pub struct LoadReport {
     /// Directives without effect and the like; at most 1000 are kept.
     pub warnings: Vec<Diagnostic>,

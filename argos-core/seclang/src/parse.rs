@@ -80,7 +80,9 @@ pub(crate) fn variables(file: &Arc<str>, text: &Mapped, findings: &mut Findings)
         }
         let mut selector = SelectorText::None;
         if bytes.get(at) == Some(&b':') {
-            (selector, at) = self::selector(text, at + 1);
+            // `XML:/*|XML://@*` are paths, not patterns.
+            let path = name.bytes.eq_ignore_ascii_case(b"XML");
+            (selector, at) = self::selector(text, at + 1, path);
         }
         found.push(VariableText { name, count, exclude, selector });
         at += 1;
@@ -89,11 +91,11 @@ pub(crate) fn variables(file: &Arc<str>, text: &Mapped, findings: &mut Findings)
 }
 
 /// Reads `key`, `/re/`, `'/re/'` or `'key'` at `from`; returns it with the offset of the `|` after it.
-fn selector(text: &Mapped, from: usize) -> (SelectorText, usize) {
+fn selector(text: &Mapped, from: usize, path: bool) -> (SelectorText, usize) {
     let bytes = &text.bytes;
     let quoted = bytes.get(from) == Some(&b'\'');
     let start = from + usize::from(quoted);
-    let slash = bytes.get(start) == Some(&b'/');
+    let slash = !path && bytes.get(start) == Some(&b'/');
     let open = start + usize::from(slash);
     let mut at = open;
     while let Some(&byte) = bytes.get(at) {
@@ -107,7 +109,7 @@ fn selector(text: &Mapped, from: usize) -> (SelectorText, usize) {
         at += 1;
     }
     let inner = text.slice(open, at);
-    // `XML:/*` looks like a regex without an end: it is a path.
+    // A pattern without an end is a key that begins with a slash.
     if slash && at >= bytes.len() {
         let end = start + bytes[start..].iter().take_while(|byte| **byte != b'|').count();
         return (SelectorText::Key(text.slice(start, end)), end);

@@ -177,3 +177,25 @@ fn an_answer_with_an_sql_error_is_stopped() {
     let outcome = transaction.finish();
     assert_eq!((outcome.verdict, outcome.score_out), (Verdict::Blocked, 4));
 }
+
+#[test]
+fn paranoia_decides_which_rules_run_and_which_count() {
+    let outcome = |builder: argos_seclang::Builder| {
+        let (set, _) = builder.baseline().thresholds(5, 4).compile().unwrap();
+        let outcome = request(&set, "/?u=https%3A%2F%2Fother.example%2F", None);
+        (outcome.verdict, outcome.score_in, outcome.matched.iter().any(|matched| matched.id == 5005))
+    };
+    assert_eq!(outcome(RuleSet::builder(NoFiles).paranoia(1)), (Verdict::Pass, 0, false));
+    assert_eq!(outcome(RuleSet::builder(NoFiles).paranoia(1).detection_paranoia(2)), (Verdict::Pass, 0, true));
+    assert_eq!(outcome(RuleSet::builder(NoFiles).paranoia(2)), (Verdict::Blocked, 5, true));
+}
+
+#[test]
+fn the_baseline_loads_without_warnings_and_leaves_other_ids_free() {
+    let (set, report) = RuleSet::builder(NoFiles).baseline().compile().unwrap();
+    assert_eq!(set.rule_count(), report.rules);
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let taken = "SecAction \"id:999,phase:1,pass\"\nSecAction \"id:10000,phase:1,pass\"";
+    assert!(RuleSet::builder(NoFiles).baseline().rules_str("own.conf", taken).compile().is_ok());
+    assert!((1..=2).chain([4]).all(|phase| set.has_phase(phase)) && !set.has_phase(5));
+}

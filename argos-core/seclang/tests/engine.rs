@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use argos_seclang::{BodyRoom, LoadError, Loader, Mode, NoFiles, Now, Outcome, RuleSet, Transaction, Verdict};
+use argos_seclang::{BodyRoom, Limits, LoadError, Loader, Mode, NoFiles, Now, Outcome, RuleSet, Transaction, Verdict};
 
 fn compile(rules: &str) -> RuleSet {
     match RuleSet::builder(NoFiles).rules_str("test.conf", rules).compile() {
@@ -188,7 +188,7 @@ fn bodies_are_wanted_only_when_someone_reads_them() {
     assert!(wants(&set, "application/x-www-form-urlencoded"));
     assert!(wants(&set, "application/problem+json; charset=utf-8"));
     assert!(!wants(&set, "application/octet-stream"));
-    assert!(!wants(&set, "multipart/form-data; boundary=x"));
+    assert!(wants(&set, "multipart/form-data; boundary=x"));
     assert!(!wants(&compile(""), "application/json"));
     assert!(!wants(&compile("SecRequestBodyAccess Off\nSecAction \"id:1,pass\""), "application/json"));
 }
@@ -215,4 +215,84 @@ fn matched_values_are_cut_and_rule_sets_are_shared() {
     let outcome = transaction.finish();
     assert_eq!(outcome.matched[0].value.len(), 256);
     assert_eq!((outcome.matched[0].file.as_str(), outcome.matched[0].line), ("test.conf", 1));
+}
+
+#[test]
+fn updates_change_what_earlier_rules_look_at() {
+    let rules = r#"
+SecRule ARGS "@streq x" "id:1,phase:1,pass,tag:'a',msg:'one'"
+SecRule ARGS:none "@streq x" "id:2,phase:1,pass,msg:'two'"
+SecRule ARGS "@streq x" "id:3,phase:1,pass,tag:'c'"
+SecAction "id:4,phase:1,pass,msg:'four'"
+SecRuleUpdateTargetById 1 "!ARGS:q"
+SecRuleUpdateTargetByMsg two "ARGS:q"
+SecRuleUpdateTargetByTag ^c$ "!ARGS:/^q/"
+SecRuleRemoveByMsg ^four$
+"#;
+    assert_eq!(ids(&get(rules, "/?q=x")), [2]);
+    assert_eq!(ids(&get(rules, "/?p=x")), [1, 3]);
+}
+
+#[test]
+fn phrases_and_networks_come_from_files_beside_the_rules() {
+    let files = Files(&[
+        (
+            "etc/a.conf",
+            "SecRule ARGS \"@pmFromFile w.data\" \"id:1,phase:1,pass\"\nSecRule REMOTE_ADDR \"@ipMatchFromFile n.data\" \"id:2,phase:1,pass\"",
+        ),
+        ("etc/w.data", "# words\n\nbad word\nother\n"),
+        ("etc/n.data", "10.0.0.0/8\n192.0.2.0/24\n"),
+    ]);
+    let (set, _) = RuleSet::builder(files).rules_file("etc/a.conf").compile().unwrap();
+    let mut transaction = start(&set, "/?q=a+BAD+Word");
+    transaction.phase1();
+    assert_eq!(ids(&transaction.finish()), [1, 2]);
+    assert_eq!(codes("SecRule ARGS \"@pmFromFile w.data\" \"id:1\""), [("seclang.file", 1, 27)]);
+}
+
+fn limited(limits: Limits, rules: &str, uri: &str) -> Outcome {
+    let (set, _) = RuleSet::builder(NoFiles).limits(limits).rules_str("l.conf", rules).compile().unwrap();
+    let mut transaction = start(&set, uri);
+    transaction.phase1();
+    transaction.finish()
+}
+
+#[test]
+fn matched_rules_are_kept_up_to_their_limit() {
+    let rules = "SecAction \"id:1,phase:1,pass\"\nSecAction \"id:2,phase:1,pass\"\nSecAction \"id:3,phase:1,pass\"";
+    let kept = |matched| ids(&limited(Limits { matched, ..Limits::default() }, rules, "/"));
+    assert_eq!(kept(3), [1, 2, 3]);
+    assert_eq!(kept(2), [1, 2]);
+}
+
+#[test]
+fn variables_of_a_transaction_have_a_limit_and_known_ones_can_still_change() {
+    let rules = r#"
+SecRule ARGS "@rx ." "id:1,phase:1,pass,setvar:tx.n_%{MATCHED_VAR}=1,setvar:tx.n_a=+1"
+SecRule &TX:/^n_/ "@eq 2" "id:2,phase:1,pass"
+SecRule TX:n_a "@eq 4" "id:3,phase:1,pass"
+"#;
+    let kept = |variables| ids(&limited(Limits { variables, ..Limits::default() }, rules, "/?1=a&2=b&3=c"));
+    assert_eq!(kept(2), [1, 2, 3]);
+    assert_eq!(kept(3), [1, 3]);
+}
+
+#[test]
+fn directives_override_the_limits_of_the_caller() {
+    let limits = Limits { arguments: 5, ..Limits::default() };
+    let (set, _) =
+        RuleSet::builder(NoFiles).limits(limits.clone()).rules_str("l.conf", "SecArgumentsLimit 7").compile().unwrap();
+    assert_eq!(set.limits().arguments, 7);
+    let (set, _) = RuleSet::builder(NoFiles).limits(limits).compile().unwrap();
+    assert_eq!(set.limits().arguments, 5);
+}
+
+#[test]
+fn rules_that_take_bytes_stay_bytes() {
+    let rules = b"SecRule ARGS \"@streq \xff\xfe\" \"id:1,phase:1,pass,msg:'caf\xe9'\"";
+    let (set, _) = RuleSet::builder(NoFiles).rules_str("latin1.conf", rules).compile().unwrap();
+    let mut transaction = set.transaction(Now::default());
+    transaction.request_line(b"GET", b"/?a=%ff%fe&b=\xff", b"HTTP/1.1");
+    transaction.phase1();
+    assert_eq!(transaction.finish().matched[0].value, b"\xff\xfe");
 }

@@ -37,7 +37,23 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         any::<u8>().prop_map(|byte| vec![byte]),
         prop::sample::select(&b"%&=+;'\"\\/<>(){}[]|`$#-*.,:@! \r\n\0ux0a"[..]).prop_map(|byte| vec![byte]),
         prop::sample::select(
-            &["%u00", "/*", "*/", "--", "0x41", "&#x", "\\u", "<!--", "or 1=1", "{\"a\":[", "union select"][..]
+            &[
+                "%u00",
+                "/*",
+                "*/",
+                "--",
+                "0x41",
+                "&#x",
+                "\\u",
+                "<!--",
+                "<a b='",
+                "</a>",
+                "\r\n--x\r\n",
+                "Content-Disposition: form-data; name=\"a\"",
+                "or 1=1",
+                "{\"a\":[",
+                "union select"
+            ][..]
         )
         .prop_map(|text| text.as_bytes().to_vec()),
     ];
@@ -66,8 +82,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn requests_never_panic(parts in prop::array::uniform5(bytes()), kind in 0_usize..4) {
-        let kind: &[u8] = [&b"application/json"[..], b"application/x-www-form-urlencoded", b"text/xml", b"x"][kind];
+    fn requests_never_panic(parts in prop::array::uniform5(bytes()), kind in 0_usize..6) {
+        let kind: &[u8] = [&b"application/json"[..], b"application/x-www-form-urlencoded", b"text/xml", b"text/plain", b"multipart/form-data; boundary=x", b"x"][kind];
         let parts = [&parts[0][..], &parts[1], &parts[2], &parts[3], &parts[4]];
         exchange(&BASELINE, kind, parts);
         exchange(&EVERYTHING, kind, parts);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use super::exchange::Exchange;
 use super::h1::body::Sink;
-use super::h1::field::{Field, Known, items};
+use super::h1::field::{Field, Known, items, length};
 use super::h1::head::{Framing, split_authority};
 use super::stage::balance::Choice;
 use crate::logs::Version;
@@ -47,7 +47,15 @@ pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, ch
                 put_cookies(out, name, value);
                 continue;
             }
-            Known::Length if !sized && head.framing != Framing::Chunked => sized = true,
+            Known::Length if !sized && head.framing != Framing::Chunked => {
+                sized = true;
+                // `007` is a length too, but not every reader's seven.
+                if value.len() > 1 && value[0] == b'0' {
+                    let size = length(value).unwrap_or_default();
+                    drop(write!(out, "Content-Length: {size}\r\n"));
+                    continue;
+                }
+            }
             Known::Expect if waits => {}
             Known::Tracestate if trace.is_some() => {}
             Known::Origin if ex.client.trusted => {}

@@ -171,7 +171,7 @@ fn sql_value(key: &Value) -> rusqlite::types::Value {
 }
 
 fn json_row(row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
-    let names: Vec<String> = row.as_ref().column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = row.as_ref().column_names().map(str::to_owned).collect();
     let mut map = Map::with_capacity(names.len());
     for (i, name) in names.into_iter().enumerate() {
         let value = match row.get_ref(i)? {

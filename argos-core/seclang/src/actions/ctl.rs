@@ -35,10 +35,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Parsed, (&'static str, String)> {
         }
         b"requestbodyprocessor" => match Processor::parse(value) {
             Some(processor) => Ctl::Processor(processor),
-            None if [&b"MULTIPART"[..], b"XML"].iter().any(|name| name.eq_ignore_ascii_case(value)) => {
-                return Err(("seclang.not_available_yet", "this body processor is not available yet".to_owned()));
-            }
-            None => return Err(bad("URLENCODED, JSON or RAW is needed")),
+            None => return Err(bad("URLENCODED, MULTIPART, JSON, XML or RAW is needed")),
         },
         b"requestbodyaccess" => Ctl::RequestBodyAccess(switch(value).ok_or_else(|| bad("On or Off is needed"))?),
         b"forcerequestbodyvariable" => Ctl::ForceRequestBody(switch(value).ok_or_else(|| bad("On or Off is needed"))?),

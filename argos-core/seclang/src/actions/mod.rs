@@ -105,6 +105,8 @@ pub(crate) enum Ctl {
 pub(crate) enum Processor {
     Urlencoded,
     Json,
+    Multipart,
+    Xml,
     Raw,
 }
 
@@ -113,12 +115,14 @@ impl Processor {
         match self {
             Processor::Urlencoded => "URLENCODED",
             Processor::Json => "JSON",
+            Processor::Multipart => "MULTIPART",
+            Processor::Xml => "XML",
             Processor::Raw => "RAW",
         }
     }
 
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        [Self::Urlencoded, Self::Json, Self::Raw]
+        [Self::Urlencoded, Self::Json, Self::Multipart, Self::Xml, Self::Raw]
             .into_iter()
             .find(|processor| processor.name().as_bytes().eq_ignore_ascii_case(text))
     }

@@ -1,7 +1,9 @@
 //! Request bodies, queries and cookies to named values.
 
 pub(crate) mod json;
+pub(crate) mod multipart;
 pub(crate) mod urlencoded;
+pub(crate) mod xml;
 
 /// A name and a value.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);

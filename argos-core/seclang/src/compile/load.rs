@@ -21,9 +21,9 @@ use crate::source::{Loader, Position, relative_to};
 /// The state of one load.
 pub(crate) struct Compiler<'a> {
     loader: &'a dyn Loader,
-    findings: Findings,
+    pub(super) findings: Findings,
     program: Program,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     ids: HashSet<u64>,
     defaults: [Draft; 6],
     /// A chain whose next link has not been read yet.
@@ -253,7 +253,12 @@ impl<'a> Compiler<'a> {
             self.findings.error(code, &at, name, why);
             return None;
         };
-        let argument = &text.argument.bytes;
+        let lines;
+        let mut argument = &text.argument.bytes;
+        if entry.files {
+            lines = self.lines(file, &position(file, &text.argument, 0), argument)?;
+            argument = &lines;
+        }
         let key = (entry.name, argument.clone());
         if let Some(known) = self.operators.get(&key) {
             return Some(*known);
@@ -278,6 +283,31 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// The lines of the files named in `names`, without comments and empty ones.
+    fn lines(&mut self, file: &Arc<str>, at: &Position, names: &[u8]) -> Option<Vec<u8>> {
+        let mut lines = Vec::new();
+        for name in names.split(u8::is_ascii_whitespace).filter(|name| !name.is_empty()) {
+            let read = std::str::from_utf8(name)
+                .map_err(|_| "a file name is UTF-8".to_owned())
+                .and_then(|name| self.loader.read(&relative_to(file, name)).map_err(|error| error.to_string()));
+            match read {
+                Ok(text) => {
+                    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+                        if !line.is_empty() && !line.starts_with(b"#") {
+                            lines.extend_from_slice(line);
+                            lines.push(b'\n');
+                        }
+                    }
+                }
+                Err(text) => {
+                    self.findings.error("seclang.file", at, name, text);
+                    return None;
+                }
+            }
+        }
+        Some(lines)
+    }
+
     fn setting(&mut self, id: DirectiveId, file: &Arc<str>, at: &Position, name: &[u8], words: &[Word]) {
         let first = words.first().map(|word| word.text.bytes.as_slice());
         let value = match (id, first) {
@@ -289,29 +319,14 @@ impl<'a> Compiler<'a> {
         };
         match id {
             DirectiveId::Marker => self.steps.push(Step::Marker(value.into())),
-            DirectiveId::Include => self.include(file, at, value),
-            DirectiveId::RuleRemoveById => {
-                for word in words {
-                    for part in
-                        word.text.bytes.split(|byte| *byte == b',' || *byte == b' ').filter(|part| !part.is_empty())
-                    {
-                        match ctl::range(part) {
-                            Some((from, to)) => self.remove(|rule| (from..=to).contains(&rule.id)),
-                            None => self.findings.error(
-                                "seclang.directive_value",
-                                at,
-                                part,
-                                "an id or a range of ids is needed",
-                            ),
-                        }
-                    }
-                }
-            }
-            DirectiveId::RuleRemoveByTag => match operators::compile_regex(value) {
-                Ok(regex) => self
-                    .remove(|rule| rule.tags.iter().any(|tag| tag.literal().is_some_and(|text| regex.is_match(text)))),
-                Err(refusal) => self.findings.error(refusal.code, at, value, refusal.text),
-            },
+            DirectiveId::Include => self.include(file, at, value, true),
+            DirectiveId::IncludeOptional => self.include(file, at, value, false),
+            DirectiveId::RuleRemoveById
+            | DirectiveId::RuleRemoveByTag
+            | DirectiveId::RuleRemoveByMsg
+            | DirectiveId::UpdateTargetById
+            | DirectiveId::UpdateTargetByTag
+            | DirectiveId::UpdateTargetByMsg => self.edit(id, file, at, words),
             _ => {
                 if let Err(text) = super::settings::apply(&mut self.program.settings, id, words) {
                     self.findings.error("seclang.directive_value", at, value, text);
@@ -320,12 +335,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Removes rules loaded so far.
-    fn remove(&mut self, hit: impl Fn(&Rule) -> bool) {
-        self.steps.retain(|step| !matches!(step, Step::Rule(rule) if hit(&rule.0)));
-    }
-
-    fn include(&mut self, file: &Arc<str>, at: &Position, pattern: &[u8]) {
+    fn include(&mut self, file: &Arc<str>, at: &Position, pattern: &[u8], needed: bool) {
         let Ok(pattern) = std::str::from_utf8(pattern) else {
             return self.findings.error("seclang.file", at, pattern, "a file name is UTF-8");
         };
@@ -341,7 +351,7 @@ impl<'a> Compiler<'a> {
             Ok(names) => names,
             Err(error) => return self.findings.error("seclang.file", at, pattern.as_bytes(), error.to_string()),
         };
-        if names.is_empty() {
+        if names.is_empty() && needed {
             return self.findings.error("seclang.file", at, pattern.as_bytes(), "no such file");
         }
         for name in names {

@@ -1,6 +1,7 @@
 //! Syntax tree to program: defaults, chains, markers, removals, sharing.
 
 mod builder;
+mod edit;
 mod load;
 mod phases;
 mod rule;

@@ -39,8 +39,13 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
         | DirectiveId::Marker
         | DirectiveId::DefaultAction
         | DirectiveId::Include
+        | DirectiveId::IncludeOptional
         | DirectiveId::RuleRemoveById
-        | DirectiveId::RuleRemoveByTag => return Err("this directive sets no value"),
+        | DirectiveId::RuleRemoveByTag
+        | DirectiveId::RuleRemoveByMsg
+        | DirectiveId::UpdateTargetById
+        | DirectiveId::UpdateTargetByTag
+        | DirectiveId::UpdateTargetByMsg => return Err("this directive sets no value"),
     }
     Ok(())
 }

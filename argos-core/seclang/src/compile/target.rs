@@ -6,7 +6,8 @@ use crate::ast::{SelectorText, VariableText};
 use crate::diagnostic::Findings;
 use crate::operators::compile_regex;
 use crate::parse::position;
-use crate::variables::{self, Selector, Target, Targets};
+use crate::run::{XML_ATTRIBUTES, XML_TEXT};
+use crate::variables::{self, Selector, Target, Targets, VarId};
 
 /// Compiles the variable list of a rule.
 pub(crate) fn compile(file: &Arc<str>, list: &[VariableText], findings: &mut Findings) -> Targets {
@@ -40,6 +41,15 @@ pub(crate) fn compile(file: &Arc<str>, list: &[VariableText], findings: &mut Fin
                 }
             }
         };
+        // Both paths that known rule sets use; others would silently stand for nothing.
+        if variable == VarId::Xml
+            && !matches!(&selector, Selector::Key(path) if [XML_TEXT, XML_ATTRIBUTES].contains(&path.as_ref()))
+            && !(text.exclude && matches!(selector, Selector::All))
+        {
+            let why = "only the paths /* and //@* are available yet";
+            findings.error("seclang.not_available_yet", &at, &text.name.bytes, why);
+            continue;
+        }
         if text.exclude {
             targets.exclude.push((variable, selector));
         } else {

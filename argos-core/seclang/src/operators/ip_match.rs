@@ -17,6 +17,12 @@ pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
     Ok(Box::new(IpMatch(networks)))
 }
 
+/// `@ipMatchFromFile`: one network per line.
+pub(super) fn make_lines(lines: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
+    let list: Vec<u8> = lines.iter().map(|byte| if *byte == b'\n' { b',' } else { *byte }).collect();
+    make(&list)
+}
+
 #[derive(Debug)]
 struct IpMatch(Vec<(u128, u32)>);
 

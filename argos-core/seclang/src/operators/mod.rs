@@ -68,10 +68,16 @@ pub(crate) struct Entry {
     pub(crate) make: Make,
     /// Macros in the argument are expanded for each transaction.
     pub(crate) macros: bool,
+    /// The argument names files; `make` gets their lines, comments left out.
+    pub(crate) files: bool,
 }
 
 const fn entry(name: &'static str, make: Make, macros: bool) -> Entry {
-    Entry { name, make, macros }
+    Entry { name, make, macros, files: false }
+}
+
+const fn of_files(name: &'static str, make: Make) -> Entry {
+    Entry { name, make, macros: false, files: true }
 }
 
 /// Lower-case name to operator.
@@ -86,10 +92,14 @@ pub(crate) const TABLE: &[Entry] = &[
     entry("ge", compare::make_ge, true),
     entry("gt", compare::make_gt, true),
     entry("ipmatch", ip_match::make, false),
+    of_files("ipmatchf", ip_match::make_lines),
+    of_files("ipmatchfromfile", ip_match::make_lines),
     entry("le", compare::make_le, true),
     entry("lt", compare::make_lt, true),
     entry("nomatch", constant::make_never, false),
     entry("pm", pm::make, false),
+    of_files("pmf", pm::make_lines),
+    of_files("pmfromfile", pm::make_lines),
     entry("rx", rx::make, false),
     entry("streq", streq::make, true),
     entry("strmatch", contains::make, true),
@@ -104,11 +114,7 @@ pub(crate) const TABLE: &[Entry] = &[
 pub(crate) const NOT_YET: &[&str] = &[
     "rxglobal",
     "rsub",
-    "pmfromfile",
-    "pmf",
     "pmfromdataset",
-    "ipmatchfromfile",
-    "ipmatchf",
     "ipmatchfromdataset",
     "geolookup",
     "rbl",

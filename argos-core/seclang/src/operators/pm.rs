@@ -6,7 +6,15 @@ use super::{Captures, Operator, Refusal};
 
 /// Phrases are separated by white space; `|41 42|` is bytes in hexadecimal.
 pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
-    let phrases = phrases(argument);
+    build(phrases(argument))
+}
+
+/// `@pmFromFile`: one phrase per line.
+pub(super) fn make_lines(lines: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
+    build(lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
+}
+
+fn build(phrases: Vec<Vec<u8>>) -> Result<Box<dyn Operator>, Refusal> {
     if phrases.is_empty() {
         return Err(Refusal::argument("at least one phrase is needed"));
     }

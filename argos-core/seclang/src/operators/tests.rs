@@ -48,7 +48,8 @@ fn operators_follow_their_data() {
             }
         }
     }
-    for entry in super::TABLE {
+    // Operators over files are tested where there is a loader.
+    for entry in super::TABLE.iter().filter(|entry| !entry.files) {
         assert!(seen.contains(&entry.name), "{} has no data file", entry.name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -78,7 +78,7 @@ impl Transaction {
         candidates.clear();
         let excluded = |variable: VarId, key: &[u8]| {
             test.targets.excludes(variable, key)
-                || exclusions.iter().any(|(id, selector)| same(*id, variable) && selector.accepts(key))
+                || exclusions.iter().any(|(id, selector)| *id == variable && selector.accepts(key))
         };
         let context = Context { now: self.now, rule: Some(rule) };
         for target in &test.targets.include {
@@ -142,7 +142,10 @@ impl Transaction {
         let context = Context { now: self.now, rule: Some(rule) };
         for action in &link.actions {
             match action {
-                Act::Ctl(change) => self.control.apply(change),
+                Act::Ctl(change) => {
+                    self.control.apply(change);
+                    self.store.processor = self.control.processor;
+                }
                 Act::SetVar { name, change } => {
                     let name = expand(name, &mut self.store, context);
                     let most = self.program.settings.limits.variables;
@@ -236,11 +239,6 @@ impl Transaction {
         self.interrupted = Some(interruption.clone());
         Some(interruption)
     }
-}
-
-/// Whether a run-time exclusion of `excluded` covers members of `variable`.
-fn same(excluded: VarId, variable: VarId) -> bool {
-    excluded == variable
 }
 
 /// Bytes of a matched value that are kept for the log.

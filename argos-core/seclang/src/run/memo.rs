@@ -39,3 +39,32 @@ impl Memo {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::transforms::TABLE;
+
+    proptest! {
+        /// The guarantee above, against running each chain afresh.
+        #[test]
+        fn remembering_changes_nothing(
+            texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..4),
+            lists in prop::collection::vec(prop::collection::vec(0..TABLE.len(), 0..5), 1..8),
+        ) {
+            let mut chains = Chains::default();
+            let mut memo = Memo::default();
+            for list in &lists {
+                let list: Vec<_> = list.iter().map(|index| TABLE[*index]).collect();
+                let chain = chains.intern(&list);
+                for (number, text) in texts.iter().enumerate() {
+                    let value = Value { bytes: text.as_slice().into(), number: number as u32 };
+                    let slow = list.iter().fold(text.clone(), |text, (_, step)| step(&text).unwrap_or(text));
+                    prop_assert_eq!(&*memo.transformed(&value, chain, &chains), slow.as_slice());
+                }
+            }
+        }
+    }
+}

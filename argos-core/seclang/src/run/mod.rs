@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::program::Program;
 use crate::source::Loader;
 pub use transaction::{BodyRoom, Transaction};
+pub(crate) use transaction::{XML_ATTRIBUTES, XML_TEXT};
 
 /// Compiled rules: immutable, shared, cheap to clone.
 #[derive(Clone)]
@@ -84,7 +85,6 @@ pub enum Mode {
 
 /// A transaction that rules ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Interruption {
     /// Status to answer with.
     pub status: u16,
@@ -122,7 +122,6 @@ pub enum Verdict {
 
 /// What a transaction leaves behind.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Outcome {
     /// The interruption, in block mode only.
     pub interrupted: Option<Interruption>,
@@ -138,7 +137,6 @@ pub struct Outcome {
 
 /// One rule that matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Matched {
     /// The rule.
     pub id: u64,

@@ -86,6 +86,12 @@ fn collection(store: &Store, variable: VarId) -> Option<[&[Member]; 2]> {
         RequestHeaders | RequestHeadersNames => [&store.request_headers, none],
         RequestCookies | RequestCookiesNames => [&store.cookies, none],
         ResponseHeaders | ResponseHeadersNames => [&store.response_headers, none],
+        Files | MultipartFilename => [&store.files, none],
+        FilesNames | MultipartName => [&store.file_fields, none],
+        FilesSizes => [&store.file_sizes, none],
+        FilesTmpContent => [&store.file_contents, none],
+        MultipartPartHeaders => [&store.part_headers, none],
+        Xml => [&store.xml, none],
         Tx => [&store.tx, none],
         MatchedVars | MatchedVarsNames => [&store.matched, none],
         _ => return None,
@@ -123,22 +129,50 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
     let flag = |set: bool| Some(vec![if set { b'1' } else { b'0' }]);
     let header = |name: &[u8]| Store::header(&store.response_headers, name).map(<[u8]>::to_vec);
     match variable {
+        StatusLine => {
+            let protocol = store.response_protocol.as_ref()?;
+            Some([&*protocol.bytes, b" ", store.status?.to_string().as_bytes()].concat())
+        }
+        AuthType => {
+            let header = Store::header(&store.request_headers, b"authorization")?;
+            Some(header.split(u8::is_ascii_whitespace).next().unwrap_or_default().to_vec())
+        }
+        FullRequest => Some(full_request(store)),
+        FullRequestLength => Some(full_request(store).len().to_string().into_bytes()),
         ArgsCombinedSize => {
             let members = store.args_get.iter().chain(&store.args_post);
             let size: usize = members.map(|member| member.name.bytes.len() + member.value.bytes.len()).sum();
             Some(size.to_string().into_bytes())
         }
         RequestBodyLength => Some(store.body.len().to_string().into_bytes()),
-        ReqbodyProcessor => store.processor.map(|processor| processor.name().as_bytes().to_vec()),
+        // Empty where none is chosen, so that a rule can ask for "none of these".
+        ReqbodyProcessor => Some(store.processor.map_or("", |processor| processor.name()).as_bytes().to_vec()),
         ReqbodyError | ReqbodyProcessorError => flag(store.body_error.is_some()),
         ReqbodyErrorMsg | ReqbodyProcessorErrorMsg => store.body_error.map(|text| text.as_bytes().to_vec()),
+        FilesCombinedSize => {
+            let size: usize = store.file_contents.iter().map(|member| member.value.bytes.len()).sum();
+            Some(size.to_string().into_bytes())
+        }
+        MultipartSemicolonMissing => flag(store.flags.contains(&MultipartMissingSemicolon)),
+        MultipartStrictError
+        | MultipartUnmatchedBoundary
+        | MultipartBoundaryQuoted
+        | MultipartBoundaryWhitespace
+        | MultipartCrlfLfLines
+        | MultipartDataAfter
+        | MultipartDataBefore
+        | MultipartHeaderFolding
+        | MultipartInvalidPart
+        | MultipartInvalidQuoting
+        | MultipartLfLine
+        | MultipartMissingSemicolon => flag(store.flags.contains(&variable)),
         UrlencodedError => flag(store.urlencoded_error),
         InboundDataError => flag(store.inbound_error),
         OutboundDataError => flag(store.outbound_error),
-        ResponseStatus => store.status.map(|status| status.to_string().into_bytes()),
+        ResponseStatus | Status => store.status.map(|status| status.to_string().into_bytes()),
         ResponseContentType => header(b"content-type"),
         ResponseContentLength => header(b"content-length"),
-        RemoteAddr => store.client.map(|(address, _)| address.to_string().into_bytes()),
+        RemoteAddr | RemoteHost => store.client.map(|(address, _)| address.to_string().into_bytes()),
         RemotePort => store.client.map(|(_, port)| port.to_string().into_bytes()),
         ServerAddr => store.server.map(|(address, _)| address.to_string().into_bytes()),
         ServerPort => store.server.map(|(_, port)| port.to_string().into_bytes()),
@@ -155,6 +189,18 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
         }
         _ => None,
     }
+}
+
+/// Line, headers and body as they would stand on the wire.
+fn full_request(store: &Store) -> Vec<u8> {
+    let mut text = store.line.as_ref().map(|line| line.bytes.to_vec()).unwrap_or_default();
+    text.extend_from_slice(b"\r\n");
+    for header in &store.request_headers {
+        text.extend_from_slice(&[&*header.name.bytes, b": ", &header.value.bytes, b"\r\n"].concat());
+    }
+    text.extend_from_slice(b"\r\n");
+    text.extend_from_slice(&store.body);
+    text
 }
 
 fn rule_part(rule: &Rule, selector: &Selector) -> Option<Vec<u8>> {

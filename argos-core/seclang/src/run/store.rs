@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::actions::{Processor, Severity};
+use crate::variables::VarId;
 
 /// Shared bytes.
 pub(super) type Bytes = Arc<[u8]>;
@@ -45,6 +46,16 @@ pub(super) struct Store {
     pub(super) body: Vec<u8>,
     /// REQUEST_BODY, once phase 2 begins.
     pub(super) body_value: Option<Value>,
+    pub(super) files: Vec<Member>,
+    /// Field names of files, as values.
+    pub(super) file_fields: Vec<Member>,
+    pub(super) file_sizes: Vec<Member>,
+    pub(super) file_contents: Vec<Member>,
+    pub(super) part_headers: Vec<Member>,
+    /// What `XML` stands for, named by path.
+    pub(super) xml: Vec<Member>,
+    /// `MULTIPART_*` variables that are 1.
+    pub(super) flags: Vec<VarId>,
     pub(super) processor: Option<Processor>,
     pub(super) body_error: Option<&'static str>,
     pub(super) urlencoded_error: bool,

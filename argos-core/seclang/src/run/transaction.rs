@@ -9,9 +9,9 @@ use super::resolve::Candidate;
 use super::store::{Member, Store};
 use super::{Disruption, Interruption, Matched, Mode, Now, Outcome, Verdict};
 use crate::actions::{Processor, Scope};
-use crate::body::{self, json, urlencoded};
+use crate::body::{self, json, multipart, urlencoded, xml};
 use crate::operators::number;
-use crate::program::{Engine, Program};
+use crate::program::{Engine, Program, Settings};
 
 /// One request and its answer under inspection.
 ///
@@ -143,8 +143,11 @@ impl Transaction {
     /// Part of the request body.
     pub fn request_body(&mut self, chunk: &[u8]) -> BodyRoom {
         let limits = &self.program.settings.limits;
-        // No processor of this build holds files, so both bounds apply.
-        let bytes = limits.request_body_bytes.min(limits.request_body_no_files_bytes);
+        // Only multipart bodies hold files; elsewhere both bounds apply.
+        let bytes = match self.control.processor {
+            Some(Processor::Multipart) => limits.request_body_bytes,
+            _ => limits.request_body_bytes.min(limits.request_body_no_files_bytes),
+        };
         self.request_over |= take(&mut self.store.body, chunk, bytes);
         if self.request_over { BodyRoom::Full } else { BodyRoom::More }
     }
@@ -171,7 +174,6 @@ impl Transaction {
         let program = self.program.clone();
         let settings = &program.settings;
         let processor = self.control.processor;
-        self.store.processor = processor;
         if !self.control.body_access.unwrap_or(settings.request_body) || self.store.body.is_empty() {
             return;
         }
@@ -194,6 +196,8 @@ impl Transaction {
                 }
                 self.store.args_post = members(&mut self.store, parsed.pairs);
             }
+            Some(Processor::Multipart) => self.read_multipart(&body, room),
+            Some(Processor::Xml) => self.read_xml(&body, settings),
             Some(Processor::Raw) | None => {}
         }
         let visible = matches!(processor, Some(Processor::Urlencoded | Processor::Raw)) || self.control.force_body;
@@ -201,6 +205,40 @@ impl Transaction {
             self.store.body_value = Some(self.store.value(body.as_slice()));
         }
         self.store.body = body;
+    }
+
+    fn read_xml(&mut self, body: &[u8], settings: &Settings) {
+        let parsed = xml::parse(body, XML_DEPTH, settings.limits.arguments);
+        let store = &mut self.store;
+        if !self.request_over {
+            store.body_error = store.body_error.or(parsed.error);
+        }
+        let text = store.member(XML_TEXT, parsed.text);
+        store.xml.push(text);
+        for value in parsed.attributes {
+            let attribute = store.member(XML_ATTRIBUTES, value);
+            store.xml.push(attribute);
+        }
+    }
+
+    fn read_multipart(&mut self, body: &[u8], room: usize) {
+        let kind = Store::header(&self.store.request_headers, b"content-type").unwrap_or_default();
+        let parsed = multipart::parse(kind, body, room, self.request_over);
+        let store = &mut self.store;
+        store.body_error = store.body_error.or(parsed.error);
+        store.flags = parsed.flags;
+        store.args_post = members(store, parsed.pairs);
+        store.part_headers = members(store, parsed.part_headers);
+        for file in parsed.files {
+            let field = store.value(file.field.as_slice());
+            let size = store.value(file.content.len().to_string().into_bytes());
+            let (name, content) = (store.value(file.name), store.value(file.content));
+            let member = |value| Member { name: field.clone(), value };
+            store.files.push(member(name));
+            store.file_fields.push(member(field.clone()));
+            store.file_sizes.push(member(size));
+            store.file_contents.push(member(content));
+        }
     }
 
     /// The status line of the answer.
@@ -294,6 +332,13 @@ fn take(body: &mut Vec<u8>, chunk: &[u8], limit: usize) -> bool {
 fn too_large(status: u16, phase: u8) -> Interruption {
     Interruption { status, phase, rule_id: 0, action: Disruption::Deny, location: None }
 }
+
+/// The paths of `XML` that this build knows.
+pub(crate) const XML_TEXT: &[u8] = b"/*";
+pub(crate) const XML_ATTRIBUTES: &[u8] = b"//@*";
+
+/// Nesting of XML bodies.
+const XML_DEPTH: usize = 512;
 
 /// Text of `REQBODY_ERROR_MSG` when arguments are left out.
 pub(super) const TOO_MANY: &str = "more arguments than SecArgumentsLimit allows";

@@ -38,17 +38,9 @@ pub(crate) struct Targets {
     pub(crate) exclude: Vec<(VarId, Selector)>,
 }
 
-/// Whether excluding `excluded` takes members out of `variable`.
-///
-/// `ARGS` contains `ARGS_GET` and `ARGS_POST`, so `ARGS|!ARGS_GET:x` leaves the posted `x` in; that
-/// distinction is lost in the union, where an exclusion names the union itself.
-pub(crate) fn covers(excluded: VarId, variable: VarId) -> bool {
-    excluded == variable
-}
-
 impl Targets {
     /// Whether `key` of `variable` is excluded by the list itself.
     pub(crate) fn excludes(&self, variable: VarId, key: &[u8]) -> bool {
-        self.exclude.iter().any(|(id, selector)| covers(*id, variable) && selector.accepts(key))
+        self.exclude.iter().any(|(id, selector)| *id == variable && selector.accepts(key))
     }
 }

@@ -30,14 +30,12 @@ fn find<'a>(live: &'a Snapshot, name: &str, local: IpAddr) -> Option<&'a Host> {
         return live.hosts.get("*").map(|h| &**h);
     }
     let may_be_ip = name.contains(':') || name.as_bytes()[0].is_ascii_digit();
-    match name.parse::<IpAddr>() {
-        Ok(ip) if may_be_ip => {
-            let ip = ip.to_canonical();
-            let own = if ip == local { live.hosts.get(ip.to_string().as_str()) } else { None };
-            own.or_else(|| live.hosts.get("*")).map(|h| &**h)
-        }
-        _ => live.host(name).map(|h| &**h),
+    if may_be_ip && let Ok(ip) = name.parse::<IpAddr>() {
+        let ip = ip.to_canonical();
+        let own = if ip == local { live.hosts.get(ip.to_string().as_str()) } else { None };
+        return own.or_else(|| live.hosts.get("*")).map(|h| &**h);
     }
+    live.host(name).map(|h| &**h)
 }
 
 #[cfg(test)]

@@ -262,7 +262,8 @@ fn poll_head(
         }
     }
     if *watch && ex.sending.is_none() && ex.at == ex.input.len() {
-        // Nobody waits for the answer when the client is gone; bytes of a next request end the watch.
+        // Nobody waits for the answer when the client is gone; one that only said that it sends no more looks the
+        // same and is taken as gone too. Bytes of a next request end the watch.
         match ex.socket.poll_peek(cx, &mut ReadBuf::new(&mut [0; 1])) {
             Poll::Ready(Ok(n)) if n > 0 => *watch = false,
             Poll::Ready(_) => return fail(Failure::Final(Stop::ClientGone)),

@@ -28,7 +28,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    fn new(shared: &Arc<Shared>) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
         Self { bytes: Vec::new(), counted: 0, shared: Arc::clone(shared) }
     }
 
@@ -36,8 +36,13 @@ impl Held {
         &self.bytes
     }
 
+    #[cfg(test)]
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Counts what was added; false when the process holds too much.
-    fn count(&mut self) -> bool {
+    pub(super) fn count(&mut self) -> bool {
         let added = self.bytes.len() - self.counted;
         self.counted = self.bytes.len();
         self.shared.held.fetch_add(added, Ordering::Relaxed) + added <= MOST_HELD

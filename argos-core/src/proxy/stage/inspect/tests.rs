@@ -4,11 +4,17 @@ use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 
 use arc_swap::ArcSwap;
+use argos_seclang::{NoFiles, RuleSet};
 
+use super::hold::Held;
 use super::*;
 use crate::clock::Clock;
 use crate::logs::{Queue, Record};
 use crate::proxy::core::{Core, Shared};
+
+fn no_rules() -> RuleSet {
+    RuleSet::builder(NoFiles).rules_str("none", "").compile().unwrap().0
+}
 
 /// Runs `check` with an exchange under inspection, and returns the rows it left.
 fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Record> {
@@ -26,7 +32,7 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
         ex.begin();
         ex.facts.access_log = false;
         ex.waf = Some(Box::new(Inspection {
-            transaction: None,
+            transaction: Some(no_rules().transaction(Now { unix_millis: 0 })),
             blocks: true,
             appsec: Arc::new(AppsecSettings { fail_open, ..AppsecSettings::default() }),
             masked: Arc::default(),
@@ -40,16 +46,31 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
 }
 
 #[test]
-fn a_failing_engine_refuses_or_passes_by_setting() {
-    let closed = with_exchange(false, |ex| assert!(matches!(failed(ex, false, "x"), Err(Stop::EngineFailed))));
+fn an_engine_that_panics_refuses_or_passes_by_setting() {
+    let closed = with_exchange(false, |ex| {
+        assert!(matches!(run(ex, |_, _| panic!("injected")), Err::<Option<()>, _>(Stop::EngineFailed)));
+    });
     // The row of a refusal is written by whoever answers it.
     assert!(closed.is_empty());
-    let open = with_exchange(true, |ex| assert!(failed(ex, true, "the engine failed").is_ok()));
+    let open = with_exchange(true, |ex| {
+        assert!(matches!(run(ex, |_, _| panic!("injected")), Ok(None::<()>)));
+        // The engine is gone: no further step runs.
+        assert!(matches!(run(ex, |_, _| panic!("not called")), Ok(None::<()>)));
+    });
     let [Record::Error(fault)] = &open[..] else { panic!("{open:?}") };
     assert!(fault.severe && fault.component == "waf" && fault.text.contains("uninspected"));
 }
 
 #[test]
-fn nothing_runs_once_the_engine_is_gone() {
-    with_exchange(false, |ex| assert!(matches!(run(ex, |_, _| panic!("not called")), Ok(None::<()>))));
+fn held_bytes_are_counted_over_all_requests_and_given_back() {
+    let shared = Arc::new(Shared::default());
+    let mut one = Held::new(&shared);
+    one.add(&[0; 1000]);
+    assert!(one.count());
+    shared.held.fetch_add(512 << 20, std::sync::atomic::Ordering::Relaxed);
+    let mut two = Held::new(&shared);
+    two.add(b"x");
+    assert!(!two.count());
+    drop((one, two));
+    assert_eq!(shared.held.load(std::sync::atomic::Ordering::Relaxed), 512 << 20);
 }

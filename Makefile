@@ -1,0 +1,39 @@
+# `make run` sets everything up and serves; `make test` sets everything up and runs every test.
+
+# Stamped into the binary; a build without git says "unknown".
+export ARGOS_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+export ARGOS_BUILT_AT ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+export SHARED_DIR ?= ../shared
+
+HTTP ?= 127.0.0.1:8080
+PANEL ?= 127.0.0.1:9180
+DATA ?= data
+
+.PHONY: run build test lint test-rust test-python test-node test-readme bench
+
+run: build
+	./target/release/argos serve --demo --data-dir $(DATA) --http $(HTTP) --panel $(PANEL)
+
+build:
+	cargo build --release --package argos-server
+
+test: lint test-rust test-python test-node test-readme
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+test-rust:
+	cargo test --no-fail-fast
+
+test-python:
+	scripts/test-python
+
+test-node:
+	scripts/test-node
+
+test-readme:
+	scripts/test-readme
+
+bench:
+	cargo bench --package argos-benches
