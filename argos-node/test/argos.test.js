@@ -4,6 +4,7 @@
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs')
+const http = require('node:http')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { test } = require('node:test')
@@ -142,4 +143,28 @@ test('the main thread runs during a call', { skip: process.platform === 'win32' 
   const opening = Argos.open(join(path, 'data'), { masterKeyFile: pipe })
   writeFileSync(pipe, KEY)
   await (await opening).close()
+})
+
+test('serves real requests and frees its port', async (t) => {
+  const argos = await opened(t)
+  const upstream = http.createServer((request, response) => response.end(`${request.url} for ${request.headers.host}`))
+  await new Promise((done) => upstream.listen(0, '127.0.0.1', done))
+  t.after(() => upstream.close())
+  const target = { host: '127.0.0.1', port: upstream.address().port }
+  await argos.call('hosts.create', { domain: 'shop.test', tls_mode: 'none', target_group: { targets: [target] } })
+  const [address] = await argos.start({ http: ['127.0.0.1:0'], threads: 1 })
+  const port = Number(address.split(':').at(-1))
+  const ask = () => new Promise((done, fail) => {
+    const options = { host: '127.0.0.1', port, path: '/hello', headers: { Host: 'shop.test' }, agent: false }
+    http.get(options, (answer) => {
+      let body = ''
+      answer.on('data', (chunk) => { body += chunk })
+      answer.on('end', () => done([answer.statusCode, body]))
+    }).on('error', fail)
+  })
+  assert.deepEqual(await ask(), [200, '/hello for shop.test'])
+  await argos.stop(10)
+  await assert.rejects(ask(), { code: 'ECONNREFUSED' })
+  const { value } = await argos.call('logs.search', { source: 'access' })
+  assert.deepEqual(value.items.map((row) => [row.path, row.status]), [['/hello', 200]])
 })

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import http.client
+import http.server
 import pickle
 import re
 import sys
@@ -146,3 +148,33 @@ def test_other_threads_run_during_a_call(opened: Argos) -> None:
         sys.setswitchinterval(interval)
     thread.join()
     assert progressed
+
+
+def test_serves_real_requests_and_frees_its_port(opened: Argos) -> None:
+    class Upstream(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = f"{self.path} for {self.headers['Host']}".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as upstream:
+        threading.Thread(target=upstream.serve_forever).start()
+        target = {"host": "127.0.0.1", "port": upstream.server_port}
+        opened.call("hosts.create", {**HOST, "target_group": {"targets": [target]}})
+        address = opened.start(http=["127.0.0.1:0"], threads=1)[0]
+        port = int(address.rsplit(":", 1)[1])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/hello", headers={"Host": "shop.test", "Connection": "close"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"/hello for shop.test")
+        opened.stop(10)
+        with pytest.raises(ConnectionRefusedError):
+            http.client.HTTPConnection("127.0.0.1", port, timeout=30).connect()
+        upstream.shutdown()
+    rows = opened.call("logs.search", {"source": "access"}).value["items"]
+    assert [(row["path"], row["status"]) for row in rows] == [("/hello", 200)]

@@ -16,6 +16,9 @@ const NOT_HERE: &[&str] = &["setup"];
 /// Verbs with a command of their own below the resource.
 const OWN: &[&str] = &["logs.tail", "logs.search"];
 
+/// Heading of the options that every command has.
+const EVERYWHERE: &str = "Options of every command";
+
 /// The whole command line.
 pub(crate) fn command() -> Command {
     let mut command = Command::new("argos")
@@ -46,20 +49,28 @@ fn common() -> Vec<Arg> {
             .value_name("FOLDER")
             .value_parser(value_parser!(PathBuf))
             .global(true)
+            .help_heading(EVERYWHERE)
             .help("The data folder [default: ./data]"),
         Arg::new("master-key-file")
             .long("master-key-file")
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .global(true)
+            .help_heading(EVERYWHERE)
             .help("The file that holds the master key"),
-        Arg::new("json").long("json").action(ArgAction::SetTrue).global(true).help("Print JSON"),
+        Arg::new("json")
+            .long("json")
+            .action(ArgAction::SetTrue)
+            .global(true)
+            .help_heading(EVERYWHERE)
+            .help("Print JSON"),
         Arg::new("log-level")
             .long("log-level")
             .env("ARGOS_LOG_LEVEL")
             .value_name("LEVEL")
             .default_value("info")
             .global(true)
+            .help_heading(EVERYWHERE)
             .help("error, warn, info, debug or trace, to standard error"),
     ]
 }
@@ -151,9 +162,14 @@ fn help(op: &Described, field: &str) -> String {
     text.trim_end_matches('.').to_owned()
 }
 
-fn placeholder(schema: &Value) -> &'static str {
+/// What a value looks like: the words of a closed set, or the type.
+fn placeholder(schema: &Value) -> String {
+    let words = words(schema);
+    if !words.is_empty() {
+        return words.join("|");
+    }
     let types = types_of(schema);
-    if types.contains(&"string") {
+    let name = if types.contains(&"string") {
         "TEXT"
     } else if types.contains(&"integer") {
         "NUMBER"
@@ -161,7 +177,15 @@ fn placeholder(schema: &Value) -> &'static str {
         "true|false"
     } else {
         "JSON"
-    }
+    };
+    name.to_owned()
+}
+
+/// The words that a schema allows, if it allows nothing but words.
+fn words(schema: &Value) -> Vec<&str> {
+    let options = schema["anyOf"].as_array().or(schema["oneOf"].as_array()).into_iter().flatten();
+    let own = schema["enum"].as_array().into_iter().flatten().chain(schema.get("const")).filter_map(Value::as_str);
+    own.chain(options.flat_map(words)).collect()
 }
 
 /// The fields that a command's arguments give.

@@ -59,6 +59,15 @@ fn a_wrong_key_or_a_newer_database_leaves_the_file_untouched() {
     assert_eq!(exit, 6, "{stderr}");
     assert!(stderr.contains("the master key does not match this database (generation 0"), "{stderr}");
     assert!(std::fs::read(&file).unwrap() == before);
+
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.execute("INSERT INTO schema_migrations (version, checksum) VALUES ('9999_later', 'x')", []).unwrap();
+    drop(db);
+    let before = std::fs::read(&file).unwrap();
+    let (exit, stderr) = code(&folder, &["serve", "--http", "off", "--panel", "off"]);
+    assert_eq!(exit, 6, "{stderr}");
+    assert!(stderr.contains("newer than this version: it has migration 9999_later"), "{stderr}");
+    assert!(std::fs::read(&file).unwrap() == before);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::operation::operation;
 use super::page::by_number;
 use super::target_groups::store_new_group;
-use super::{Context, Mutation, Page, Query, View, in_range, not_yet};
+use super::{Context, Mutation, Page, Query, View, in_range, input_with_later};
 use crate::error::{Error, Result};
 use crate::schema::{GroupId, GroupName, Host, HostId, Hostname, Patch, TargetHost, TlsChallenge, TlsMode};
 use crate::store::Tx;
@@ -96,38 +96,49 @@ pub struct NewGroup {
     pub preserve_host: Option<bool>,
 }
 
-/// Makes a host.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CreateHost {
-    /// DNS name, `*.` and a name, IP address, or `*`.
-    pub domain: Hostname,
-    /// An existing target group; else give `target_group`.
-    pub target_group_id: Option<GroupId>,
-    /// A target group to make with the host; else give `target_group_id`.
-    pub target_group: Option<NewGroup>,
-    /// Where the certificate comes from; default `auto`.
-    pub tls_mode: Option<TlsMode>,
-    /// Whether it takes traffic; default true.
-    pub enabled: Option<bool>,
-    /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
-    pub max_body_bytes: Option<i64>,
-    /// Whether access rows are written; default true.
-    pub access_log: Option<bool>,
-    /// Whether visitors must sign in; default false.
-    pub auth_required: Option<bool>,
-    /// Contact of the certificate account.
-    pub tls_email: Option<String>,
-    /// How an automatic certificate is proven; default `auto`.
-    pub tls_challenge: Option<TlsChallenge>,
-    /// ACME directory.
-    pub tls_directory_url: Option<String>,
-    /// Provider for DNS-01.
-    pub dns_provider_id: Option<i64>,
-    /// Whether plain HTTP is redirected when the host has a certificate; default true.
-    pub https_redirect: Option<bool>,
-    /// Seconds of `Strict-Transport-Security`; default 0.
-    pub hsts_max_age_seconds: Option<i64>,
+/// Declares an input with the fields of a host that belong to TLS and sign-in, which do not exist yet.
+macro_rules! host_input {
+    ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
+        input_with_later! {
+            $(#[$doc])* $name { $($own)* }
+            later {
+                /// Whether visitors must sign in; default false.
+                auth_required: bool = false,
+                /// Contact of the certificate account; default empty.
+                tls_email: String = String::new(),
+                /// How an automatic certificate is proven; default `auto`.
+                tls_challenge: TlsChallenge = TlsChallenge::Auto,
+                /// ACME directory; default empty.
+                tls_directory_url: String = String::new(),
+                /// Provider for DNS-01; default 0 = none.
+                dns_provider_id: i64 = 0,
+                /// Whether plain HTTP is redirected when the host has a certificate; default true.
+                https_redirect: bool = true,
+                /// Seconds of `Strict-Transport-Security`; default 0.
+                hsts_max_age_seconds: i64 = 0,
+            }
+        }
+    };
+}
+
+host_input! {
+    /// Makes a host.
+    CreateHost {
+        /// DNS name, `*.` and a name, IP address, or `*`.
+        domain: Hostname,
+        /// An existing target group; else give `target_group`.
+        target_group_id: Option<GroupId>,
+        /// A target group to make with the host; else give `target_group_id`.
+        target_group: Option<NewGroup>,
+        /// Where the certificate comes from; default `auto`.
+        tls_mode: Option<TlsMode>,
+        /// Whether it takes traffic; default true.
+        enabled: Option<bool>,
+        /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
+        max_body_bytes: Option<i64>,
+        /// Whether access rows are written; default true.
+        access_log: Option<bool>,
+    }
 }
 operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201,
     "Makes a host, and its target group if one is given.");
@@ -166,29 +177,6 @@ impl CreateHost {
     }
 }
 
-/// The fields of TLS and sign-in, whose parts do not exist yet.
-struct Unavailable {
-    auth_required: Option<bool>,
-    tls_email: Option<String>,
-    tls_challenge: Option<TlsChallenge>,
-    tls_directory_url: Option<String>,
-    dns_provider_id: Option<i64>,
-    https_redirect: Option<bool>,
-    hsts_max_age_seconds: Option<i64>,
-}
-
-impl Unavailable {
-    fn refuse(self) -> Result<()> {
-        not_yet("auth_required", self.auth_required, &false)?;
-        not_yet("tls_email", self.tls_email, &String::new())?;
-        not_yet("tls_challenge", self.tls_challenge, &TlsChallenge::Auto)?;
-        not_yet("tls_directory_url", self.tls_directory_url, &String::new())?;
-        not_yet("dns_provider_id", self.dns_provider_id.map(Some), &None)?;
-        not_yet("https_redirect", self.https_redirect, &true)?;
-        not_yet("hsts_max_age_seconds", self.hsts_max_age_seconds, &0)
-    }
-}
-
 fn check_tls_mode(mode: TlsMode) -> Result<()> {
     if mode == TlsMode::None {
         return Ok(());
@@ -203,16 +191,7 @@ fn check_max_body(bytes: Option<i64>) -> Result<()> {
 
 impl Mutation for CreateHost {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
-        Unavailable {
-            auth_required: self.auth_required,
-            tls_email: self.tls_email,
-            tls_challenge: self.tls_challenge,
-            tls_directory_url: self.tls_directory_url,
-            dns_provider_id: self.dns_provider_id,
-            https_redirect: self.https_redirect,
-            hsts_max_age_seconds: self.hsts_max_age_seconds,
-        }
-        .refuse()?;
+        self.refuse_later()?;
         let tls_mode = self.tls_mode.unwrap_or(TlsMode::Auto);
         check_tls_mode(tls_mode)?;
         check_max_body(self.max_body_bytes)?;
@@ -273,39 +252,25 @@ fn require_group(tx: &Tx<'_>, id: GroupId) -> Result<()> {
     Err(Error::invalid("target_group.missing", "target_group_id", format!("target group {id} does not exist")))
 }
 
-/// Changes the given fields of a host; omitted ones stay.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateHost {
-    /// The host.
-    pub id: HostId,
-    /// The new name.
-    pub domain: Option<Hostname>,
-    /// The new default group.
-    pub target_group_id: Option<GroupId>,
-    /// Where the certificate comes from.
-    pub tls_mode: Option<TlsMode>,
-    /// Whether it takes traffic.
-    pub enabled: Option<bool>,
-    /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
-    #[serde(default)]
-    pub max_body_bytes: Patch<i64>,
-    /// Whether access rows are written.
-    pub access_log: Option<bool>,
-    /// Whether visitors must sign in.
-    pub auth_required: Option<bool>,
-    /// Contact of the certificate account.
-    pub tls_email: Option<String>,
-    /// How an automatic certificate is proven.
-    pub tls_challenge: Option<TlsChallenge>,
-    /// ACME directory.
-    pub tls_directory_url: Option<String>,
-    /// Provider for DNS-01.
-    pub dns_provider_id: Option<i64>,
-    /// Whether plain HTTP is redirected.
-    pub https_redirect: Option<bool>,
-    /// Seconds of `Strict-Transport-Security`.
-    pub hsts_max_age_seconds: Option<i64>,
+host_input! {
+    /// Changes the given fields of a host; omitted ones stay.
+    UpdateHost {
+        /// The host.
+        id: HostId,
+        /// The new name.
+        domain: Option<Hostname>,
+        /// The new default group.
+        target_group_id: Option<GroupId>,
+        /// Where the certificate comes from.
+        tls_mode: Option<TlsMode>,
+        /// Whether it takes traffic.
+        enabled: Option<bool>,
+        /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
+        #[serde(default)]
+        max_body_bytes: Patch<i64>,
+        /// Whether access rows are written.
+        access_log: Option<bool>,
+    }
 }
 operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200,
     "Changes the given fields of a host.");
@@ -347,16 +312,7 @@ fn fields_of(host: &Host) -> HostFields {
 impl Mutation for UpdateHost {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
         let old = fields_of(&hosts::get(tx, self.id)?);
-        Unavailable {
-            auth_required: self.auth_required,
-            tls_email: self.tls_email,
-            tls_challenge: self.tls_challenge,
-            tls_directory_url: self.tls_directory_url,
-            dns_provider_id: self.dns_provider_id,
-            https_redirect: self.https_redirect,
-            hsts_max_age_seconds: self.hsts_max_age_seconds,
-        }
-        .refuse()?;
+        self.refuse_later()?;
         let mut new = old.clone();
         new.domain = self.domain.unwrap_or(new.domain);
         new.enabled = self.enabled.unwrap_or(new.enabled);

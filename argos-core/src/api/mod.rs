@@ -55,6 +55,29 @@ fn not_yet<T: PartialEq>(field: &'static str, given: Option<T>, inert: &T) -> Re
     }
 }
 
+/// Declares an input whose fields under `later` belong to parts of Argos that do not exist yet: they are known, so
+/// that they are refused by name and reason (unless they ask for what happens anyway) and not as unknown.
+macro_rules! input_with_later {
+    ($(#[$doc:meta])* $name:ident { $($(#[$own_meta:meta])* $own:ident : $own_type:ty,)* }
+     later { $($(#[$later_meta:meta])* $later:ident : $later_type:ty = $inert:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$own_meta])* pub $own: $own_type,)*
+            $($(#[$later_meta])* pub $later: Option<$later_type>,)*
+        }
+
+        impl $name {
+            fn refuse_later(&self) -> Result<()> {
+                $($crate::api::not_yet(stringify!($later), self.$later.clone(), &$inert)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+use input_with_later;
+
 /// Refuses a name that is empty, too long, or holds a control character.
 fn check_name(field: &'static str, name: &str, max: usize) -> Result<()> {
     let chars = name.chars().count();

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::operation::operation;
 use super::page::by_number;
-use super::{Context, Mutation, NewTarget, Page, Query, View, in_range, not_yet};
+use super::{Context, Mutation, NewTarget, Page, Query, View, in_range, input_with_later};
 use crate::error::Result;
 use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HttpVersion, Patch, TargetGroup};
 use crate::store::target_groups::{self, GroupFields};
@@ -52,28 +52,10 @@ impl From<GroupId> for GetGroup {
     }
 }
 
-/// Declares an input with the fields that making and changing a group share. Those of `later` belong to parts
-/// of Argos that do not exist yet: they are known, so that they are refused by name and reason.
+/// Declares an input with the fields of a group that belong to parts which do not exist yet.
 macro_rules! group_input {
-    ($(#[$doc:meta])* $name:ident { $($(#[$own_meta:meta])* $own:ident : $own_type:ty,)* }
-     later { $($(#[$later_meta:meta])* $later:ident : $later_type:ty = $inert:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name {
-            $($(#[$own_meta])* pub $own: $own_type,)*
-            $($(#[$later_meta])* pub $later: Option<$later_type>,)*
-        }
-
-        impl $name {
-            fn refuse_later(&self) -> Result<()> {
-                $(not_yet(stringify!($later), self.$later.clone(), &$inert)?;)*
-                Ok(())
-            }
-        }
-    };
     ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
-        group_input! {
+        input_with_later! {
             $(#[$doc])* $name { $($own)* }
             later {
                 /// What is spoken to the targets; default `http`.
