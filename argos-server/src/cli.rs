@@ -68,10 +68,15 @@ fn common() -> Vec<Arg> {
             .long("log-level")
             .env("ARGOS_LOG_LEVEL")
             .value_name("LEVEL")
-            .default_value("info")
             .global(true)
             .help_heading(EVERYWHERE)
-            .help("error, warn, info, debug or trace, to standard error"),
+            .help("error, warn, info, debug or trace, to standard error [default: info to serve, else warn]"),
+        Arg::new("create")
+            .long("create")
+            .action(ArgAction::SetTrue)
+            .global(true)
+            .help_heading(EVERYWHERE)
+            .help("Make a new database where there is none"),
     ]
 }
 
@@ -220,6 +225,9 @@ fn call_command() -> Command {
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let unknown = environment::check()?;
     let (name, below) = matches.subcommand().expect("clap demands a sub-command");
+    if name != "serve" {
+        serve::start_process_log(below, "warn")?;
+    }
     match name {
         "serve" => serve::run(below, &unknown),
         "waf" => waf::run(below),

@@ -43,8 +43,16 @@ impl Way {
         if runtime.block_on(UnixStream::connect(&socket)).is_ok() {
             return Ok(Self::Process { runtime, socket });
         }
-        let options =
-            Options { key: environment::key_source(matches), data_dir: folder, clock: Clock::system(), create: false };
+        let create = matches.get_flag("create");
+        if !create && !folder.join("argos.db").exists() {
+            let text = format!(
+                "no database in {}: name the folder by --data-dir, or make one by --create or `argos serve`",
+                folder.display()
+            );
+            return Err(Error::new(ErrorKind::NotFound, "store.missing", text));
+        }
+        let key = environment::key_source(matches);
+        let options = Options { key, data_dir: folder, clock: Clock::system(), create };
         let argos = Argos::open(options)?.acting(Actor::Cli, Origin::default());
         Ok(Self::Folder(Box::new(argos)))
     }

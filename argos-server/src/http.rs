@@ -31,7 +31,11 @@ pub(crate) enum Door {
 /// All routes of one listener.
 pub(crate) fn routes(argos: Argos, door: Door) -> Router {
     let mut router = Router::new();
-    for op in describe() {
+    let operations = describe();
+    let shown: Vec<&str> = operations.iter().filter(|o| o.method == Method::Get).map(|o| o.path).collect();
+    for op in operations.clone() {
+        // Only what can be read has a place to be found at.
+        let has_place = shown.contains(&format!("{}/{{id}}", op.path).as_str());
         let filter = match op.method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
@@ -45,7 +49,7 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
             &path,
             on(filter, move |params: RawPathParams, request: Request| {
                 let (op, argos) = (op.clone(), argos.clone());
-                async move { answer(&op, argos, door, &params, request).await }
+                async move { answer(&op, has_place, argos, door, &params, request).await }
             }),
         );
     }
@@ -56,7 +60,11 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
     router
         // The first snapshot is compiled before any listener is bound.
         .route("/readyz", get(|| async { "ok" }))
-        .fallback(|| async { problem(&Error::not_found("route.not_found", "this route"), &request_id()) })
+        .fallback(|| async { refused(&Error::not_found("route.not_found", "this route")) })
+        .method_not_allowed_fallback(|| async {
+            let text = "this route does not take this method";
+            refused(&Error::invalid("method_not_allowed", "", text))
+        })
         .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
@@ -72,13 +80,30 @@ async fn healthz(argos: Argos) -> Response<Body> {
     }
 }
 
+/// A refusal outside any operation.
+fn refused(error: &Error) -> Response<Body> {
+    let id = request_id();
+    let mut response = problem(error, &id);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
 fn request_id() -> String {
     argos_core::clock::request_id()
 }
 
-async fn answer(op: &Described, argos: Argos, door: Door, params: &RawPathParams, request: Request) -> Response<Body> {
+async fn answer(
+    op: &Described,
+    has_place: bool,
+    argos: Argos,
+    door: Door,
+    params: &RawPathParams,
+    request: Request,
+) -> Response<Body> {
     let id = request_id();
-    let mut response = match run(op, argos, door, params, request, &id).await {
+    let mut response = match run(op, has_place, argos, door, params, request, &id).await {
         Ok(response) => response,
         Err(e) => problem(&e, &id),
     };
@@ -91,6 +116,7 @@ async fn answer(op: &Described, argos: Argos, door: Door, params: &RawPathParams
 
 async fn run(
     op: &Described,
+    has_place: bool,
     argos: Argos,
     door: Door,
     params: &RawPathParams,
@@ -127,7 +153,8 @@ async fn run(
     if let Some(generation) = done.generation {
         response.headers_mut().insert("x-argos-generation", HeaderValue::from(generation));
     }
-    if op.status == 201
+    if has_place
+        && op.status == 201
         && let Some(location) = location(op, params, &done.value)
         && let Ok(value) = HeaderValue::from_str(&location)
     {
@@ -259,6 +286,7 @@ fn problem(error: &Error, id: &str) -> Response<Body> {
         "body.too_large" => 413,
         "body.media_type" => 415,
         "misdirected" => 421,
+        "method_not_allowed" => 405,
         _ => error.kind().http_status(),
     };
     let hidden = error.kind() == ErrorKind::Internal;

@@ -11,7 +11,7 @@ pub(crate) fn error(e: &Error, as_json: bool) {
         return;
     }
     eprintln!("argos: {e}");
-    for field in e.fields().iter().filter(|f| !e.message().contains(&f.field)) {
+    for field in e.fields().iter().filter(|f| !e.message().contains(&f.reason)) {
         eprintln!("  {}: {}", field.field, field.reason);
     }
 }
@@ -37,16 +37,30 @@ pub(crate) fn value(value: &Value, as_json: bool) {
     }
 }
 
+/// Beginnings of the columns that a table leaves out; `get` and `--json` show them.
+const NOT_IN_TABLES: &[&str] = &[
+    "created_at",
+    "updated_at",
+    "domain_unicode",
+    "tls_",
+    "https_redirect",
+    "hsts_",
+    "auth_required",
+    "verify_tls",
+    "health_check_",
+    "http_version",
+    "slow_start",
+];
+
 /// Columns that a list of records shows: those with plain values in every row.
 fn table(items: &[Value]) {
     let Some(first) = items.first().and_then(Value::as_object) else {
         println!("(none)");
         return;
     };
-    let hidden = ["created_at", "updated_at", "domain_unicode"];
     let names: Vec<&String> = first
         .keys()
-        .filter(|name| !hidden.contains(&name.as_str()))
+        .filter(|name| !NOT_IN_TABLES.iter().any(|hidden| name.starts_with(hidden)))
         .filter(|name| items.iter().any(|row| !is_default(&row[name.as_str()])))
         .take(9)
         .collect();

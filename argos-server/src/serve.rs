@@ -10,6 +10,7 @@ use argos_core::{Argos, Options, ServeOptions, clock::Clock};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
 
 use crate::http::{Door, routes};
 use crate::{Failure, client, demo, environment};
@@ -51,22 +52,18 @@ pub(crate) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Adds the host demo.localhost before an upstream that echoes"),
         )
-        .arg(
-            Arg::new("create")
-                .long("create")
-                .action(ArgAction::SetTrue)
-                .help("Makes a new database even where copies of an old one lie"),
-        )
 }
 
-fn start_process_log(level: &str) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .parse(level)
-        .map_err(|e| Error::invalid("log_level", "log-level", e.to_string()))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+/// Sends the process log to standard error: what `--log-level` or `default` lets through.
+pub(crate) fn start_process_log(matches: &ArgMatches, default: &str) -> Result<()> {
+    let level = matches.get_one::<String>("log-level").map_or(default, String::as_str);
+    let known = ["error", "warn", "info", "debug", "trace"].contains(&level);
+    let level = level.parse::<LevelFilter>().ok().filter(|_| known).ok_or_else(|| {
+        let reason = format!("{level:?} is not a level; allowed: error, warn, info, debug, trace");
+        Error::invalid("log_level", "log-level", reason)
+    })?;
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     match std::env::var("ARGOS_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().init(),
         Ok("text") | Err(_) => log.with_target(false).init(),
@@ -90,7 +87,7 @@ fn addresses(matches: &ArgMatches, name: &str) -> Result<Vec<SocketAddr>> {
 }
 
 pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failure> {
-    start_process_log(matches.get_one::<String>("log-level").map_or("info", String::as_str))?;
+    start_process_log(matches, "info")?;
     for name in unknown {
         tracing::warn!("the environment has {name}, which Argos does not know");
     }
@@ -132,6 +129,12 @@ async fn serve(
     // Before the first listener, so that no signal finds the process without its handler.
     let handler = |kind| signal(kind).map_err(|e| Error::internal(format!("handling signals: {e}")));
     let (mut term, mut int) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let mut hangup = handler(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: no file is held open that could be opened anew");
+        }
+    });
     if with_demo {
         demo::start(&argos).await?;
     }

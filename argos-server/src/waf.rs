@@ -163,7 +163,8 @@ fn judge(inspector: &Inspector, batch: &[Vec<u8>], first: usize, threads: usize)
                 let inspector = inspector.clone();
                 scope.spawn(move || {
                     let number = first + i * share;
-                    (number..).zip(part).map(|(n, line)| judge_line(&inspector, line, n)).collect::<Vec<_>>()
+                    let filled = (number..).zip(part).filter(|(_, line)| !line.trim_ascii().is_empty());
+                    filled.map(|(n, line)| judge_line(&inspector, line, n)).collect::<Vec<_>>()
                 })
             })
             .collect();

@@ -41,7 +41,7 @@ fn bad_input_is_named_and_changes_nothing() {
     let cases = [
         ("POST", "/hosts", "{".to_owned(), 400, "json.syntax", ""),
         ("POST", "/hosts", "[]".into(), 422, "json.not_an_object", ""),
-        ("POST", "/hosts", r#"{"domain":"x.test","domain":"y.test"}"#.into(), 422, "json.duplicate_key", ""),
+        ("POST", "/hosts", r#"{"domain":"x.test","domain":"y.test"}"#.into(), 422, "json.duplicate_key", "domain"),
         ("POST", "/hosts", r#"{"domain":"x.test","color":1}"#.into(), 422, "unknown_field", "color"),
         ("POST", "/hosts", r#"{"domain":7}"#.into(), 422, "wrong_value", "domain"),
         ("POST", "/hosts", r#"{"domain":"-x"}"#.into(), 422, "wrong_value", "domain"),

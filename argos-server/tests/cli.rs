@@ -17,7 +17,10 @@ fn each_kind_of_failure_has_its_exit_code() {
     let folder = Folder::new();
     let target = r#"{"targets":[{"host":"127.0.0.1","port":9}]}"#;
     let create = ["host", "create", "--domain", "a.test", "--tls-mode", "none", "--target-group", target];
-    assert_eq!(code(&folder, &create).0, 0);
+    let (exit, stderr) = code(&folder, &create);
+    assert_eq!((exit, stderr.contains("no database in")), (3, true), "{stderr}");
+    assert!(!folder.data().exists());
+    assert_eq!(code(&folder, &[&create[..], &["--create"]].concat()).0, 0);
     for (args, expected, text) in [
         (&create[..], 4, "already served"),
         (&["host", "get", "99"][..], 3, "host 99 does not exist"),
@@ -28,6 +31,7 @@ fn each_kind_of_failure_has_its_exit_code() {
         (&["call", "no.such"][..], 3, "no.such"),
         (&["call", "hosts.get", "{"][..], 5, "JSON"),
         (&["serve", "--http", "nonsense"][..], 5, "nonsense"),
+        (&["host", "list", "--log-level", "loud"][..], 5, "allowed: error, warn"),
     ] {
         let (got, stderr) = code(&folder, args);
         assert_eq!(got, expected, "{args:?}: {stderr}");
@@ -42,6 +46,26 @@ fn a_second_process_on_one_folder_is_refused_with_the_first_one_named() {
     let (exit, stderr) = code(&folder, &["serve", "--http", "127.0.0.1:0", "--panel", "off"]);
     assert_eq!(exit, 4, "{stderr}");
     assert!(stderr.contains("data folder is in use by process"), "{stderr}");
+    assert!(server.stop());
+}
+
+#[test]
+fn a_second_process_on_one_port_is_refused() {
+    let (one, other) = (Folder::new(), Folder::new());
+    let server = Server::start(&one, &[]);
+    let taken = server.http.to_string();
+    let (exit, stderr) = code(&other, &["serve", "--http", &taken, "--panel", "off"]);
+    assert_eq!(exit, 8, "{stderr}");
+    assert!(stderr.contains(&taken), "{stderr}");
+    assert!(server.stop());
+}
+
+#[test]
+fn a_hangup_ends_nothing() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    server.signal("HUP");
+    assert_eq!(folder.json(&["host", "list"])["items"], serde_json::json!([]));
     assert!(server.stop());
 }
 
@@ -76,7 +100,7 @@ fn variables_of_later_parts_are_refused_and_unknown_ones_named() {
     let later = folder.command(&["host", "list"]).env("ARGOS_CRS_PATH", "/x").output().unwrap();
     assert_eq!(later.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&later.stderr).contains("ARGOS_CRS_PATH: not available yet"));
-    let unknown = folder.command(&["host", "list"]).env("ARGOS_SERVICE_PORT", "1").output().unwrap();
+    let unknown = folder.command(&["host", "list", "--create"]).env("ARGOS_SERVICE_PORT", "1").output().unwrap();
     assert_eq!(unknown.status.code(), Some(0));
 }
 
@@ -95,7 +119,7 @@ fn many_calls_come_from_one_stream() {
     use std::io::Write as _;
     let folder = Folder::new();
     let mut child = folder
-        .command(&["call", "-"])
+        .command(&["call", "-", "--create"])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()

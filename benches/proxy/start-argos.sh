@@ -28,5 +28,5 @@ fill() {
   fi
 }
 
-fill | "$argos" call - --data-dir "$data" >/dev/null
+fill | "$argos" call - --create --data-dir "$data" >/dev/null
 exec "$argos" serve --data-dir "$data" --http "$http" --panel off --threads 1 --log-level warn

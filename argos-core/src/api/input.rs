@@ -18,7 +18,12 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>> {
     match parsed {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::invalid("json.not_an_object", "", "the body must be a JSON object")),
-        Err(e) if e.is_data() => Err(Error::invalid("json.duplicate_key", "", e.to_string())),
+        Err(e) if e.is_data() => {
+            let text = e.to_string();
+            // The key is quoted in the text that `Strict` makes.
+            let key = text.split('"').nth(1).unwrap_or_default().to_owned();
+            Err(Error::invalid("json.duplicate_key", key, text))
+        }
         Err(e) => Err(Error::invalid("json.syntax", "", format!("not JSON: {e}"))),
     }
 }
@@ -234,7 +239,7 @@ mod tests {
                 "wrong_value",
                 "target_group.targets[0].port",
             ),
-            (r#"{"domain": "a.test", "domain": "b.test"}"#, "json.duplicate_key", ""),
+            (r#"{"domain": "a.test", "domain": "b.test"}"#, "json.duplicate_key", "domain"),
             (r#"{"domain": "#, "json.syntax", ""),
             ("[]", "json.not_an_object", ""),
         ] {

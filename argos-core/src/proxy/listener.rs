@@ -19,8 +19,22 @@ const BACKLOG: i32 = 4096;
 /// Files that are not client connections or their upstreams: database, log, listeners.
 const OTHER_FILES: usize = 256;
 
-/// Binds `address`, to be shared by the sockets of all cores. Where the system has no IPv6, `[::]` becomes
-/// `0.0.0.0`.
+/// Binds `address` as the first of the sockets that all cores share; refused when another process has it, which
+/// shared sockets alone would not tell. Where the system has no IPv6, `[::]` becomes `0.0.0.0`.
+pub(crate) fn bind_first(address: SocketAddr) -> io::Result<StdListener> {
+    if address.port() != 0 {
+        let alone = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        alone.set_reuse_address(true)?;
+        if let Err(e) = alone.bind(&address.into())
+            && e.kind() == io::ErrorKind::AddrInUse
+        {
+            return Err(e);
+        }
+    }
+    bind(address)
+}
+
+/// Binds `address` once more, for another core.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<StdListener> {
     match open(address) {
         Err(e) if address.is_ipv6() && address.ip().is_unspecified() && no_ipv6(&e) => {

@@ -94,7 +94,8 @@ impl Proxy {
             let mut address = wanted;
             for (i, sockets) in sockets.iter_mut().enumerate() {
                 let failed = |e| Error::new(ErrorKind::Unavailable, "proxy.bind", format!("listen on {wanted}: {e}"));
-                let socket = listener::bind(address).map_err(failed)?;
+                let bind = if i == 0 { listener::bind_first } else { listener::bind };
+                let socket = bind(address).map_err(failed)?;
                 if i == 0 {
                     address = socket.local_addr().map_err(failed)?;
                     addresses.push(address);

@@ -15,9 +15,12 @@ impl Lock {
     pub(super) fn take(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join("argos.lock");
         let fault = |e: std::io::Error| StoreError::Folder(format!("{}: {e}", path.display()));
+        let mut options = OpenOptions::new();
         // Not truncated: while another process holds it, its number must stay readable.
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(fault)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -42,7 +42,7 @@ impl Folder {
 
     /// Runs a command that must succeed and returns its JSON.
     pub fn json(&self, args: &[&str]) -> Value {
-        let args = [args, &["--json"]].concat();
+        let args = [args, &["--json", "--create"]].concat();
         let out = self.run(&args);
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
         serde_json::from_slice(&out.stdout).unwrap_or(Value::Null)
@@ -82,10 +82,14 @@ impl Server {
         }
     }
 
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Asks the process to stop and waits; whether it ended well.
     pub fn stop(mut self) -> bool {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        self.signal("TERM");
         self.child.wait().unwrap().success()
     }
 
