@@ -241,15 +241,37 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
                 return logs::tail(args);
             }
             let input = fields(op, args)?;
-            let done = client::Way::open(args)?.call(op, input)?;
+            let way = client::Way::open(args)?;
+            let mut done = way.call(op, input.clone())?;
+            if op.verb() == "list" && !input.contains_key("limit") {
+                add_pages(&way, op, &input, &mut done)?;
+            }
             if OWN.contains(&op.name) && !args.get_flag("json") {
                 logs::print(&done);
             } else {
                 output::value(&done, args.get_flag("json"));
             }
+            if let Some(cursor) = done["next_cursor"].as_str().filter(|_| !args.get_flag("json")) {
+                output::note(format_args!("more: --cursor {cursor}"));
+            }
             Ok(())
         }
     }
+}
+
+/// Adds the pages behind the first: a list without a limit is shown whole.
+fn add_pages(way: &client::Way, op: &Described, input: &Map<String, Value>, first: &mut Value) -> Result<()> {
+    while let Some(cursor) = first["next_cursor"].as_str() {
+        let mut input = input.clone();
+        input.insert("cursor".into(), cursor.into());
+        input.insert("limit".into(), 500.into());
+        let mut next = way.call(op, input)?;
+        first["next_cursor"] = next["next_cursor"].take();
+        if let (Some(items), Value::Array(more)) = (first["items"].as_array_mut(), next["items"].take()) {
+            items.extend(more);
+        }
+    }
+    Ok(())
 }
 
 fn call(matches: &ArgMatches) -> Result<(), Failure> {
@@ -278,7 +300,7 @@ fn call(matches: &ArgMatches) -> Result<(), Failure> {
             Some(_) => return Err(Error::invalid("wrong_value", "input", "must be a JSON object").into()),
         };
         let name = call.get("call").and_then(Value::as_str).unwrap_or_default().to_owned();
-        println!("{}", way.call(find(&name)?, input)?);
+        output::line(way.call(find(&name)?, input)?);
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Failure;
 use crate::client::Way;
+use crate::output;
 
 /// How often a follower asks for new rows.
 const EVERY: Duration = Duration::from_millis(300);
@@ -39,7 +40,7 @@ pub(crate) fn tail(matches: &ArgMatches) -> Result<(), Failure> {
     loop {
         let page = way.call(op, input)?;
         if as_json {
-            page["items"].as_array().into_iter().flatten().for_each(|row| println!("{row}"));
+            page["items"].as_array().into_iter().flatten().for_each(output::line);
         } else {
             print(&page);
         }
@@ -55,7 +56,7 @@ pub(crate) fn tail(matches: &ArgMatches) -> Result<(), Failure> {
 /// Prints rows, one line each.
 pub(crate) fn print(page: &Value) {
     for row in page["items"].as_array().into_iter().flatten() {
-        println!("{}", line(row));
+        output::line(line(row));
     }
 }
 

@@ -3,23 +3,41 @@
 use argos_core::error::Error;
 use serde_json::{Value, json};
 
+/// Prints one line to standard output. A reader that has gone ends the command quietly; any other fault ends it with
+/// its reason.
+pub(crate) fn line(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let Err(e) = writeln!(std::io::stdout().lock(), "{text}") else { return };
+    if e.kind() == std::io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    note(format_args!("argos: standard output: {e}"));
+    std::process::exit(i32::from(argos_core::ErrorKind::Unavailable.exit_code()));
+}
+
+/// Prints one line to standard error; where that is closed, nobody wants to know.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// Prints an error to standard error.
 pub(crate) fn error(e: &Error, as_json: bool) {
     if as_json {
         let body = json!({"kind": e.kind().name(), "code": e.code(), "message": e.message(), "errors": e.fields()});
-        eprintln!("{body}");
+        note(body);
         return;
     }
-    eprintln!("argos: {e}");
+    note(format_args!("argos: {e}"));
     for field in e.fields().iter().filter(|f| !e.message().contains(&f.reason)) {
-        eprintln!("  {}: {}", field.field, field.reason);
+        note(format_args!("  {}: {}", field.field, field.reason));
     }
 }
 
 /// Prints a result: a list as a table, a record as lines, nothing for nothing.
 pub(crate) fn value(value: &Value, as_json: bool) {
     if as_json {
-        println!("{value:#}");
+        line(format_args!("{value:#}"));
         return;
     }
     match value {
@@ -29,11 +47,11 @@ pub(crate) fn value(value: &Value, as_json: bool) {
             None => {
                 let width = record.keys().map(String::len).max().unwrap_or(0);
                 for (name, value) in record {
-                    println!("{name:width$}  {}", cell(value));
+                    line(format_args!("{name:width$}  {}", cell(value)));
                 }
             }
         },
-        other => println!("{}", cell(other)),
+        other => line(cell(other)),
     }
 }
 
@@ -55,7 +73,7 @@ const NOT_IN_TABLES: &[&str] = &[
 /// Columns that a list of records shows: those with plain values in every row.
 fn table(items: &[Value]) {
     let Some(first) = items.first().and_then(Value::as_object) else {
-        println!("(none)");
+        line("(none)");
         return;
     };
     let names: Vec<&String> = first
@@ -65,17 +83,25 @@ fn table(items: &[Value]) {
         .take(9)
         .collect();
     let rows: Vec<Vec<String>> =
-        items.iter().map(|row| names.iter().map(|name| cell(&row[name.as_str()])).collect()).collect();
+        items.iter().map(|row| names.iter().map(|name| shortened(cell(&row[name.as_str()]))).collect()).collect();
     let widths: Vec<usize> = (0..names.len())
         .map(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0).max(names[i].len()))
         .collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
+    let row_of = |cells: &mut dyn Iterator<Item = &str>| {
         let padded: Vec<String> = cells.zip(&widths).map(|(c, w)| format!("{c:w$}", w = *w)).collect();
-        println!("{}", padded.join("  ").trim_end());
+        line(padded.join("  ").trim_end());
     };
-    line(&mut names.iter().map(|n| n.as_str()));
+    row_of(&mut names.iter().map(|n| n.as_str()));
     for row in &rows {
-        line(&mut row.iter().map(String::as_str));
+        row_of(&mut row.iter().map(String::as_str));
+    }
+}
+
+/// A cell of a table, at most 60 characters.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(59) {
+        Some((at, _)) if text.chars().count() > 60 => format!("{}…", &text[..at]),
+        _ => text,
     }
 }
 

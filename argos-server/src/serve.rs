@@ -63,6 +63,8 @@ pub(crate) fn start_process_log(matches: &ArgMatches, default: &str) -> Result<(
         Error::invalid("log_level", "log-level", reason)
     })?;
     let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A closed standard error must not end the gateway.
+    let log = log.log_internal_errors(false);
     let log = log.with_ansi(std::io::stderr().is_terminal());
     match std::env::var("ARGOS_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().init(),
@@ -101,7 +103,8 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         create: matches.get_flag("create"),
     })?;
     if let Some(token) = argos.issue_setup_token()? {
-        tracing::info!("no administrator exists; make the first one by POST /api/v1/auth/setup with this token:");
+        tracing::info!("for the API make a token: argos token create NAME --role admin");
+        tracing::info!("no administrator exists yet; POST /api/v1/auth/setup makes the first one with this token");
         tracing::info!("setup token: {}", token.show());
     }
     let threads = matches.get_one::<u16>("threads").map_or(0, |n| usize::from(*n));
@@ -152,11 +155,25 @@ async fn serve(
     for address in serving.addresses() {
         tracing::info!("http: http://{address}");
     }
+    if serving.addresses().is_empty() && panel.is_empty() {
+        tracing::warn!("no listener is on: nothing is served but the command line");
+    }
+    if let (true, Some(address)) = (with_demo, serving.addresses().first()) {
+        tracing::info!("try: curl -H 'Host: demo.localhost' http://{address}/hello");
+    }
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
-    tracing::info!("stopping: requests in flight have {} s", grace.as_secs());
+    tracing::info!("stopping: requests in flight have {} s; a second signal ends them", grace.as_secs());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        tracing::warn!("a second signal: stopping at once");
+        std::process::exit(1);
+    });
     let stopped = tokio::task::spawn_blocking(move || serving.stop(grace)).await;
     // The name goes before the lock does, so that the next command opens the folder itself.
     drop(SocketFile(data_dir.join(client::SOCKET)));

@@ -10,7 +10,7 @@ use argos_core::waf::inspect::{Inspector, InspectorOptions, RequestLine, check};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use crate::Failure;
+use crate::{Failure, output};
 
 /// Lines judged in one go; with several threads they share them.
 const BATCH: usize = 1024;
@@ -85,19 +85,19 @@ fn run_check(matches: &ArgMatches) -> Result<(), Failure> {
             Ok(good) => json!({"ok": true, "rules": good.rules, "errors": [], "warnings": good.warnings}),
             Err(e) => json!({"ok": false, "errors": e.fields(), "warnings": []}),
         };
-        println!("{body:#}");
+        output::line(format_args!("{body:#}"));
     }
     match checked {
         Ok(good) => {
             if !as_json {
-                good.warnings.iter().for_each(|w| println!("warning: {}", positioned(w)));
-                println!("ok: {} rules", good.rules);
+                good.warnings.iter().for_each(|w| output::line(format_args!("warning: {}", positioned(w))));
+                output::line(format_args!("ok: {} rules", good.rules));
             }
             Ok(())
         }
         Err(e) if e.code() == "waf.rules_broken" => {
             if !as_json {
-                e.fields().iter().for_each(|f| println!("{}", positioned(f)));
+                e.fields().iter().for_each(|f| output::line(positioned(f)));
             }
             Err(Failure::Findings(ErrorKind::Invalid.exit_code()))
         }

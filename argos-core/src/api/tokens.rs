@@ -84,7 +84,9 @@ operation!(RevokeToken => (), "tokens.revoke", Delete "/tokens/{id}", Admin, 204
 
 impl Mutation for RevokeToken {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
-        tokens::get(tx, self.id)?;
+        if tokens::get(tx, self.id)?.revoked_at.is_some() {
+            return Ok(());
+        }
         tokens::revoke(tx, self.id)?;
         tx.about("token_revoked", "api_token", self.id, None);
         Ok(())

@@ -21,7 +21,7 @@ pub(crate) fn page(status: u16, accept: &[u8], request_id: &str) -> (&'static st
     ("text/plain; charset=utf-8", format!("{status} {title}\n{text}\nRequest id: {request_id}\n"))
 }
 
-/// The reason phrase of `status`.
+/// The reason phrase of `status`. Source: the HTTP status code registry.
 pub(crate) fn reason(status: u16) -> &'static str {
     words(status).0
 }
@@ -54,11 +54,41 @@ fn words(status: u16) -> (&'static str, &'static str) {
         503 => ("Service Unavailable", "The service is not available right now."),
         504 => ("Gateway Timeout", "The service took too long to answer."),
         505 => ("HTTP Version Not Supported", "This version of HTTP is not supported."),
+        402 => ("Payment Required", "The request was refused."),
+        406 => ("Not Acceptable", "The request was refused."),
+        407 => ("Proxy Authentication Required", "The request was refused."),
+        409 => ("Conflict", "The request was refused."),
+        410 => ("Gone", "There is nothing at this address any more."),
+        411 => ("Length Required", "The request was refused."),
+        412 => ("Precondition Failed", "The request was refused."),
+        415 => ("Unsupported Media Type", "The request was refused."),
+        416 => ("Range Not Satisfiable", "The request was refused."),
+        417 => ("Expectation Failed", "The request was refused."),
+        422 => ("Unprocessable Content", "The request was refused."),
+        423 => ("Locked", "The request was refused."),
+        424 => ("Failed Dependency", "The request was refused."),
+        425 => ("Too Early", "The request was refused."),
+        426 => ("Upgrade Required", "The request was refused."),
+        428 => ("Precondition Required", "The request was refused."),
+        451 => ("Unavailable For Legal Reasons", "The request was refused."),
+        501 => ("Not Implemented", "Something went wrong."),
+        507 => ("Insufficient Storage", "Something went wrong."),
+        508 => ("Loop Detected", "Something went wrong."),
+        511 => ("Network Authentication Required", "Something went wrong."),
+        203 => ("Non-Authoritative Information", "Done."),
+        205 => ("Reset Content", ""),
+        206 => ("Partial Content", "Done."),
+        207 => ("Multi-Status", "Done."),
+        208 => ("Already Reported", "Done."),
+        226 => ("IM Used", "Done."),
+        300 => ("Multiple Choices", "The page is elsewhere."),
+        305 => ("Use Proxy", "The page is elsewhere."),
+        // A phrase may be empty; a number without an entry in the registry has none. Source: RFC 9112 §4.
         _ => match status / 100 {
-            2 => ("Success", "Done."),
-            3 => ("Redirect", "The page is elsewhere."),
-            4 => ("Request Refused", "The request was refused."),
-            _ => ("Server Error", "Something went wrong."),
+            2 => ("", "Done."),
+            3 => ("", "The page is elsewhere."),
+            4 => ("", "The request was refused."),
+            _ => ("", "Something went wrong."),
         },
     }
 }

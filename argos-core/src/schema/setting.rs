@@ -54,6 +54,8 @@ pub enum SettingKind {
     Csv,
     /// Comma-separated addresses and CIDR ranges.
     Cidrs,
+    /// Comma-separated host names.
+    Names,
     /// An envelope; never shown.
     Secret,
 }
@@ -108,7 +110,7 @@ const SEVERITIES: &[&str] = &["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNIN
 const MASKED: &str = "password,passwd,pwd,secret,token,access_token,refresh_token,id_token,api_key,apikey,code,state,sig,signature,ticket";
 
 use Access::{NotYet, Own, Writable};
-use SettingKind::{Bool, Cidrs, Csv, Integer, OneOf, Secret, Text};
+use SettingKind::{Bool, Cidrs, Csv, Integer, Names, OneOf, Secret, Text};
 
 const fn row(key: &'static str, default: &'static str, kind: SettingKind, access: Access) -> Setting {
     Setting { key, default, kind, access }
@@ -189,7 +191,7 @@ pub const SETTINGS: &[Setting] = &[
     row("oidc.issuer_url", "", Text(2048), Own),
     row("oidc.require_email_verified", "true", Bool, Own),
     row("oidc.scopes", "openid email profile", Text(1024), Own),
-    row("panel.allowed_hosts", "", Csv, Writable),
+    row("panel.allowed_hosts", "", Names, Writable),
     row("panel.oidc_admin_groups", "", Csv, NotYet),
     row("panel.oidc_allowed_groups", "", Csv, NotYet),
     row("panel.oidc_groups_claim", "groups", Text(128), NotYet),
@@ -241,6 +243,7 @@ impl Setting {
             Text(max) => format!("text, at most {max} bytes"),
             Csv => "comma-separated list".into(),
             Cidrs => "comma-separated addresses and CIDR ranges".into(),
+            Names => "comma-separated host names, without scheme and port".into(),
             Secret => "secret".into(),
         }
     }
@@ -275,6 +278,7 @@ impl Setting {
             Text(max) => value.len() <= max && !value.chars().any(char::is_control),
             Csv => value.len() <= 65_536 && !value.chars().any(char::is_control),
             Cidrs => csv(value).all(|item| parse_range(item).is_some()),
+            Names => csv(value).all(|item| super::Hostname::parse(item).is_ok_and(|n| !n.is_wildcard())),
             Secret => false,
         }
     }
@@ -315,6 +319,7 @@ mod tests {
             ("proxy.trusted_proxies", "10.0.0.0/33"),
             ("appsec.audit_min_severity", "notice"),
             ("logs.mask_params", "a\nb"),
+            ("panel.allowed_hosts", "http://x"),
         ] {
             assert_eq!(check(key, value).code(), "setting.value", "{key}={value}");
         }

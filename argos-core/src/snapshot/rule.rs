@@ -394,6 +394,11 @@ impl Action {
                 if c.target.is_empty() {
                     return fault("action.config.target", "can't be empty");
                 }
+                let placed = c.target.starts_with(['/', '{']) || c.target.contains("://");
+                if !placed || c.target.contains(' ') {
+                    let reason = "begin with `/`, a scheme such as `https://`, or a placeholder; no blanks";
+                    return fault("action.config.target", reason);
+                }
                 let target = template("target", &c.target)?;
                 Self::Redirect { status: c.status_code, target, strip_query: c.strip_query }
             }

@@ -214,7 +214,8 @@ fn write_answer(out: &mut Vec<u8>, ex: &Exchange, core: &Core, answer: &Answer, 
         // Writing to memory can't fail.
         let _ = write!(out, "Content-Type: {content_type}\r\nContent-Length: {}\r\n", content.len());
     }
-    if answer.content.is_none() {
+    // A refusal must not outlive its rule in somebody's cache.
+    if answer.content.is_none() || answer.status >= 400 {
         out.extend_from_slice(b"Cache-Control: no-store\r\n");
     }
     if let Some(location) = &answer.location {
