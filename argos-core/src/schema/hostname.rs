@@ -1,5 +1,6 @@
 //! The name of a host in canonical form.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -48,8 +49,12 @@ impl Hostname {
             Some(rest) => ("*.", rest),
             None => ("", text),
         };
-        let ascii = idna::domain_to_ascii_cow(name.as_bytes(), idna::AsciiDenyList::STD3)
-            .map_err(|_| HostnameError::Character)?;
+        // What is canonical already, as every stored name is, needs no folding.
+        let ascii = match name.bytes().all(is_plain) && !name.contains("xn--") {
+            true => Cow::Borrowed(name),
+            false => idna::domain_to_ascii_cow(name.as_bytes(), idna::AsciiDenyList::STD3)
+                .map_err(|_| HostnameError::Character)?,
+        };
         if ascii.len() + star.len() > 253 || ascii.split('.').any(|l| l.len() > 63) {
             return Err(HostnameError::TooLong);
         }
@@ -68,6 +73,9 @@ impl Hostname {
     /// The name with its internationalised labels readable.
     #[must_use]
     pub fn to_unicode(&self) -> String {
+        if !self.0.contains("xn--") {
+            return self.0.to_string();
+        }
         match self.0.strip_prefix("*.") {
             Some(rest) => format!("*.{}", idna::domain_to_unicode(rest).0),
             None => idna::domain_to_unicode(&self.0).0,
@@ -85,6 +93,10 @@ impl Hostname {
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with("*.")
     }
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
 }
 
 fn is_label(label: &str) -> bool {

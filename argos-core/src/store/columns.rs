@@ -1,15 +1,16 @@
 //! Reading columns into the vocabulary's types.
 
 use rusqlite::types::Type;
-use rusqlite::{Error, Result, Row};
+use rusqlite::{Error, Result, Row, RowIndex};
 
 use crate::clock::Timestamp;
 
 /// A stored text that is one of a closed set or a parsed type.
-pub(super) fn parsed<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-    let index = row.as_ref().column_index(column)?;
+pub(super) fn parsed<T>(row: &Row<'_>, column: impl RowIndex, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+    let index = column.idx(row.as_ref())?;
     let text = row.get_ref(index)?.as_str()?;
     parse(text).ok_or_else(|| {
+        let column = row.as_ref().column_name(index).unwrap_or_default();
         let fault = format!("{column} holds {text:?}, which this version does not know");
         Error::FromSqlConversionFailure(index, Type::Text, fault.into())
     })
@@ -28,6 +29,6 @@ pub(super) fn moment(row: &Row<'_>, column: &str) -> Result<Option<Timestamp>> {
 }
 
 /// A moment.
-pub(super) fn time(row: &Row<'_>, column: &str) -> Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: impl RowIndex) -> Result<Timestamp> {
     row.get(column).map(Timestamp)
 }
