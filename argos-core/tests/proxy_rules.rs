@@ -110,6 +110,9 @@ fn redirects_fill_their_template() {
         ("[]", "/new?q={query}", true, "/x?a=1", "/new?q="),
         ("[]", "{scheme}://x{path}?ip={remote_ip}", false, "/a%20b", "http://x/a%20b?ip=127.0.0.1"),
         (regex, "/v/{1}-{2}", false, "/u/7/rest", "/v/7-rest"),
+        // What the client wrote never becomes the name of another site.
+        ("[]", "{path}/", false, "//evil.example/x", "/evil.example/x/"),
+        ("[]", "{uri}", false, "/\\\\evil.example/x", "/evil.example/x"),
         (regex, "/v/{1}", false, "/u/a%20%C3%A9%25", "/v/a%20%C3%A9%25"),
     ] {
         let config = format!(
@@ -274,7 +277,8 @@ fn headers_to_the_upstream() {
     let port = site.address.port();
     let sent = "Host: a.example:81\r\nConnection: keep-alive, X-Drop, host, content-length, x-forwarded-for\r\nKeep-Alive: 5\r\n\
         Proxy-Connection: x\r\nProxy-Authorization: x\r\nX-Drop: x\r\nTE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\
-        X-Auth-User: root\r\nx_auth_groups: admin\r\nX-Auth-Token: kept\r\n\
+        X-Auth-User: root\r\nx_auth_groups: admin\r\nX.Auth!Email: a@b\r\nX-Forwarded.For: 1.1.1.1\r\n\
+        Proxy: http://evil\r\nTransfer_Encoding: chunked\r\nContent.Length: 9\r\nX_Real.IP: 1.1.1.1\r\nX-Auth-Token: kept\r\n\
         X-Forwarded-For: 1.1.1.1\r\nX_Forwarded_For: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\nX-Forwarded-Proto: https\r\n\
         X-Forwarded-Host: evil\r\nX-Forwarded-Server: evil\r\nX-Request-Id: chosen-by-client\r\ntraceparent: nonsense\r\ntracestate: x=y\r\n\
         Cookie: a=1; argos_session=secret; b=2\r\nX-Kept: Two  Blanks \r\nVia: 1.0 other\r\n";
@@ -296,6 +300,12 @@ fn headers_to_the_upstream() {
         "http2-settings",
         "x-auth-user",
         "x_auth_groups",
+        "x.auth!email",
+        "x-forwarded.for",
+        "proxy",
+        "transfer_encoding",
+        "content.length",
+        "x_real.ip",
         "x_forwarded_for",
         "forwarded",
         "x-real-ip",

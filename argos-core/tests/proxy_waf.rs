@@ -16,7 +16,7 @@ SecRule REQUEST_URI "@contains attack" "id:100,phase:1,deny,status:403,log,msg:'
 SecRule REQUEST_HEADERS:X-Move "@streq 1" "id:101,phase:1,redirect:https://else.example/,status:302,log,msg:'moved'"
 SecRule REQUEST_HEADERS:X-Teapot "@streq 1" "id:102,phase:1,deny,status:418,log,msg:'teapot'"
 SecRule REQUEST_HEADERS:X-Drop "@streq 1" "id:103,phase:1,drop,log,msg:'dropped'"
-SecRule ARGS:q "@contains evil" "id:200,phase:2,deny,log,msg:'evil argument',severity:ERROR"
+SecRule ARGS:q|ARGS:json.q "@contains evil" "id:200,phase:2,deny,log,msg:'evil argument',severity:ERROR"
 SecRule ARGS:token "@contains evil" "id:201,phase:2,deny,log,msg:'evil token',severity:NOTICE,logdata:'%{MATCHED_VAR}'"
 SecRule RESPONSE_STATUS "@streq 599" "id:300,phase:3,deny,log,msg:'status'"
 SecRule RESPONSE_BODY "@contains leaked" "id:400,phase:4,deny,log,msg:'leak',severity:WARNING"
@@ -60,9 +60,9 @@ fn detect_passes_and_block_blocks_with_the_same_rules() {
         ("GET /?q=evil HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 200, "ERROR"),
         (post(FORM, "a=1&q=evil"), 200, "ERROR"),
         (chunked, 200, "ERROR"),
+        (json, 200, "ERROR"),
         ("GET /leaked HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 400, "WARNING"),
     ];
-    let _ = json;
     for (attack, id, severity) in &attacks {
         for (mode, status, action, verdict) in
             [(WafMode::Detect, 200, "proxied", "detected"), (WafMode::Block, 403, "waf_blocked", "blocked")]
@@ -229,4 +229,52 @@ fn a_quiet_host_still_writes_waf_rows() {
     assert_eq!(site.get("/attack").status, 403);
     let rows = site.rows();
     assert_eq!((rows.len(), findings(&rows).len()), (1, 1));
+}
+
+#[test]
+fn compressed_bodies_are_read_and_unreadable_ones_refused() {
+    use std::io::Write as _;
+    let upstream = Upstream::echo();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"q=evil").unwrap();
+    let gzip = gzip.finish().unwrap();
+    let send = |coding: &str, body: &[u8]| {
+        let head = format!(
+            "POST /p HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\n{coding}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    };
+    for (coding, body, blocked, detected) in [
+        ("Content-Encoding: gzip\r\n", gzip.as_slice(), 403, 1),
+        ("Content-Encoding: identity\r\n", b"q=evil".as_slice(), 403, 1),
+        // A plain body under a false name is not cleared.
+        ("Content-Encoding: gzip\r\n", b"q=evil", 415, 1),
+        ("Content-Encoding: x\r\n", b"q=evil", 415, 1),
+        ("Content-Encoding: \r\n", b"q=evil", 415, 1),
+        ("Content-Encoding: identity\r\nContent-Encoding: identity\r\n", b"q=evil", 415, 1),
+        ("Content-Encoding: identity\r\n", b"q=fine", 200, 0),
+    ] {
+        for (mode, status) in [(WafMode::Block, blocked), (WafMode::Detect, 200)] {
+            let site = site(&upstream, mode);
+            let mut client = site.connect();
+            client.send(send(coding, body));
+            assert_eq!(client.answer().status, status, "{coding} {mode}");
+            if mode == WafMode::Detect && !(coding.contains("gzip") && body == gzip.as_slice()) {
+                assert_eq!(findings(&site.rows()).len(), detected, "{coding}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_large_body_is_judged_as_a_small_one() {
+    let upstream = Upstream::echo();
+    for (body, status) in
+        [(format!("a={}&q=evil", "x".repeat(200_000)), 403), (format!("a={}&q=fine", "x".repeat(200_000)), 200)]
+    {
+        let site = site(&upstream, WafMode::Block);
+        let answer = site.ask(post(FORM, &body));
+        assert_eq!(answer.status, status);
+    }
 }

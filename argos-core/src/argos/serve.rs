@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::logs::Queue;
 use crate::proxy::{self, Proxy};
-use crate::schema::{Actor, LogEntry};
+use crate::schema::{Actor, LogEntry, LogSource};
 use crate::secret::MasterKey;
 use crate::snapshot::{self, Snapshot};
 use crate::store::{Origin, Read, Store, logs, versions};
@@ -152,6 +152,8 @@ fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, live: &ArcSwap<Sna
     let written = in_transaction(conn, clock.now(), Actor::System, |tx| logs::insert_all(tx, &mut entries));
     if let Err(e) = written {
         tracing::error!("{count} log rows were not written: {e}");
+        let of = |source| entries.iter().filter(|e| e.source == source).count() as u64;
+        queue.count_lost(of(LogSource::Access), of(LogSource::Error), of(LogSource::WafAudit));
     }
     count == ROWS_AT_ONCE
 }

@@ -98,6 +98,13 @@ impl Queue {
         out
     }
 
+    /// Counts rows that were taken and could not be written.
+    pub fn count_lost(&self, access: u64, error: u64, waf_audit: u64) {
+        for (dropped, lost) in self.dropped.iter().zip([access, error, waf_audit]) {
+            dropped.fetch_add(lost, Ordering::Relaxed);
+        }
+    }
+
     /// Rows that wait.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -110,7 +117,7 @@ impl Queue {
         self.offered.load(Ordering::Relaxed)
     }
 
-    /// Rows ever dropped.
+    /// Rows ever dropped, the ones that could not be written included.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
         let [access, error, waf_audit] = [0, 1, 2].map(|i: usize| self.dropped[i].load(Ordering::Relaxed));

@@ -150,9 +150,14 @@ impl Drop for Proxy {
     }
 }
 
+/// Threads beside each core's own, for work that would hold up its requests.
+const ASIDE: usize = 4;
+
 /// One core, from its first connection to its last row.
 fn run(sockets: Vec<TcpListener>, stopped: oneshot::Receiver<Duration>, core: impl FnOnce() -> Rc<Core>) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // The threads aside look up names and inspect large bodies; what waits for them is bounded by the held bodies.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(ASIDE).build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => return tracing::error!(error = %e, "a proxy thread has no runtime"),
     };

@@ -20,6 +20,8 @@ pub(crate) enum Stop {
     BadBody(ChunkFault),
     /// The body is larger than the host allows.
     TooLarge,
+    /// The body comes in a coding that the rules can't read, and the host blocks.
+    Coding,
     /// The head or the body did not arrive in time.
     SlowClient,
     /// The client left.
@@ -86,6 +88,7 @@ impl Stop {
             Self::Refused(refusal) => refusal.status,
             Self::BadPath(_) | Self::BadBody(_) | Self::BadResult => 400,
             Self::TooLarge => 413,
+            Self::Coding => 415,
             Self::SlowClient => 408,
             Self::ClientGone => 499,
             Self::Waf(block) => block.status,
@@ -103,7 +106,7 @@ impl Stop {
     pub(crate) fn action(&self) -> AccessAction {
         match self {
             Self::Refused(_) | Self::BadPath(_) | Self::BadBody(_) | Self::BadResult => AccessAction::BadRequest,
-            Self::TooLarge | Self::SlowClient => AccessAction::BadRequest,
+            Self::TooLarge | Self::Coding | Self::SlowClient => AccessAction::BadRequest,
             Self::ClientGone => AccessAction::ClientClosed,
             Self::UnknownHost | Self::HostDisabled(_) => AccessAction::NotFound,
             Self::Waf(_) | Self::EngineFailed => AccessAction::WafBlocked,
@@ -119,7 +122,7 @@ impl Stop {
     pub(crate) fn closes(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.close,
-            Self::BadBody(_) | Self::TooLarge | Self::SlowClient | Self::ClientGone => true,
+            Self::BadBody(_) | Self::TooLarge | Self::Coding | Self::SlowClient | Self::ClientGone => true,
             _ => false,
         }
     }
@@ -132,6 +135,7 @@ impl Stop {
             Self::BadPath(BadPath::Zero) => "%00 in the path",
             Self::BadBody(_) => "the chunked body is not well-formed",
             Self::TooLarge => "the body is too large",
+            Self::Coding => "the body's content coding can't be read for inspection",
             Self::SlowClient => "the request did not arrive in time",
             Self::ClientGone => "the client left",
             Self::UnknownHost => "no host serves this name",
@@ -199,6 +203,7 @@ mod tests {
             (Stop::BadPath(BadPath::Zero), 400, A::BadRequest, false, true, true),
             (Stop::BadBody(ChunkFault::Size), 400, A::BadRequest, true, true, true),
             (Stop::TooLarge, 413, A::BadRequest, true, true, true),
+            (Stop::Coding, 415, A::BadRequest, true, true, true),
             (Stop::SlowClient, 408, A::BadRequest, true, true, true),
             (Stop::ClientGone, 499, A::ClientClosed, true, false, false),
             (Stop::Waf(block(false)), 406, A::WafBlocked, false, false, true),

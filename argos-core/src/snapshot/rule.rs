@@ -350,7 +350,9 @@ fn value_test(value: &str, mode: ValueMode) -> Field<ValueTest> {
 }
 
 fn regex(field: &'static str, pattern: &str) -> Field<Regex> {
-    let built = regex::bytes::RegexBuilder::new(pattern).size_limit(1 << 20).build();
+    // `.` is any byte: a line break or a stray byte in a path must not slip past a rule that blocks it.
+    let built =
+        regex::bytes::RegexBuilder::new(pattern).size_limit(1 << 20).unicode(false).dot_matches_new_line(true).build();
     built.map_err(|e| {
         let text = e.to_string();
         (field, text.lines().last().unwrap_or("not a regular expression").trim_start_matches("error: ").to_owned())

@@ -3,7 +3,7 @@
 //! A chunk is hexadecimal digits, perhaps an extension after `;`, CR LF, so many bytes, CR LF. No sign, no `0x`,
 //! no blank, no bare CR or LF. Source: RFC 9112 §7.1.
 
-use super::field::is_token;
+use super::field::{is_disguised, is_token};
 
 /// Most bytes of one chunk extension.
 pub(crate) const MAX_EXTENSION: usize = 256;
@@ -180,10 +180,14 @@ fn trailer_allowed(line: &[u8]) -> bool {
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     let bad_value = value.iter().any(|b| matches!(b, 0..=8 | 10..=31 | 127));
     let name = match std::str::from_utf8(name) {
-        Ok(name) if is_token(name.as_bytes()) && !bad_value => name.to_ascii_lowercase().replace('_', "-"),
+        Ok(name) if is_token(name.as_bytes()) && !bad_value => name.to_ascii_lowercase(),
         _ => return false,
     };
-    !FORBIDDEN.contains(&name.as_str()) && !name.starts_with("x-forwarded-") && !name.starts_with("x-auth-")
+    !FORBIDDEN.contains(&name.as_str())
+        && !is_disguised(name.as_bytes())
+        && name != "proxy"
+        && !name.starts_with("x-forwarded-")
+        && !name.starts_with("x-auth-")
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(crate) enum Known {
     /// Other `X-Forwarded-*`, `Forwarded`, `X-Real-IP`: what only a trusted proxy may say.
     Origin,
     Host,
-    /// `X-Auth-User`, `-Email`, `-Name`, `-Provider`, `-Groups` and odd spellings of the others: never passed on.
+    /// `X-Auth-User`, `-Email`, `-Name`, `-Provider`, `-Groups`, and disguised spellings of other fields (see [`is_disguised`]): never passed on.
     Identity,
     /// `Keep-Alive`, `Proxy-*`, `HTTP2-Settings`
     Hop,
@@ -81,7 +81,7 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    /// Which one `name` is, in any case. `_` counts as `-` where an upstream that folds both could be fooled.
+    /// Which one `name` is, in any case.
     pub(crate) fn of(name: &[u8]) -> Self {
         let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
         let first = name.first().map_or(0, |b| b | 0x20);
@@ -107,44 +107,57 @@ impl Known {
             (b't', 17) if is("transfer-encoding") => Self::Coding,
             (b'u', 7) if is("upgrade") => Self::Upgrade,
             (b'u', 10) if is("user-agent") => Self::Agent,
-            (b'x', 9..) if matches!(name[1], b'-' | b'_') => Self::of_extension(name),
+            (b'p', 5) if is("proxy") => Self::Hop,
+            (b'x', 8..) if name[1] == b'-' => Self::of_extension(name),
+            _ if is_disguised(name) => Self::Identity,
             _ => Self::Other,
         }
     }
 
     fn of_extension(name: &[u8]) -> Self {
-        let is = |text: &[u8]| {
-            let folded = |b: &u8| if *b == b'_' { b'-' } else { b.to_ascii_lowercase() };
-            name.len() >= text.len() && name.iter().zip(text).all(|(a, b)| folded(a) == *b)
-        };
-        let whole = |text: &[u8]| name.len() == text.len() && is(text);
-        // Only the real spelling is believed, not even from a trusted proxy; the others are removed.
-        let odd = name.contains(&b'_');
-        if is(b"x-forwarded-") {
-            if odd {
-                return Self::Identity;
-            }
-            return match &name[12..] {
-                rest if rest.eq_ignore_ascii_case(b"for") => Self::ForwardedFor,
-                rest if rest.eq_ignore_ascii_case(b"proto") => Self::ForwardedProto,
-                rest if rest.eq_ignore_ascii_case(b"host") => Self::ForwardedHost,
-                rest if rest.eq_ignore_ascii_case(b"port") => Self::ForwardedPort,
-                _ => Self::Origin,
-            };
+        let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
+        match () {
+            () if is("x-forwarded-for") => Self::ForwardedFor,
+            () if is("x-forwarded-proto") => Self::ForwardedProto,
+            () if is("x-forwarded-host") => Self::ForwardedHost,
+            () if is("x-forwarded-port") => Self::ForwardedPort,
+            () if is("x-real-ip") => Self::Origin,
+            () if is("x-request-id") => Self::RequestId,
+            () if starts_with(name, "x-forwarded-") => Self::Origin,
+            () if ["user", "email", "name", "provider", "groups"].iter().any(|of| is_auth(name, of)) => Self::Identity,
+            () if is_disguised(name) => Self::Identity,
+            () => Self::Other,
         }
-        if whole(b"x-request-id") {
-            return if odd { Self::Identity } else { Self::RequestId };
-        }
-        if whole(b"x-real-ip") {
-            return if odd { Self::Identity } else { Self::Origin };
-        }
-        let identity: [&[u8]; 5] =
-            [b"x-auth-user", b"x-auth-email", b"x-auth-name", b"x-auth-provider", b"x-auth-groups"];
-        if identity.into_iter().any(whole) {
-            return Self::Identity;
-        }
-        Self::Other
     }
+}
+
+/// Whether `name` is `X-Auth-` and `of`.
+fn is_auth(name: &[u8], of: &str) -> bool {
+    starts_with(name, "x-auth-") && name[7..].eq_ignore_ascii_case(of.as_bytes())
+}
+
+fn starts_with(name: &[u8], text: &str) -> bool {
+    name.get(..text.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(text.as_bytes()))
+}
+
+/// Whether an upstream that reads `_`, `.` and other marks as `-` would take `name` for a field that frames a message
+/// or says who sent it. Only the real spelling of those is understood here, so the others are never passed on.
+pub(crate) fn is_disguised(name: &[u8]) -> bool {
+    if name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-') {
+        return false;
+    }
+    let plain: Vec<u8> = name.iter().map(|b| if b.is_ascii_alphanumeric() { *b } else { b'-' }).collect();
+    !matches!(
+        Known::of(&plain),
+        Known::Other
+            | Known::Accept
+            | Known::Agent
+            | Known::Date
+            | Known::Referer
+            | Known::Traceparent
+            | Known::Tracestate
+            | Known::Type
+    )
 }
 
 /// Whether `name` is a token. Source: RFC 9110 §5.6.2.

@@ -311,6 +311,11 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     if target.iter().any(|b| *b < 0x21 || *b == 0x7f) {
         return refuse(400, false, "control characters in the request target");
     }
+    if target.contains(&b'#') {
+        // No form of a request target has a fragment; where it is cut off differs from one program to the next.
+        // Source: RFC 9112 §3.2.
+        return refuse(400, false, "a fragment in the request target");
+    }
     let good = match target {
         [b'/', ..] => true,
         b"*" => method == b"OPTIONS",

@@ -7,7 +7,7 @@ use crate::proxy::exchange::Exchange;
 use crate::proxy::path;
 use crate::proxy::stop::Stop;
 use crate::schema::GroupId;
-use crate::snapshot::{Action, Host, Rule, Template};
+use crate::snapshot::{Action, Host, Piece, Rule, Template};
 
 use matching::{Captures, matches};
 use template::{Scope, fill, holds_control};
@@ -47,6 +47,12 @@ fn location(ex: &Exchange, target: &Template, strip_query: bool, captures: &Capt
     let mut out = fill(target, &scope);
     if holds_control(&out) {
         return Err(Stop::BadResult);
+    }
+    // What the client wrote must not become another site's name: `//x` and `/\\x` begin with an authority.
+    let slashes = out.iter().take_while(|b| matches!(b, b'/' | b'\\')).count();
+    if slashes > 1 && !matches!(target.0.first(), Some(Piece::Text(text)) if text.starts_with("//")) {
+        out.drain(1..slashes);
+        out[0] = b'/';
     }
     if !query.is_empty() && !target.places_query() {
         // The query stands before a fragment. Source: RFC 3986 §3.

@@ -4,6 +4,7 @@
 //! Phase 5 runs and the rows are written when the exchange ends, however it ends. An engine that fails is the
 //! setting `appsec.fail_open`'s matter: the request passes uninspected, or is answered 503.
 
+mod coding;
 mod hold;
 mod rows;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use argos_seclang::{Disruption, Interruption, Mode, Now, Transaction};
 
+use coding::Coding;
 pub(crate) use hold::{Held, HeldReply};
 
 use super::upstream::{self, Reply};
@@ -74,21 +76,91 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
 /// Phase 2: the body. What the rules want to see is held until they have; it is forwarded from there.
 pub(crate) async fn body(ex: &mut Exchange, live: &Snapshot, core: &Core, host: &Host) -> Result<(), Stop> {
     let (Some(waf), Some(inspection)) = (&host.waf, &ex.waf) else { return Ok(()) };
-    let rejects = inspection.blocks && live.appsec.request_body_reject;
+    let blocks = inspection.blocks;
+    let rejects = blocks && live.appsec.request_body_reject;
     let wanted = !ex.body.done() && run(ex, |tx, _| tx.wants_request_body())?.unwrap_or(false);
-    let encoded = ex.known(Known::Encoding).is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
+    let coding = coding::of(ex);
+    if wanted && coding == Coding::Unknown && blocks {
+        // What can't be read can't be cleared.
+        return Err(Stop::Coding);
+    }
     let mut held = None;
-    if wanted && !encoded {
+    if wanted {
         held = hold::request(ex, core, live.appsec.request_body_limit, rejects, live.proxy.body_idle_timeout).await?;
     }
-    let stop = run(ex, |tx, _| {
-        if let Some(held) = &held {
-            tx.request_body(held.bytes());
+    let limit = live.appsec.request_body_limit;
+    let content = held.map(|held| Content { held, coding, limit, blocks });
+    let stop = match content {
+        Some(content) if content.held.bytes().len() > BIG => {
+            let (stop, held) = apart(ex, content).await?;
+            ex.held = held;
+            stop
         }
-        tx.phase2()
-    })?;
-    ex.held = held;
-    interrupted(waf, stop.flatten())
+        content => {
+            let stop = run(ex, |tx, _| match &content {
+                Some(content) => content.inspect(tx),
+                None => Ok(tx.phase2()),
+            })?;
+            ex.held = content.map(|c| c.held);
+            stop.transpose()?.flatten()
+        }
+    };
+    interrupted(waf, stop)
+}
+
+/// Held bodies of more bytes are inspected on a thread of their own, so that other requests of this core go on.
+const BIG: usize = 32 * 1024;
+
+/// A held body and how it is read.
+struct Content {
+    held: Held,
+    coding: Coding,
+    limit: usize,
+    blocks: bool,
+}
+
+impl Content {
+    /// Phase 2 over this body.
+    fn inspect(&self, tx: &mut Transaction) -> Result<Option<Interruption>, Stop> {
+        match self.coding.decode(self.held.bytes(), self.limit) {
+            Some(plain) => drop(tx.request_body(&plain)),
+            None if self.blocks => return Err(Stop::Coding),
+            None => drop(tx.request_body(self.held.bytes())),
+        }
+        Ok(tx.phase2())
+    }
+}
+
+/// Phase 2 on another thread. The engine's panic is a failure of the engine, as everywhere.
+async fn apart(ex: &mut Exchange, content: Content) -> Result<(Option<Interruption>, Option<Held>), Stop> {
+    let Some(mut inspection) = ex.waf.take() else { return Ok((None, Some(content.held))) };
+    let Some(mut transaction) = inspection.transaction.take() else {
+        ex.waf = Some(inspection);
+        return Ok((None, Some(content.held)));
+    };
+    let open = inspection.appsec.fail_open;
+    let worked = tokio::task::spawn_blocking(move || {
+        let done = catch_unwind(AssertUnwindSafe(|| content.inspect(&mut transaction)));
+        (done.map(|stop| (stop, transaction)), content.held)
+    });
+    let worked = worked.await;
+    ex.deadline.clear();
+    match worked {
+        Ok((Ok((stop, transaction)), held)) => {
+            inspection.transaction = Some(transaction);
+            ex.waf = Some(inspection);
+            Ok((stop?, Some(held)))
+        }
+        Ok((Err(_), held)) => {
+            ex.waf = Some(inspection);
+            failed(ex, open, "the engine failed")?;
+            Ok((None, Some(held)))
+        }
+        Err(_) => {
+            ex.waf = Some(inspection);
+            Err(Stop::EngineFailed)
+        }
+    }
 }
 
 /// Phases 3 and 4: the answer's head, and its body where the host and the rules want it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -70,6 +70,33 @@ impl HeldReply {
     }
 }
 
+/// Whether a held body comes fast enough: memory must not be had for a byte now and then.
+struct Pace {
+    since: Instant,
+    bytes: usize,
+}
+
+impl Pace {
+    /// Over which time the rate is looked at.
+    const OVER: Duration = Duration::from_secs(10);
+    /// Bytes that must come in that time: 240 a second, the default of `proxy.min_body_rate_bytes`.
+    const LEAST: usize = 2400;
+
+    fn new() -> Self {
+        Self { since: Instant::now(), bytes: 0 }
+    }
+
+    fn keeps_up(&mut self, came: usize) -> bool {
+        self.bytes += came;
+        if self.since.elapsed() < Self::OVER {
+            return true;
+        }
+        let enough = self.bytes >= Self::LEAST;
+        *self = Self::new();
+        enough
+    }
+}
+
 /// Reads the request's body up to `limit`; none when it may not be held and passes uninspected. Beyond the limit it
 /// is refused if `rejects`; else the rest stays unread.
 pub(super) async fn request(
@@ -91,6 +118,7 @@ pub(super) async fn request(
     let open = ex.waf.as_ref().is_some_and(|w| w.appsec.fail_open);
     let mut held = Held::new(&core.shared);
     let sink = std::mem::replace(&mut ex.body.sink, Sink::Plain);
+    let mut pace = Pace::new();
     loop {
         ex.at += ex.body.push(&ex.input[ex.at..], &mut held.bytes).map_err(client_fault)?;
         if !held.count() {
@@ -105,7 +133,8 @@ pub(super) async fn request(
         ex.at = ex.head.end;
         ex.input.reserve(READ);
         match ex.deadline.within(idle, ex.socket.read_buf(&mut ex.input)).await {
-            Ok(Ok(n)) if n > 0 => {}
+            Ok(Ok(n)) if n > 0 && pace.keeps_up(n) => {}
+            Ok(Ok(n)) if n > 0 => return Err(Stop::SlowClient),
             Ok(_) => return Err(Stop::ClientGone),
             Err(_) => return Err(Stop::SlowClient),
         }
