@@ -1,0 +1,27 @@
+//! Every committed file that is made from the registry. `UPDATE=1` rewrites them.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that unwraps fails with the position")]
+
+#[path = "generated/openapi.rs"]
+mod openapi;
+
+use std::path::Path;
+
+#[test]
+fn committed_files_are_what_the_registry_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let files = [("docs/reference/openapi.json", openapi::render())];
+    let mut stale = Vec::new();
+    for (path, text) in files {
+        let file = root.join(path);
+        if std::fs::read_to_string(&file).unwrap_or_default() == text {
+            continue;
+        }
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, text).unwrap();
+        } else {
+            stale.push(path);
+        }
+    }
+    assert!(stale.is_empty(), "stale, rewrite with UPDATE=1: {stale:?}");
+}
