@@ -5,6 +5,8 @@
 mod model;
 #[path = "generated/openapi.rs"]
 mod openapi;
+#[path = "generated/python.rs"]
+mod python;
 #[path = "generated/reference.rs"]
 mod reference;
 
@@ -17,6 +19,7 @@ fn committed_files_are_what_the_registry_says() {
     let files = [
         ("docs/reference/openapi.json", openapi::render()),
         ("docs/reference/operations.md", reference::render(&model)),
+        ("argos-py/argos/operations.py", python::render(&model)),
     ];
     let mut stale = Vec::new();
     for (path, text) in files {

@@ -107,6 +107,14 @@ impl Model {
             schemas.iter().filter_map(|(name, schema)| Some((name.clone(), shape(schema, &schemas)?))).collect();
         Self { resources, shapes }
     }
+
+    /// The `type` that a record has where it is a `config`.
+    pub fn tag(&self, record: &str) -> Option<&str> {
+        self.shapes.values().find_map(|shape| match &shape.kind {
+            Kind::Tagged(options) => options.iter().find(|(_, r, _)| r == record).map(|(tag, _, _)| tag.as_str()),
+            _ => None,
+        })
+    }
 }
 
 fn take(fields: &mut Vec<Field>, name: &str) -> Option<Field> {
