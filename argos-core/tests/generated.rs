@@ -9,6 +9,8 @@ mod openapi;
 mod python;
 #[path = "generated/reference.rs"]
 mod reference;
+#[path = "generated/typescript.rs"]
+mod typescript;
 
 use std::path::Path;
 
@@ -20,6 +22,8 @@ fn committed_files_are_what_the_registry_says() {
         ("docs/reference/openapi.json", openapi::render()),
         ("docs/reference/operations.md", reference::render(&model)),
         ("argos-py/argos/operations.py", python::render(&model)),
+        ("argos-node/operations.js", typescript::render(&model)),
+        ("argos-node/operations.d.ts", typescript::render_types(&model)),
     ];
     let mut stale = Vec::new();
     for (path, text) in files {
