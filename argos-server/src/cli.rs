@@ -100,7 +100,7 @@ fn resources() -> Vec<Resource> {
 }
 
 fn resource_command(resource: &Resource) -> Command {
-    let about = resource.operations.first().map_or("", |op| op.resource_summary);
+    let about = resource.operations.first().map_or("", |op| op.resource_summary.trim_end_matches('.'));
     let mut command =
         Command::new(resource.word.clone()).about(about).subcommand_required(true).arg_required_else_help(true);
     for op in &resource.operations {
