@@ -1,10 +1,8 @@
-/** The result of an operation. */
-export interface Applied<T = unknown> {
-  /** The result as plain data. */
-  value: T
-  /** The generation that a change of configuration made. */
-  generation: number | null
-}
+import { Operations } from './operations'
+import { Applied } from './records'
+
+export * from './operations'
+export { Applied, Page } from './records'
 
 /** How a data folder is opened. */
 export interface OpenOptions {
@@ -24,8 +22,11 @@ export interface StartOptions {
   threads?: number
 }
 
-/** One open data folder: ask, change, serve, close. Nothing waits on the main thread. */
-export class Argos {
+/**
+ * One open data folder: ask, change, serve, close. Nothing waits on the main thread. Operations stand by resource,
+ * such as `argos.hosts.create({ domain: … })`.
+ */
+export class Argos extends Operations {
   private constructor()
 
   /**

@@ -2,6 +2,8 @@
 
 const native = require('./argos.node')
 const { ArgosError, unpack } = require('./errors.js')
+const { Operations } = require('./operations.js')
+const { Page } = require('./records.js')
 
 async function unpacked(promise) {
   try {
@@ -11,11 +13,12 @@ async function unpacked(promise) {
   }
 }
 
-class Argos {
+class Argos extends Operations {
   #native
 
   constructor(inner) {
     if (!(inner instanceof native.Argos)) throw new TypeError('Argos is made by Argos.open')
+    super()
     this.#native = inner
   }
 
@@ -66,4 +69,4 @@ class Waf {
   }
 }
 
-module.exports = { Argos, ArgosError, Waf }
+module.exports = { Argos, ArgosError, Page, Waf }

@@ -1,6 +1,6 @@
 """Argos: the edge gateway as a library."""
 
-from argos.client import Applied, Argos
+from argos.client import Argos
 from argos.errors import (
     ArgosError,
     ConflictError,
@@ -14,9 +14,11 @@ from argos.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from argos.records import UNSET, Applied, Page
 from argos.waf import Waf
 
 __all__ = [
+    "UNSET",
     "Applied",
     "Argos",
     "ArgosError",
@@ -27,6 +29,7 @@ __all__ = [
     "InternalError",
     "InvalidError",
     "NotFoundError",
+    "Page",
     "RateLimitedError",
     "UnauthorizedError",
     "UnavailableError",

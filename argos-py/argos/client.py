@@ -5,28 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from argos import _argos
+from argos.operations import Operations
+from argos.records import Applied
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The result of an operation."""
-
-    value: Any
-    """The result as plain data."""
-    generation: int | None
-    """The generation that a change of configuration made."""
-
-
-class Argos:
+class Argos(Operations):
     """One open data folder: ask, change, serve, close.
 
     All methods may be called from any thread, and other threads run while they wait. As a context manager it
-    closes itself.
+    closes itself. Operations stand by resource, such as ``argos.hosts.create(domain=…)``.
     """
 
     __slots__ = ("_native",)
@@ -54,7 +45,7 @@ class Argos:
         """
         return cls(_argos.Argos.open(path, master_key, master_key_file, create))
 
-    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied:
+    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied[Any]:
         """Runs the operation ``name``, such as ``hosts.create``, with its input as a mapping or as JSON text."""
         text = fields if isinstance(fields, str) else json.dumps({} if fields is None else dict(fields))
         return Applied(**json.loads(self._native.call(name, text)))

@@ -10,9 +10,6 @@ use serde_json::{Map, Value};
 
 use crate::{Failure, client, environment, logs, output, serve, waf};
 
-/// Resources whose input holds secrets, which never stand in arguments: HTTP only.
-const NOT_HERE: &[&str] = &["setup"];
-
 /// Verbs with a command of their own below the resource.
 const OWN: &[&str] = &["logs.tail", "logs.search"];
 
@@ -90,39 +87,27 @@ pub(crate) fn wants_json(matches: &ArgMatches) -> bool {
 
 /// A resource of the registry with its operations.
 struct Resource {
-    /// As the registry names it, such as `target_groups`.
-    name: &'static str,
+    /// Its word on the command line, such as `target-group`.
+    word: String,
     operations: Vec<Described>,
 }
 
 fn resources() -> Vec<Resource> {
     let mut resources: Vec<Resource> = Vec::new();
     for op in describe() {
-        if NOT_HERE.contains(&op.resource()) {
-            continue;
-        }
-        match resources.iter_mut().find(|r| r.name == op.resource()) {
+        let Some((word, _)) = op.command() else { continue };
+        match resources.iter_mut().find(|r| r.word == word) {
             Some(resource) => resource.operations.push(op),
-            None => resources.push(Resource { name: op.resource(), operations: vec![op] }),
+            None => resources.push(Resource { word, operations: vec![op] }),
         }
     }
     resources
 }
 
-/// `target_groups` → `target-group`.
-fn singular(resource: &str) -> String {
-    let one = match resource {
-        "logs" | "security" | "system" => resource,
-        other => other.strip_suffix('s').unwrap_or(other),
-    };
-    one.replace('_', "-")
-}
-
 fn resource_command(resource: &Resource) -> Command {
-    let mut command = Command::new(singular(resource.name))
-        .about(format!("Operations on {}", resource.name.replace('_', " ")))
-        .subcommand_required(true)
-        .arg_required_else_help(true);
+    let about = resource.operations.first().map_or("", |op| op.resource_summary.trim_end_matches('.'));
+    let mut command =
+        Command::new(resource.word.clone()).about(about).subcommand_required(true).arg_required_else_help(true);
     for op in &resource.operations {
         command = match op.name {
             "logs.tail" => command.subcommand(logs::tail_command()),
@@ -234,7 +219,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         "call" => call(below),
         resource => {
             let resources = resources();
-            let resource = resources.iter().find(|r| singular(r.name) == resource).expect("clap knows only these");
+            let resource = resources.iter().find(|r| r.word == resource).expect("clap knows only these");
             let (verb, args) = below.subcommand().expect("clap demands a verb");
             let op = resource.operations.iter().find(|o| o.verb() == verb).expect("clap knows only these");
             if op.name == "logs.tail" {

@@ -8,6 +8,7 @@ mod cursor;
 mod hosts;
 pub mod input;
 mod logs;
+mod openapi;
 mod operation;
 mod page;
 mod registry;
@@ -22,6 +23,7 @@ mod tokens;
 
 pub use hosts::{CreateHost, DeleteHost, GetHost, ListHosts, NewGroup, NewTarget, ToggleHost, UpdateHost};
 pub use logs::{GetLog, LogPage, SearchLogs, TailLogs};
+pub use openapi::{GetOpenApi, components, openapi};
 pub use operation::{Context, Described, Method, Mutation, Operation, Query, View, describe};
 pub use page::Page;
 pub(crate) use registry::for_each_operation;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -128,6 +128,9 @@ pub struct View<'c> {
     pub cx: &'c Context,
 }
 
+/// Resources whose input holds secrets, which never stand in arguments: they have no command.
+const NO_COMMAND: &[&str] = &["setup"];
+
 /// An operation as generators and front ends see it.
 #[derive(Clone, Debug)]
 pub struct Described {
@@ -143,6 +146,10 @@ pub struct Described {
     pub status: u16,
     /// One sentence.
     pub summary: &'static str,
+    /// What the resource is, in one sentence.
+    pub resource_summary: &'static str,
+    /// The field that names what the resource belongs to, such as `host_id`.
+    pub parent: Option<&'static str>,
     /// Whether it changes something.
     pub mutates: bool,
     /// Fields beside those of the path that the command line takes by position.
@@ -151,10 +158,15 @@ pub struct Described {
     pub input: Value,
     /// JSON Schema of the result.
     pub output: Value,
+    shared: fn(&mut SchemaGenerator) -> (Value, Value),
 }
 
 impl Described {
-    pub(crate) fn new<O: Operation>(mutates: bool) -> Self {
+    pub(crate) fn new<O: Operation>(
+        mutates: bool,
+        resource_summary: &'static str,
+        parent: Option<&'static str>,
+    ) -> Self {
         let schema =
             |inline: bool| SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = inline).into_generator();
         Self {
@@ -164,11 +176,30 @@ impl Described {
             role: O::ROLE,
             status: O::STATUS,
             summary: O::SUMMARY,
+            resource_summary: resource_summary.trim_ascii(),
+            parent,
             mutates,
             positional: O::POSITIONAL,
             input: schema(true).into_root_schema_for::<O>().to_value(),
             output: schema(false).into_root_schema_for::<O::Output>().to_value(),
+            shared: |all| (O::json_schema(all).to_value(), all.subschema_for::<O::Output>().to_value()),
         }
+    }
+
+    /// JSON Schemas of the input and of the result; the records they name are added to `all`.
+    pub fn schemas(&self, all: &mut SchemaGenerator) -> (Value, Value) {
+        (self.shared)(all)
+    }
+
+    /// The words of the command line, such as `target-group create`; none where the input holds secrets.
+    #[must_use]
+    pub fn command(&self) -> Option<(String, &'static str)> {
+        let one = match self.resource() {
+            resource if NO_COMMAND.contains(&resource) => return None,
+            same @ ("logs" | "security" | "system") => same,
+            many => many.strip_suffix('s').unwrap_or(many),
+        };
+        Some((one.replace('_', "-"), self.verb()))
     }
 
     /// The fields that stand in the path, in order.

@@ -47,7 +47,7 @@ macro_rules! for_each_operation {
             }
             /// The process itself.
             system: System () {
-                version: query GetVersion, health: query GetHealth,
+                version: query GetVersion, health: query GetHealth, openapi: query GetOpenApi,
             }
             /// The first administrator.
             setup: Setup () {
@@ -59,13 +59,15 @@ macro_rules! for_each_operation {
 pub(crate) use for_each_operation;
 
 macro_rules! describe_all {
-    ($($(#[$doc:meta])* $resource:ident : $handle:ident $parent:tt {
+    ($(#[doc = $doc:literal] $resource:ident : $handle:ident $parent:tt {
         $($verb:ident : $kind:ident $op:ident),+ $(,)?
     })+) => {
-        vec![$($(describe_all!(@one $kind $op)),+),+]
+        vec![$($(Described::new::<super::$op>(describe_all!(@$kind), $doc, describe_all!(@parent $parent))),+),+]
     };
-    (@one query $op:ident) => { Described::new::<super::$op>(false) };
-    (@one change $op:ident) => { Described::new::<super::$op>(true) };
+    (@query) => { false };
+    (@change) => { true };
+    (@parent ()) => { None };
+    (@parent ($parent:ident : $id:ident)) => { Some(stringify!($parent)) };
 }
 
 pub(super) fn describe() -> Vec<Described> {

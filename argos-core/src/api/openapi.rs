@@ -1,0 +1,180 @@
+//! The OpenAPI 3.1 document, made from the registry.
+
+use std::sync::LazyLock;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::operation::operation;
+use super::{Described, Method, Query, View, describe};
+use crate::error::{FieldError, Result};
+
+/// Shows the OpenAPI document of this interface.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetOpenApi {}
+operation!(GetOpenApi => Value, "system.openapi", Get "/openapi.json", User, 200,
+    "Shows the OpenAPI document of this interface.");
+
+impl Query for GetOpenApi {
+    fn run(self, _view: &View<'_>) -> Result<Value> {
+        static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi);
+        Ok(DOCUMENT.clone())
+    }
+}
+
+/// Collects records under `#/components/schemas/`, for [`Described::schemas`].
+#[must_use]
+pub fn components() -> SchemaGenerator {
+    let at = "/components/schemas".into();
+    SchemaSettings::draft2020_12().with(|s| s.definitions_path = at).into_generator()
+}
+
+/// The OpenAPI 3.1 document of every operation.
+#[must_use]
+pub fn openapi() -> Value {
+    let mut all = components();
+    let (mut paths, mut tags) = (Map::new(), Vec::new());
+    for op in describe() {
+        let tag = json!({ "name": op.resource(), "description": op.resource_summary });
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+        let shown = show(&op, &mut all);
+        paths.entry(op.path).or_insert_with(|| json!({}))[op.method.as_str().to_ascii_lowercase()] = shown;
+    }
+    let error = all.subschema_for::<FieldError>().to_value();
+    let mut schemas: Map<String, Value> = all.take_definitions(true).into_iter().collect();
+    schemas.sort_keys();
+    schemas.insert("Problem".into(), problem(&error));
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Argos",
+            "description": "The edge gateway: reverse proxy, web application firewall and identity gate.",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/api/v1" }],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": {
+                "Problem": {
+                    "description": "The call was refused or failed.",
+                    "content": {
+                        "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } },
+                    },
+                },
+            },
+            "headers": {
+                "Generation": {
+                    "description": "The generation that a change of configuration made.",
+                    "schema": { "type": "integer", "minimum": 1 },
+                },
+                "Location": {
+                    "description": "The path of the new resource.",
+                    "schema": { "type": "string" },
+                },
+            },
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "description": "A token of `tokens.create`." },
+            },
+        },
+    })
+}
+
+fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
+    let (input, output) = op.schemas(all);
+    let in_path: Vec<&str> = op.path_fields().collect();
+    let required = |field: &str| names(&input["required"]).any(|name| name == field);
+    let in_query = op.method == Method::Get;
+    let (mut parameters, mut body) = (Vec::new(), Map::new());
+    for (field, schema) in input["properties"].as_object().into_iter().flatten() {
+        let path = in_path.contains(&field.as_str());
+        if !path && !in_query {
+            body.insert(field.clone(), schema.clone());
+            continue;
+        }
+        let mut schema = schema.clone();
+        let description = schema.as_object_mut().and_then(|s| s.remove("description"));
+        parameters.push(json!({
+            "name": field,
+            "in": if path { "path" } else { "query" },
+            "required": path || required(field),
+            "description": description,
+            "schema": schema,
+        }));
+    }
+    let mut shown = json!({
+        "operationId": op.name,
+        "summary": op.summary,
+        "tags": [op.resource()],
+        "x-role": op.role.map_or("public", |role| role.as_str()),
+        "security": if op.role.is_some() { json!([{ "bearer": [] }]) } else { json!([]) },
+    });
+    if !parameters.is_empty() {
+        shown["parameters"] = parameters.into();
+    }
+    let free = &input["additionalProperties"];
+    if !body.is_empty() || free.is_object() {
+        let needed: Vec<&str> = names(&input["required"]).filter(|name| body.contains_key(*name)).collect();
+        let mut schema = json!({ "type": "object", "additionalProperties": free });
+        if !needed.is_empty() {
+            schema["required"] = json!(needed);
+        }
+        let is_required = !needed.is_empty();
+        if !body.is_empty() {
+            schema["properties"] = body.into();
+        }
+        shown["requestBody"] = json!({
+            "required": is_required,
+            "content": { "application/json": { "schema": schema } },
+        });
+    }
+    let mut answer = json!({ "description": "It is done." });
+    let mut headers = Map::new();
+    if op.mutates {
+        headers.insert("X-Argos-Generation".into(), json!({ "$ref": "#/components/headers/Generation" }));
+    }
+    if op.status == 201 {
+        headers.insert("Location".into(), json!({ "$ref": "#/components/headers/Location" }));
+    }
+    if !headers.is_empty() {
+        answer["headers"] = headers.into();
+    }
+    if op.status != 204 {
+        answer["content"] = json!({ "application/json": { "schema": output } });
+    }
+    shown["responses"] = json!({
+        op.status.to_string(): answer,
+        "default": { "$ref": "#/components/responses/Problem" },
+    });
+    shown
+}
+
+fn names(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// The body of a refusal. Source: RFC 9457.
+fn problem(error: &Value) -> Value {
+    json!({
+        "type": "object",
+        "description": "A refused or failed call.",
+        "required": ["type", "title", "status", "detail", "code", "request_id", "errors"],
+        "properties": {
+            "type": { "type": "string", "description": "`urn:argos:problem:` and the code." },
+            "title": { "type": "string", "description": "The status in words." },
+            "status": { "type": "integer", "description": "The HTTP status." },
+            "detail": { "type": "string", "description": "What is wrong, for a person." },
+            "code": { "type": "string", "description": "Stable text such as `host.domain_taken`." },
+            "request_id": { "type": "string", "description": "The call in the process log." },
+            "errors": { "type": "array", "items": error, "description": "The values at fault." },
+            "retry_after": { "type": "integer", "description": "Seconds to wait." },
+        },
+    })
+}

@@ -1,0 +1,1121 @@
+// Generated from the registry; a test rewrites this file with UPDATE=1.
+
+import { Applied, Page } from './records'
+
+/** What a matching rule does. */
+export type Action =
+  /** Sends to another group. */
+  | { type: 'forward'; config: ForwardConfig }
+  /** Answers with a redirect. */
+  | { type: 'redirect'; config: RedirectConfig }
+  /** Answers with a fixed text. */
+  | { type: 'fixed_response'; config: FixedResponseConfig }
+  /** Refuses. */
+  | { type: 'block'; config: BlockConfig }
+  /** Changes the target, then goes to the default group. */
+  | { type: 'rewrite'; config: RewriteConfig }
+
+/** How a target is chosen. */
+export type Algorithm =
+  /** Smooth weighted round robin. */
+  | 'round_robin'
+  /** Lowest (in-flight + 1) / weight. */
+  | 'least_conn'
+  /** Weighted rendezvous hash of the client address. */
+  | 'ip_hash'
+  /** Two weighted picks, fewer in-flight wins. */
+  | 'random'
+
+/** A token as it is listed; its text is shown once, when it is made. */
+export interface ApiToken {
+  /** Identity. */
+  id: number
+  /** Unique name. */
+  name: string
+  /** What it may do. */
+  role: TokenRole
+  /** When it was made. */
+  createdAt: string
+  /** Who made it; null for the command line. */
+  createdBy?: number | null
+  /** When it ends; null = never. */
+  expiresAt?: string | null
+  /** When it was last used, at most a minute late. */
+  lastUsedAt?: string | null
+  /** When it was revoked. */
+  revokedAt?: string | null
+}
+
+/** Cap of the WAF over all hosts. */
+export type AppsecMode =
+  /** No host is inspected. */
+  | 'disabled'
+  /** No host blocks. */
+  | 'detect'
+  /** Hosts do as they say. */
+  | 'block'
+
+/** What `block` answers. */
+export interface BlockConfig {
+  /** 400–599. */
+  status?: number
+  /** Literal text; empty = the standard page. */
+  body?: string
+  /** `Content-Type` of `body`. */
+  contentType?: string
+}
+
+/** Any cookie of one name. */
+export interface CookieConfig {
+  /** The cookie's name. */
+  name: string
+  /** The value, `*`, or a regular expression. */
+  value: string
+  /** How it is compared. */
+  mode?: ValueMode
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** The client's country. */
+export interface CountryConfig {
+  /** ISO 3166-1 alpha-2 codes; `XX` = unknown. */
+  codes: string[]
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** A new token with its text, which is shown this once. */
+export interface CreatedToken {
+  /** Identity. */
+  id: number
+  /** Unique name. */
+  name: string
+  /** What it may do. */
+  role: TokenRole
+  /** When it was made. */
+  createdAt: string
+  /** The text for `Authorization: Bearer`. */
+  token: string
+  /** Who made it; null for the command line. */
+  createdBy?: number | null
+  /** When it ends; null = never. */
+  expiresAt?: string | null
+  /** When it was last used, at most a minute late. */
+  lastUsedAt?: string | null
+  /** When it was revoked. */
+  revokedAt?: string | null
+}
+
+/** A host that can't be served. */
+export interface FaultyHost {
+  /** Its name. */
+  domain: string
+  /** Why. */
+  reason: string
+}
+
+/** The administrator that was made. */
+export interface FirstAdmin {
+  /** Identity. */
+  id: number
+  /** The name to sign in with. */
+  username: string
+  /** Always `admin`. */
+  role: Role
+}
+
+/** What `fixed_response` answers. */
+export interface FixedResponseConfig {
+  /** 200–599. */
+  statusCode: number
+  /** Literal text, at most 1 MiB. */
+  body?: string
+  /** `Content-Type` of the answer. */
+  contentType?: string
+}
+
+/** Where `forward` sends to. */
+export interface ForwardConfig {
+  /** An existing group. */
+  targetGroupId: number
+}
+
+/** What is spoken to the targets. */
+export type GroupProtocol =
+  /** Plain HTTP. */
+  | 'http'
+  /** HTTP over TLS. */
+  | 'https'
+
+/** Any field line of one name. */
+export interface HeaderConfig {
+  /** The field name. */
+  name: string
+  /** The value, `*`, or a regular expression. */
+  value: string
+  /** How it is compared. */
+  mode?: ValueMode
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** The state of the process. */
+export interface Health {
+  /** Generation of the stored configuration. */
+  storedGeneration: number
+  /** Generation of the configuration that requests use. */
+  runningGeneration: number
+  /** Hosts in the running configuration. */
+  hosts: number
+  /** Hosts that can't be served, with the reason. */
+  faultyHosts: FaultyHost[]
+  /** Rows that wait to be written. */
+  logQueueDepth: number
+  /** Access rows dropped since the start. */
+  logDroppedAccess: number
+  /** Error rows dropped since the start. */
+  logDroppedError: number
+  /** WAF rows dropped since the start. */
+  logDroppedWafAudit: number
+}
+
+/** The method of a health check. */
+export type HealthMethod =
+  /** `GET` */
+  | 'GET'
+  /** `HEAD` */
+  | 'HEAD'
+  /** `POST` */
+  | 'POST'
+
+/** One public name: where its requests go and what protects it. */
+export interface Host {
+  /** Identity. */
+  id: number
+  /** The canonical name. */
+  domain: string
+  /** The name with readable internationalised labels. */
+  domainUnicode: string
+  /** The default target group. */
+  targetGroupId: number
+  /** Where the certificate comes from. */
+  tlsMode: TlsMode
+  /** Contact of the certificate account; empty = `acme.email`. */
+  tlsEmail: string
+  /** Whether it takes traffic. */
+  enabled: boolean
+  /** Whether visitors must sign in. */
+  authRequired: boolean
+  /** How an automatic certificate is proven. */
+  tlsChallenge: TlsChallenge
+  /** ACME directory; empty = `acme.directory_url`. */
+  tlsDirectoryUrl: string
+  /** Whether plain HTTP is redirected when the host has a certificate. */
+  httpsRedirect: boolean
+  /** Seconds of `Strict-Transport-Security`; 0 = no header. */
+  hstsMaxAgeSeconds: number
+  /** Whether access rows are written; WAF and error rows always are. */
+  accessLog: boolean
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+  /** What protects it, in short. */
+  security: SecuritySummary
+  /** Provider for DNS-01. */
+  dnsProviderId?: number | null
+  /** Largest request body in bytes; null = `proxy.max_body_bytes`, 0 = no limit. */
+  maxBodyBytes?: number | null
+}
+
+/** The requested name without port. */
+export interface HostHeaderConfig {
+  /** Names, or `*.` and a name; any of these. */
+  values: string[]
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** The HTTP version spoken to targets. */
+export type HttpVersion =
+  /** ALPN over TLS, HTTP/1.1 over plain TCP. */
+  | 'auto'
+  /** HTTP/1.1. */
+  | '1.1'
+  /** HTTP/2, by prior knowledge over plain TCP. */
+  | '2'
+
+/** A row of `log_entries`. Texts that do not apply are empty, numbers 0. */
+export interface LogEntry {
+  /** Identity; grows with time of writing. */
+  id: number
+  /** The moment it is about. */
+  timestamp: string
+  /** Where it comes from. */
+  source: LogSource
+  /** `info`, `warn` or `error`. */
+  level: string
+  /** The name asked for. */
+  hostDomain: string
+  /** The client's address, or `cli`. */
+  remoteIp: string
+  /** The request's method. */
+  method: string
+  /** The matching form of the path. */
+  path: string
+  /** The query, masked. */
+  query: string
+  /** The final status. */
+  status: number
+  /** Milliseconds from the head's arrival to the last byte. */
+  durationMs: number
+  /** Bytes of the response body. */
+  sizeBytes: number
+  /** Bytes of the request body. */
+  bytesIn: number
+  /** `host:port` last tried. */
+  upstream: string
+  /** The client's program. */
+  userAgent: string
+  /** What happened. */
+  message: string
+  /** Which stage answered, or the audit action. */
+  action: string
+  /** The WAF rule. */
+  wafRuleId: number
+  /** Its message. */
+  wafRuleMessage: string
+  /** Its severity. */
+  wafSeverity: string
+  /** The final score of the transaction. */
+  wafAnomalyScore: number
+  /** The request's id. */
+  requestId: string
+  /** Country code of the client, if known. */
+  country: string
+  /** Such as `HTTP/1.1`. */
+  httpVersion: string
+  /** Further detail as JSON text, or empty. */
+  raw: string
+  /** The host that answered. */
+  hostId?: number | null
+  /** The rule of the host that matched. */
+  ruleId?: number | null
+}
+
+/** Where a row comes from. The stored texts of the first two are labels kept for compatibility on disk. */
+export type LogSource =
+  /** One request of the proxy. */
+  | 'caddy_access'
+  /** A refused input or failed upstream. */
+  | 'caddy_error'
+  /** A change or sign-in. */
+  | 'audit'
+  /** A rule of the WAF that matched. */
+  | 'waf_audit'
+
+/** One condition. `config.negate` turns it round. */
+export type Matcher =
+  /** Globs on the path. */
+  | { type: 'path'; config: PathConfig }
+  /** The path exactly. */
+  | { type: 'path_exact'; config: PathExactConfig }
+  /** A regular expression on the path. */
+  | { type: 'path_regex'; config: PathRegexConfig }
+  /** The method. */
+  | { type: 'method'; config: MethodConfig }
+  /** A header. */
+  | { type: 'header'; config: HeaderConfig }
+  /** A query parameter. */
+  | { type: 'query'; config: QueryConfig }
+  /** A cookie. */
+  | { type: 'cookie'; config: CookieConfig }
+  /** The client's address. */
+  | { type: 'remote_ip'; config: RemoteIpConfig }
+  /** The requested name. */
+  | { type: 'host_header'; config: HostHeaderConfig }
+  /** The client's country. */
+  | { type: 'country'; config: CountryConfig }
+
+/** The request's method. */
+export interface MethodConfig {
+  /** Upper-case tokens; any of these. */
+  methods: string[]
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** A target group that is made with its host. */
+export interface NewGroup {
+  /** At least one endpoint. */
+  targets: NewTarget[]
+  /** Unique name; default: the host's domain. */
+  name?: string | null
+  /** Whether the client's `Host` is passed on; default true. */
+  preserveHost?: boolean | null
+}
+
+/** An endpoint of a group that is made with its host. */
+export interface NewTarget {
+  /** Address or name. */
+  host: string
+  /** TCP port, 1–65535. */
+  port: number
+  /** 1–256, default 1. */
+  weight?: number | null
+  /** Default true. */
+  enabled?: boolean | null
+}
+
+/** Globs on the matching form of the whole path. */
+export interface PathConfig {
+  /** `*` is any run of characters, `?` one character but `/`; any pattern suffices. */
+  patterns: string[]
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** Equality with the matching form of the path. */
+export interface PathExactConfig {
+  /** Any of these. */
+  values: string[]
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** A search in the matching form of the path; gives captures 1–9. */
+export interface PathRegexConfig {
+  /** A linear-time regular expression. */
+  pattern: string
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** Any decoded occurrence of one query parameter. */
+export interface QueryConfig {
+  /** The decoded name. */
+  name: string
+  /** The decoded value, or `*`. */
+  value: string
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** What a rate limit counts by. */
+export type RateLimitKey =
+  /** The client address (IPv6: its /64). */
+  | 'ip'
+  /** The value of a request header. */
+  | 'header'
+  /** One count for the whole host. */
+  | 'global'
+
+/** Where `redirect` points. */
+export interface RedirectConfig {
+  /** 301, 302, 303, 307 or 308. */
+  statusCode: number
+  /** `Location` with placeholders `{host} {path} {query} {uri} {scheme} {remote_ip} {1}`…`{9}`. */
+  target: string
+  /** Leaves the query out. */
+  stripQuery?: boolean
+}
+
+/** The client's address. */
+export interface RemoteIpConfig {
+  /** Addresses or CIDR ranges; any of these. */
+  ranges: string[]
+  /** Holds when the comparison does not. */
+  negate?: boolean
+}
+
+/** How `rewrite` changes the target before it goes to the default group. At least one field is given; `strip_prefix` applies first, then `path`, then `query`. */
+export interface RewriteConfig {
+  /** The new path; `{path}` and the other placeholders of `redirect` work. */
+  path?: string | null
+  /** Removed from the path's start, on a segment border. */
+  stripPrefix?: string | null
+  /** The new query; empty = none. */
+  query?: string | null
+}
+
+/** A role, from the weakest. Each allows what those before it allow. */
+export type Role =
+  /** May open protected hosts, nothing of the panel. */
+  | 'user'
+  /** Reads configuration and logs. */
+  | 'viewer'
+  /** Changes hosts, groups, rules and security. */
+  | 'operator'
+  /** Everything. */
+  | 'admin'
+
+/** One rule of a host. The first enabled rule in order of priority whose matchers all hold decides. */
+export interface Rule {
+  /** Identity. */
+  id: number
+  /** The host it belongs to. */
+  hostId: number
+  /** Order, lowest first, 1–50,000, unique in the host. */
+  priority: number
+  /** A name for people. */
+  name: string
+  /** Whether it takes part. */
+  enabled: boolean
+  /** What happens. */
+  action: Action
+  /** What must hold; empty = always. */
+  matchers: Matcher[]
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+}
+
+/** The security of a host, with what the WAF does in effect. */
+export interface Security {
+  /** The host. */
+  hostId: number
+  /** Whether requests are inspected. */
+  wafEnabled: boolean
+  /** Detect or block; capped by `appsec.mode`. */
+  wafMode: WafMode
+  /** Blocking paranoia level, 1–4. */
+  wafParanoia: number
+  /** Status of a block answer, 400–599. */
+  wafBlockStatus: number
+  /** Body of a block answer; empty = the standard page. */
+  wafBlockBody: string
+  /** Whether requests are limited. */
+  rateLimitEnabled: boolean
+  /** Requests per window, 1–1,000,000 when enabled. */
+  rateLimitRequests: number
+  /** Seconds, 1–86,400 when enabled. */
+  rateLimitWindowSeconds: number
+  /** What is counted by. */
+  rateLimitKey: RateLimitKey
+  /** The header of key `header`. */
+  rateLimitHeaderName: string
+  /** Status over the limit, 400–599. */
+  rateLimitStatus: number
+  /** Whether response bodies are inspected. */
+  wafResponseBody: boolean
+  /** When it was last changed. */
+  updatedAt: string
+  /** What the WAF does under the cap of `appsec.mode`. */
+  effectiveMode: AppsecMode
+  /** Paranoia level that is recorded, 1–4; null = `waf_paranoia`; never below it. */
+  wafDetectionParanoia?: number | null
+  /** Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`. */
+  wafInboundThreshold?: number | null
+  /** Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`. */
+  wafOutboundThreshold?: number | null
+}
+
+/** What protects a host, in short. */
+export interface SecuritySummary {
+  /** Whether requests are inspected. */
+  wafEnabled: boolean
+  /** Detect or block; capped by `appsec.mode`. */
+  wafMode: WafMode
+  /** Blocking paranoia level, 1–4. */
+  wafParanoia: number
+  /** Whether requests are limited. */
+  rateLimitEnabled: boolean
+}
+
+/** A setting with its value, as it is listed. */
+export interface SettingRow {
+  /** The key. */
+  key: string
+  /** The value without a stored row. */
+  default: string
+  /** What is allowed. */
+  range: string
+  /** Whether the settings operations may write it. */
+  writable: boolean
+  /** The value; absent for secrets. */
+  value?: string | null
+  /** For secrets: whether one is stored. */
+  valueSet?: boolean | null
+  /** When it was last written; null = never. */
+  updatedAt?: string | null
+}
+
+/** One endpoint of a target group. */
+export interface Target {
+  /** Identity. */
+  id: number
+  /** The group it belongs to. */
+  targetGroupId: number
+  /** Address or name. */
+  host: string
+  /** TCP port. */
+  port: number
+  /** Share of the requests, 1–256. */
+  weight: number
+  /** Whether it takes requests. */
+  enabled: boolean
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+}
+
+/** A pool of endpoints with one protocol, one algorithm and one health check. */
+export interface TargetGroup {
+  /** Identity. */
+  id: number
+  /** Unique name. */
+  name: string
+  /** What is spoken to the targets. */
+  protocol: GroupProtocol
+  /** Whether target certificates are checked. */
+  verifyTls: boolean
+  /** How a target is chosen. */
+  algorithm: Algorithm
+  /** Whether targets are checked actively. */
+  healthCheckEnabled: boolean
+  /** Path of the check. */
+  healthCheckPath: string
+  /** Method of the check. */
+  healthCheckMethod: HealthMethod
+  /** Accepted statuses, such as `200,2xx,200-204`. */
+  healthCheckExpectStatus: string
+  /** Seconds between checks, 1–300. */
+  healthCheckIntervalSeconds: number
+  /** Seconds until a check fails, 1–60. */
+  healthCheckTimeoutSeconds: number
+  /** Failures in a row until a target is out, 1–10. */
+  healthCheckFailsToUnhealthy: number
+  /** Successes in a row until it is back, 1–10. */
+  healthCheckPassesToHealthy: number
+  /** HTTP version spoken to the targets. */
+  httpVersion: HttpVersion
+  /** Whether the client's `Host` is passed on; else `host:port` of the target. */
+  preserveHost: boolean
+  /** Name for SNI and the certificate check; empty = target host. */
+  tlsServerName: string
+  /** Seconds over which a recovered target's weight grows, 0–600. */
+  slowStartSeconds: number
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+  /** Its endpoints, by id. */
+  targets: Target[]
+  /** Hosts whose default it is or whose rules forward to it. */
+  usedBy: number[]
+  /** Milliseconds to connect; null = `proxy.connect_timeout_ms`. */
+  connectTimeoutMs?: number | null
+  /** Milliseconds to the response head; null = `proxy.response_timeout_ms`. */
+  responseTimeoutMs?: number | null
+  /** Further targets tried; null = `proxy.max_retries`. */
+  maxRetries?: number | null
+}
+
+/** How an automatic certificate is proven. */
+export type TlsChallenge =
+  /** HTTP-01, then TLS-ALPN-01. */
+  | 'auto'
+  /** HTTP-01 only. */
+  | 'http'
+  /** TLS-ALPN-01 only. */
+  | 'tls-alpn'
+  /** DNS-01 only. */
+  | 'dns'
+
+/** Where a host's certificate comes from. */
+export type TlsMode =
+  /** Issued and renewed automatically. */
+  | 'auto'
+  /** Plain HTTP only. */
+  | 'none'
+  /** Uploaded. */
+  | 'manual'
+
+/** What a token may do. */
+export type TokenRole =
+  /** Reads configuration and logs. */
+  | 'viewer'
+  /** Changes hosts, groups, rules and security. */
+  | 'operator'
+  /** Everything that tokens may. */
+  | 'admin'
+
+/** How a header or cookie value is compared. */
+export type ValueMode =
+  /** The whole value, case-sensitive; `*` alone = present. */
+  | 'exact'
+  /** A regular expression, searched. */
+  | 'regex'
+
+/** Which build this is. */
+export interface Version {
+  /** The release. */
+  version: string
+  /** The commit it was built from, or `unknown`. */
+  commit: string
+  /** When it was built, RFC 3339, or `unknown`. */
+  builtAt: string
+}
+
+/** What the WAF does with what it finds on one host. */
+export type WafMode =
+  /** Records, never blocks. */
+  | 'detect'
+  /** Blocks. */
+  | 'block'
+
+/** Public names and how they are served. */
+export class HostsResource {
+  private constructor()
+  /** Lists hosts by id. */
+  list(fields?: {
+    /** A part of the name. */
+    q?: string | null
+    /** Only hosts that take traffic, or only those that don't. */
+    enabled?: boolean | null
+    /** Only hosts of this default group. */
+    targetGroupId?: number | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** Where the page begins. */
+    cursor?: string | null
+  }): Promise<Page<Host>>
+  /** Shows one host. */
+  get(id: number): Promise<Host>
+  /** Makes a host, and its target group if one is given. */
+  create(fields: {
+    /** DNS name, `*.` and a name, IP address, or `*`. */
+    domain: string
+    /** An existing target group; else give `target_group`. */
+    targetGroupId?: number | null
+    /** A target group to make with the host; else give `target_group_id`. */
+    targetGroup?: NewGroup | null
+    /** Where the certificate comes from; default `auto`. */
+    tlsMode?: TlsMode | null
+    /** Whether it takes traffic; default true. */
+    enabled?: boolean | null
+    /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
+    maxBodyBytes?: number | null
+    /** Whether access rows are written; default true. */
+    accessLog?: boolean | null
+    /** Whether visitors must sign in; default false. */
+    authRequired?: boolean | null
+    /** Contact of the certificate account; default empty. */
+    tlsEmail?: string | null
+    /** How an automatic certificate is proven; default `auto`. */
+    tlsChallenge?: TlsChallenge | null
+    /** ACME directory; default empty. */
+    tlsDirectoryUrl?: string | null
+    /** Provider for DNS-01; default 0 = none. */
+    dnsProviderId?: number | null
+    /** Whether plain HTTP is redirected when the host has a certificate; default true. */
+    httpsRedirect?: boolean | null
+    /** Seconds of `Strict-Transport-Security`; default 0. */
+    hstsMaxAgeSeconds?: number | null
+  }): Promise<Applied<Host>>
+  /** Changes the given fields of a host. */
+  update(id: number, fields?: {
+    /** The new name. */
+    domain?: string | null
+    /** The new default group. */
+    targetGroupId?: number | null
+    /** Where the certificate comes from. */
+    tlsMode?: TlsMode | null
+    /** Whether it takes traffic. */
+    enabled?: boolean | null
+    /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
+    maxBodyBytes?: number | null
+    /** Whether access rows are written. */
+    accessLog?: boolean | null
+    /** Whether visitors must sign in; default false. */
+    authRequired?: boolean | null
+    /** Contact of the certificate account; default empty. */
+    tlsEmail?: string | null
+    /** How an automatic certificate is proven; default `auto`. */
+    tlsChallenge?: TlsChallenge | null
+    /** ACME directory; default empty. */
+    tlsDirectoryUrl?: string | null
+    /** Provider for DNS-01; default 0 = none. */
+    dnsProviderId?: number | null
+    /** Whether plain HTTP is redirected when the host has a certificate; default true. */
+    httpsRedirect?: boolean | null
+    /** Seconds of `Strict-Transport-Security`; default 0. */
+    hstsMaxAgeSeconds?: number | null
+  }): Promise<Applied<Host>>
+  /** Deletes a host with its rules and security settings; its log rows stay. */
+  delete(id: number): Promise<Applied<null>>
+  /** Switches a host on or off. */
+  toggle(id: number, enabled: boolean): Promise<Applied<Host>>
+}
+
+/** Pools of upstream endpoints. */
+export class TargetGroupsResource {
+  private constructor()
+  /** Lists target groups by id, with their targets. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** Where the page begins. */
+    cursor?: string | null
+  }): Promise<Page<TargetGroup>>
+  /** Shows one target group with its targets and users. */
+  get(id: number): Promise<TargetGroup>
+  /** Makes a target group with its targets. */
+  create(name: string, fields?: {
+    /** Endpoints to make with it. */
+    targets?: NewTarget[]
+    /** Whether the client's `Host` is passed on; default true. */
+    preserveHost?: boolean | null
+    /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
+    connectTimeoutMs?: number | null
+    /** Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`. */
+    responseTimeoutMs?: number | null
+    /** Further targets tried, 0–5; null = `proxy.max_retries`. */
+    maxRetries?: number | null
+    /** What is spoken to the targets; default `http`. */
+    protocol?: GroupProtocol | null
+    /** Whether target certificates are checked; default true. */
+    verifyTls?: boolean | null
+    /** How a target is chosen; default `round_robin`. */
+    algorithm?: Algorithm | null
+    /** Whether targets are checked actively; default false. */
+    healthCheckEnabled?: boolean | null
+    /** Path of the check; default `/`. */
+    healthCheckPath?: string | null
+    /** Method of the check; default `GET`. */
+    healthCheckMethod?: HealthMethod | null
+    /** Accepted statuses; default `200`. */
+    healthCheckExpectStatus?: string | null
+    /** Seconds between checks, 1–300; default 30. */
+    healthCheckIntervalSeconds?: number | null
+    /** Seconds until a check fails, 1–60; default 5. */
+    healthCheckTimeoutSeconds?: number | null
+    /** Failures until a target is out, 1–10; default 2. */
+    healthCheckFailsToUnhealthy?: number | null
+    /** Successes until it is back, 1–10; default 2. */
+    healthCheckPassesToHealthy?: number | null
+    /** HTTP version spoken to the targets; default `auto`. */
+    httpVersion?: HttpVersion | null
+    /** Name for SNI and the certificate check; default empty = target host. */
+    tlsServerName?: string | null
+    /** Seconds over which a recovered target's weight grows, 0–600; default 0. */
+    slowStartSeconds?: number | null
+  }): Promise<Applied<TargetGroup>>
+  /** Changes the given fields of a target group. */
+  update(id: number, fields?: {
+    /** Unique name, 1–63 characters. */
+    name?: string | null
+    /** Whether the client's `Host` is passed on. */
+    preserveHost?: boolean | null
+    /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
+    connectTimeoutMs?: number | null
+    /** Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`. */
+    responseTimeoutMs?: number | null
+    /** Further targets tried, 0–5; null = `proxy.max_retries`. */
+    maxRetries?: number | null
+    /** What is spoken to the targets; default `http`. */
+    protocol?: GroupProtocol | null
+    /** Whether target certificates are checked; default true. */
+    verifyTls?: boolean | null
+    /** How a target is chosen; default `round_robin`. */
+    algorithm?: Algorithm | null
+    /** Whether targets are checked actively; default false. */
+    healthCheckEnabled?: boolean | null
+    /** Path of the check; default `/`. */
+    healthCheckPath?: string | null
+    /** Method of the check; default `GET`. */
+    healthCheckMethod?: HealthMethod | null
+    /** Accepted statuses; default `200`. */
+    healthCheckExpectStatus?: string | null
+    /** Seconds between checks, 1–300; default 30. */
+    healthCheckIntervalSeconds?: number | null
+    /** Seconds until a check fails, 1–60; default 5. */
+    healthCheckTimeoutSeconds?: number | null
+    /** Failures until a target is out, 1–10; default 2. */
+    healthCheckFailsToUnhealthy?: number | null
+    /** Successes until it is back, 1–10; default 2. */
+    healthCheckPassesToHealthy?: number | null
+    /** HTTP version spoken to the targets; default `auto`. */
+    httpVersion?: HttpVersion | null
+    /** Name for SNI and the certificate check; default empty = target host. */
+    tlsServerName?: string | null
+    /** Seconds over which a recovered target's weight grows, 0–600; default 0. */
+    slowStartSeconds?: number | null
+  }): Promise<Applied<TargetGroup>>
+  /** Deletes a target group that no host and no rule uses. */
+  delete(id: number): Promise<Applied<null>>
+}
+
+/** The endpoints of one target group. */
+export class TargetsResource {
+  private constructor()
+  /** Lists the targets of a group by id. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** Where the page begins. */
+    cursor?: string | null
+  }): Promise<Page<Target>>
+  /** Shows one target. */
+  get(id: number): Promise<Target>
+  /** Makes a target. */
+  create(fields: {
+    /** Address or name. */
+    host: string
+    /** TCP port, 1–65535. */
+    port: number
+    /** Share of the requests, 1–256, default 1. */
+    weight?: number | null
+    /** Whether it takes requests; default true. */
+    enabled?: boolean | null
+  }): Promise<Applied<Target>>
+  /** Changes the given fields of a target. */
+  update(id: number, fields?: {
+    /** Address or name. */
+    host?: string | null
+    /** TCP port, 1–65535. */
+    port?: number | null
+    /** Share of the requests, 1–256. */
+    weight?: number | null
+    /** Whether it takes requests. */
+    enabled?: boolean | null
+  }): Promise<Applied<Target>>
+  /** Deletes a target. */
+  delete(id: number): Promise<Applied<null>>
+  /** Switches a target on or off. */
+  toggle(id: number, enabled: boolean): Promise<Applied<Target>>
+}
+
+/** The rules of one host. */
+export class RulesResource {
+  private constructor()
+  /** Lists the rules of a host in order of priority. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** Where the page begins. */
+    cursor?: string | null
+  }): Promise<Page<Rule>>
+  /** Shows one rule. */
+  get(id: number): Promise<Rule>
+  /** Makes a rule. */
+  create(fields: {
+    /** What happens. */
+    action: Action
+    /** 1–50,000, unique in the host; default: 10 after the last. */
+    priority?: number | null
+    /** A name for people, at most 128 characters. */
+    name?: string
+    /** Whether it takes part; default true. */
+    enabled?: boolean | null
+    /** What must hold; empty = always. */
+    matchers?: Matcher[]
+  }): Promise<Applied<Rule>>
+  /** Changes the given fields of a rule. */
+  update(id: number, fields?: {
+    /** 1–50,000, unique in the host. */
+    priority?: number | null
+    /** A name for people, at most 128 characters. */
+    name?: string | null
+    /** Whether it takes part. */
+    enabled?: boolean | null
+    /** What happens. */
+    action?: Action | null
+    /** What must hold; empty = always. */
+    matchers?: Matcher[] | null
+  }): Promise<Applied<Rule>>
+  /** Deletes a rule; its log rows stay. */
+  delete(id: number): Promise<Applied<null>>
+  /** Switches a rule on or off. */
+  toggle(id: number, enabled: boolean): Promise<Applied<Rule>>
+  /** Gives the rules of a host the priorities 10, 20, 30 … in the given order. */
+  reorder(fields: {
+    /** Every rule of the host exactly once. */
+    ruleIds: number[]
+  }): Promise<Applied<Page<Rule>>>
+}
+
+/** What protects one host. */
+export class SecurityResource {
+  private constructor()
+  /** Shows the security of a host. */
+  get(): Promise<Security>
+  /** Changes the given fields of a host's security. */
+  update(fields?: {
+    /** Whether requests are inspected. */
+    wafEnabled?: boolean | null
+    /** Detect or block; capped by `appsec.mode`. */
+    wafMode?: WafMode | null
+    /** Blocking paranoia level, 1–4. */
+    wafParanoia?: number | null
+    /** Status of a block answer, 400–599. */
+    wafBlockStatus?: number | null
+    /** Body of a block answer, at most 1 MiB; empty = the standard page. */
+    wafBlockBody?: string | null
+    /** Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it. */
+    wafDetectionParanoia?: number | null
+    /** Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`. */
+    wafInboundThreshold?: number | null
+    /** Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`. */
+    wafOutboundThreshold?: number | null
+    /** Whether response bodies are inspected. */
+    wafResponseBody?: boolean | null
+    /** Whether requests are limited. */
+    rateLimitEnabled?: boolean | null
+    /** Requests per window. */
+    rateLimitRequests?: number | null
+    /** Seconds. */
+    rateLimitWindowSeconds?: number | null
+    /** What is counted by. */
+    rateLimitKey?: RateLimitKey | null
+    /** The header of key `header`. */
+    rateLimitHeaderName?: string | null
+    /** Status over the limit. */
+    rateLimitStatus?: number | null
+  }): Promise<Applied<Security>>
+}
+
+/** Settings of the whole installation. */
+export class SettingsResource {
+  private constructor()
+  /** Lists settings by key. */
+  list(fields?: {
+    /** Only keys that begin so, such as `proxy.`. */
+    prefix?: string | null
+  }): Promise<Page<SettingRow>>
+  /** Shows one setting. */
+  get(key: string): Promise<SettingRow>
+  /** Writes one setting. */
+  set(key: string, value: string): Promise<Applied<SettingRow>>
+  /** Puts one setting back to its default. */
+  reset(key: string): Promise<Applied<SettingRow>>
+  /** Writes several settings as one change. */
+  update(values: Record<string, string>): Promise<Applied<Page<SettingRow>>>
+}
+
+/** Bearer tokens for the API. */
+export class TokensResource {
+  private constructor()
+  /** Lists tokens by id; their texts are never shown again. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** Where the page begins. */
+    cursor?: string | null
+  }): Promise<Page<ApiToken>>
+  /** Makes a token and shows its text this once. */
+  create(name: string, fields: {
+    /** What it may do; not more than its maker. */
+    role: TokenRole
+    /** When it ends; null = never. */
+    expiresAt?: string | null
+  }): Promise<Applied<CreatedToken>>
+  /** Ends a token at once. */
+  revoke(id: number): Promise<Applied<null>>
+}
+
+/** Requests, refusals, findings and changes. */
+export class LogsResource {
+  private constructor()
+  /** Searches log rows; all filters must hold. */
+  search(fields?: {
+    /** Not before: RFC 3339, or back from now as `-15m`, `-24h`, `-7d`. */
+    from?: string | null
+    /** Not after, as `from`. */
+    to?: string | null
+    /** Any of `access`, `error`, `audit`, `waf_audit`, comma-separated. */
+    source?: string | null
+    /** Statuses: `200`, `4xx`, `500-504`, comma-separated. */
+    status?: string | null
+    /** The host; rows of its name that were written before it existed are included. */
+    hostId?: number | null
+    /** The rule of the host. */
+    ruleId?: number | null
+    /** WAF rules, comma-separated. */
+    wafRuleId?: string | null
+    /** Methods, comma-separated. */
+    method?: string | null
+    /** Actions, comma-separated. */
+    action?: string | null
+    /** Any of `info`, `warn`, `error`, comma-separated. */
+    level?: string | null
+    /** One request. */
+    requestId?: string | null
+    /** The client's address. */
+    remoteIp?: string | null
+    /** A part of the path. */
+    path?: string | null
+    /** At least so many milliseconds. */
+    minDurationMs?: number | null
+    /** At most so many milliseconds. */
+    maxDurationMs?: number | null
+    /** `desc` (newest first, default) or `asc`. */
+    order?: string | null
+    /** Items in one page, 1–1000, default 100. */
+    limit?: number | null
+    /** Where the page begins. */
+    cursor?: string | null
+  }): Promise<Page<LogEntry>>
+  /** Shows one log row. */
+  get(id: number): Promise<LogEntry>
+  /** Rows written after a given one, by id: the next step of a reader that follows the log. */
+  tail(fields?: {
+    /** Rows with a greater id; omitted = the newest `limit` rows. */
+    afterId?: number | null
+    /** Rows at most, 1–1000, default 100. */
+    limit?: number | null
+  }): Promise<Page<LogEntry>>
+}
+
+/** The process itself. */
+export class SystemResource {
+  private constructor()
+  /** Shows which build this is. */
+  version(): Promise<Version>
+  /** Shows the stored and the running generation and the log queue's figures. */
+  health(): Promise<Health>
+  /** Shows the OpenAPI document of this interface. */
+  openapi(): Promise<unknown>
+}
+
+/** The first administrator. */
+export class SetupResource {
+  private constructor()
+  /** Makes the first administrator with the token that the start printed. */
+  create(fields: {
+    /** The setup token. */
+    token: string
+    /** 1–64 ASCII letters, digits and `_ . - @`. */
+    username: string
+    /** At least `auth.password_min_length` characters. */
+    password: string
+  }): Promise<Applied<FirstAdmin>>
+}
+
+/** Every resource. */
+export class Operations {
+  protected constructor()
+  /** Public names and how they are served. */
+  readonly hosts: HostsResource
+  /** Pools of upstream endpoints. */
+  readonly targetGroups: TargetGroupsResource
+  /** The endpoints of one target group. */
+  targets(targetGroupId: number): TargetsResource
+  /** The rules of one host. */
+  rules(hostId: number): RulesResource
+  /** What protects one host. */
+  security(hostId: number): SecurityResource
+  /** Settings of the whole installation. */
+  readonly settings: SettingsResource
+  /** Bearer tokens for the API. */
+  readonly tokens: TokensResource
+  /** Requests, refusals, findings and changes. */
+  readonly logs: LogsResource
+  /** The process itself. */
+  readonly system: SystemResource
+  /** The first administrator. */
+  readonly setup: SetupResource
+}

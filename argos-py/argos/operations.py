@@ -1,0 +1,1923 @@
+"""Operations and records. Generated from the registry; a test rewrites this file with ``UPDATE=1``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from argos import records
+from argos.records import UNSET, Applied, Page, Unset
+
+__all__ = [
+    "Action",
+    "Algorithm",
+    "ApiToken",
+    "AppsecMode",
+    "BlockConfig",
+    "CookieConfig",
+    "CountryConfig",
+    "CreatedToken",
+    "FaultyHost",
+    "FirstAdmin",
+    "FixedResponseConfig",
+    "ForwardConfig",
+    "GroupProtocol",
+    "HeaderConfig",
+    "Health",
+    "HealthMethod",
+    "Host",
+    "HostHeaderConfig",
+    "HostsResource",
+    "HttpVersion",
+    "LogEntry",
+    "LogSource",
+    "LogsResource",
+    "Matcher",
+    "MethodConfig",
+    "NewGroup",
+    "NewTarget",
+    "Operations",
+    "PathConfig",
+    "PathExactConfig",
+    "PathRegexConfig",
+    "QueryConfig",
+    "RateLimitKey",
+    "RedirectConfig",
+    "RemoteIpConfig",
+    "RewriteConfig",
+    "Role",
+    "Rule",
+    "RulesResource",
+    "Security",
+    "SecurityResource",
+    "SecuritySummary",
+    "SettingRow",
+    "SettingsResource",
+    "SetupResource",
+    "SystemResource",
+    "Target",
+    "TargetGroup",
+    "TargetGroupsResource",
+    "TargetsResource",
+    "TlsChallenge",
+    "TlsMode",
+    "TokenRole",
+    "TokensResource",
+    "ValueMode",
+    "Version",
+    "WafMode",
+]
+
+
+class Algorithm(StrEnum):
+    """How a target is chosen."""
+
+    ROUND_ROBIN = "round_robin"
+    """Smooth weighted round robin."""
+    LEAST_CONN = "least_conn"
+    """Lowest (in-flight + 1) / weight."""
+    IP_HASH = "ip_hash"
+    """Weighted rendezvous hash of the client address."""
+    RANDOM = "random"
+    """Two weighted picks, fewer in-flight wins."""
+
+
+class AppsecMode(StrEnum):
+    """Cap of the WAF over all hosts."""
+
+    DISABLED = "disabled"
+    """No host is inspected."""
+    DETECT = "detect"
+    """No host blocks."""
+    BLOCK = "block"
+    """Hosts do as they say."""
+
+
+class GroupProtocol(StrEnum):
+    """What is spoken to the targets."""
+
+    HTTP = "http"
+    """Plain HTTP."""
+    HTTPS = "https"
+    """HTTP over TLS."""
+
+
+class HealthMethod(StrEnum):
+    """The method of a health check."""
+
+    GET = "GET"
+    """``GET``"""
+    HEAD = "HEAD"
+    """``HEAD``"""
+    POST = "POST"
+    """``POST``"""
+
+
+class HttpVersion(StrEnum):
+    """The HTTP version spoken to targets."""
+
+    AUTO = "auto"
+    """ALPN over TLS, HTTP/1.1 over plain TCP."""
+    VERSION_1_1 = "1.1"
+    """HTTP/1.1."""
+    VERSION_2 = "2"
+    """HTTP/2, by prior knowledge over plain TCP."""
+
+
+class LogSource(StrEnum):
+    """Where a row comes from. The stored texts of the first two are labels kept for compatibility on disk."""
+
+    CADDY_ACCESS = "caddy_access"
+    """One request of the proxy."""
+    CADDY_ERROR = "caddy_error"
+    """A refused input or failed upstream."""
+    AUDIT = "audit"
+    """A change or sign-in."""
+    WAF_AUDIT = "waf_audit"
+    """A rule of the WAF that matched."""
+
+
+class RateLimitKey(StrEnum):
+    """What a rate limit counts by."""
+
+    IP = "ip"
+    """The client address (IPv6: its /64)."""
+    HEADER = "header"
+    """The value of a request header."""
+    GLOBAL = "global"
+    """One count for the whole host."""
+
+
+class Role(StrEnum):
+    """A role, from the weakest. Each allows what those before it allow."""
+
+    USER = "user"
+    """May open protected hosts, nothing of the panel."""
+    VIEWER = "viewer"
+    """Reads configuration and logs."""
+    OPERATOR = "operator"
+    """Changes hosts, groups, rules and security."""
+    ADMIN = "admin"
+    """Everything."""
+
+
+class TlsChallenge(StrEnum):
+    """How an automatic certificate is proven."""
+
+    AUTO = "auto"
+    """HTTP-01, then TLS-ALPN-01."""
+    HTTP = "http"
+    """HTTP-01 only."""
+    TLS_ALPN = "tls-alpn"
+    """TLS-ALPN-01 only."""
+    DNS = "dns"
+    """DNS-01 only."""
+
+
+class TlsMode(StrEnum):
+    """Where a host's certificate comes from."""
+
+    AUTO = "auto"
+    """Issued and renewed automatically."""
+    NONE = "none"
+    """Plain HTTP only."""
+    MANUAL = "manual"
+    """Uploaded."""
+
+
+class TokenRole(StrEnum):
+    """What a token may do."""
+
+    VIEWER = "viewer"
+    """Reads configuration and logs."""
+    OPERATOR = "operator"
+    """Changes hosts, groups, rules and security."""
+    ADMIN = "admin"
+    """Everything that tokens may."""
+
+
+class ValueMode(StrEnum):
+    """How a header or cookie value is compared."""
+
+    EXACT = "exact"
+    """The whole value, case-sensitive; ``*`` alone = present."""
+    REGEX = "regex"
+    """A regular expression, searched."""
+
+
+class WafMode(StrEnum):
+    """What the WAF does with what it finds on one host."""
+
+    DETECT = "detect"
+    """Records, never blocks."""
+    BLOCK = "block"
+    """Blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiToken:
+    """A token as it is listed; its text is shown once, when it is made."""
+
+    id: int
+    """Identity."""
+    name: str
+    """Unique name."""
+    role: TokenRole
+    """What it may do."""
+    created_at: datetime
+    """When it was made."""
+    created_by: int | None = None
+    """Who made it; null for the command line."""
+    expires_at: datetime | None = None
+    """When it ends; null = never."""
+    last_used_at: datetime | None = None
+    """When it was last used, at most a minute late."""
+    revoked_at: datetime | None = None
+    """When it was revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockConfig:
+    """What ``block`` answers."""
+
+    TYPE: ClassVar[str] = "block"
+
+    status: int = 403
+    """400–599."""
+    body: str = ""
+    """Literal text; empty = the standard page."""
+    content_type: str = "text/plain; charset=utf-8"
+    """``Content-Type`` of ``body``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieConfig:
+    """Any cookie of one name."""
+
+    TYPE: ClassVar[str] = "cookie"
+
+    name: str
+    """The cookie's name."""
+    value: str
+    """The value, ``*``, or a regular expression."""
+    mode: ValueMode = ValueMode.EXACT
+    """How it is compared."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountryConfig:
+    """The client's country."""
+
+    TYPE: ClassVar[str] = "country"
+
+    codes: Sequence[str]
+    """ISO 3166-1 alpha-2 codes; ``XX`` = unknown."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedToken:
+    """A new token with its text, which is shown this once."""
+
+    id: int
+    """Identity."""
+    name: str
+    """Unique name."""
+    role: TokenRole
+    """What it may do."""
+    created_at: datetime
+    """When it was made."""
+    token: str
+    """The text for ``Authorization: Bearer``."""
+    created_by: int | None = None
+    """Who made it; null for the command line."""
+    expires_at: datetime | None = None
+    """When it ends; null = never."""
+    last_used_at: datetime | None = None
+    """When it was last used, at most a minute late."""
+    revoked_at: datetime | None = None
+    """When it was revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultyHost:
+    """A host that can't be served."""
+
+    domain: str
+    """Its name."""
+    reason: str
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstAdmin:
+    """The administrator that was made."""
+
+    id: int
+    """Identity."""
+    username: str
+    """The name to sign in with."""
+    role: Role
+    """Always ``admin``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedResponseConfig:
+    """What ``fixed_response`` answers."""
+
+    TYPE: ClassVar[str] = "fixed_response"
+
+    status_code: int
+    """200–599."""
+    body: str = ""
+    """Literal text, at most 1 MiB."""
+    content_type: str = "text/plain; charset=utf-8"
+    """``Content-Type`` of the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardConfig:
+    """Where ``forward`` sends to."""
+
+    TYPE: ClassVar[str] = "forward"
+
+    target_group_id: int
+    """An existing group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderConfig:
+    """Any field line of one name."""
+
+    TYPE: ClassVar[str] = "header"
+
+    name: str
+    """The field name."""
+    value: str
+    """The value, ``*``, or a regular expression."""
+    mode: ValueMode = ValueMode.EXACT
+    """How it is compared."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The state of the process."""
+
+    stored_generation: int
+    """Generation of the stored configuration."""
+    running_generation: int
+    """Generation of the configuration that requests use."""
+    hosts: int
+    """Hosts in the running configuration."""
+    faulty_hosts: Sequence[FaultyHost]
+    """Hosts that can't be served, with the reason."""
+    log_queue_depth: int
+    """Rows that wait to be written."""
+    log_dropped_access: int
+    """Access rows dropped since the start."""
+    log_dropped_error: int
+    """Error rows dropped since the start."""
+    log_dropped_waf_audit: int
+    """WAF rows dropped since the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One public name: where its requests go and what protects it."""
+
+    id: int
+    """Identity."""
+    domain: str
+    """The canonical name."""
+    domain_unicode: str
+    """The name with readable internationalised labels."""
+    target_group_id: int
+    """The default target group."""
+    tls_mode: TlsMode
+    """Where the certificate comes from."""
+    tls_email: str
+    """Contact of the certificate account; empty = ``acme.email``."""
+    enabled: bool
+    """Whether it takes traffic."""
+    auth_required: bool
+    """Whether visitors must sign in."""
+    tls_challenge: TlsChallenge
+    """How an automatic certificate is proven."""
+    tls_directory_url: str
+    """ACME directory; empty = ``acme.directory_url``."""
+    https_redirect: bool
+    """Whether plain HTTP is redirected when the host has a certificate."""
+    hsts_max_age_seconds: int
+    """Seconds of ``Strict-Transport-Security``; 0 = no header."""
+    access_log: bool
+    """Whether access rows are written; WAF and error rows always are."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+    security: SecuritySummary
+    """What protects it, in short."""
+    dns_provider_id: int | None = None
+    """Provider for DNS-01."""
+    max_body_bytes: int | None = None
+    """Largest request body in bytes; null = ``proxy.max_body_bytes``, 0 = no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostHeaderConfig:
+    """The requested name without port."""
+
+    TYPE: ClassVar[str] = "host_header"
+
+    values: Sequence[str]
+    """Names, or ``*.`` and a name; any of these."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """A row of ``log_entries``. Texts that do not apply are empty, numbers 0."""
+
+    id: int
+    """Identity; grows with time of writing."""
+    timestamp: datetime
+    """The moment it is about."""
+    source: LogSource
+    """Where it comes from."""
+    level: str
+    """``info``, ``warn`` or ``error``."""
+    host_domain: str
+    """The name asked for."""
+    remote_ip: str
+    """The client's address, or ``cli``."""
+    method: str
+    """The request's method."""
+    path: str
+    """The matching form of the path."""
+    query: str
+    """The query, masked."""
+    status: int
+    """The final status."""
+    duration_ms: int
+    """Milliseconds from the head's arrival to the last byte."""
+    size_bytes: int
+    """Bytes of the response body."""
+    bytes_in: int
+    """Bytes of the request body."""
+    upstream: str
+    """``host:port`` last tried."""
+    user_agent: str
+    """The client's program."""
+    message: str
+    """What happened."""
+    action: str
+    """Which stage answered, or the audit action."""
+    waf_rule_id: int
+    """The WAF rule."""
+    waf_rule_message: str
+    """Its message."""
+    waf_severity: str
+    """Its severity."""
+    waf_anomaly_score: int
+    """The final score of the transaction."""
+    request_id: str
+    """The request's id."""
+    country: str
+    """Country code of the client, if known."""
+    http_version: str
+    """Such as ``HTTP/1.1``."""
+    raw: str
+    """Further detail as JSON text, or empty."""
+    host_id: int | None = None
+    """The host that answered."""
+    rule_id: int | None = None
+    """The rule of the host that matched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodConfig:
+    """The request's method."""
+
+    TYPE: ClassVar[str] = "method"
+
+    methods: Sequence[str]
+    """Upper-case tokens; any of these."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGroup:
+    """A target group that is made with its host."""
+
+    targets: Sequence[NewTarget]
+    """At least one endpoint."""
+    name: str | None = None
+    """Unique name; default: the host's domain."""
+    preserve_host: bool | None = None
+    """Whether the client's ``Host`` is passed on; default true."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTarget:
+    """An endpoint of a group that is made with its host."""
+
+    host: str
+    """Address or name."""
+    port: int
+    """TCP port, 1–65535."""
+    weight: int | None = None
+    """1–256, default 1."""
+    enabled: bool | None = None
+    """Default true."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathConfig:
+    """Globs on the matching form of the whole path."""
+
+    TYPE: ClassVar[str] = "path"
+
+    patterns: Sequence[str]
+    """``*`` is any run of characters, ``?`` one character but ``/``; any pattern suffices."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathExactConfig:
+    """Equality with the matching form of the path."""
+
+    TYPE: ClassVar[str] = "path_exact"
+
+    values: Sequence[str]
+    """Any of these."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathRegexConfig:
+    """A search in the matching form of the path; gives captures 1–9."""
+
+    TYPE: ClassVar[str] = "path_regex"
+
+    pattern: str
+    """A linear-time regular expression."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryConfig:
+    """Any decoded occurrence of one query parameter."""
+
+    TYPE: ClassVar[str] = "query"
+
+    name: str
+    """The decoded name."""
+    value: str
+    """The decoded value, or ``*``."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectConfig:
+    """Where ``redirect`` points."""
+
+    TYPE: ClassVar[str] = "redirect"
+
+    status_code: int
+    """301, 302, 303, 307 or 308."""
+    target: str
+    """``Location`` with placeholders ``{host} {path} {query} {uri} {scheme} {remote_ip} {1}``…``{9}``."""
+    strip_query: bool = False
+    """Leaves the query out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteIpConfig:
+    """The client's address."""
+
+    TYPE: ClassVar[str] = "remote_ip"
+
+    ranges: Sequence[str]
+    """Addresses or CIDR ranges; any of these."""
+    negate: bool = False
+    """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteConfig:
+    """How ``rewrite`` changes the target before it goes to the default group. At least one field is given;
+    ``strip_prefix`` applies first, then ``path``, then ``query``.
+    """
+
+    TYPE: ClassVar[str] = "rewrite"
+
+    path: str | None = None
+    """The new path; ``{path}`` and the other placeholders of ``redirect`` work."""
+    strip_prefix: str | None = None
+    """Removed from the path's start, on a segment border."""
+    query: str | None = None
+    """The new query; empty = none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of a host. The first enabled rule in order of priority whose matchers all hold decides."""
+
+    id: int
+    """Identity."""
+    host_id: int
+    """The host it belongs to."""
+    priority: int
+    """Order, lowest first, 1–50,000, unique in the host."""
+    name: str
+    """A name for people."""
+    enabled: bool
+    """Whether it takes part."""
+    action: Action
+    """What happens."""
+    matchers: Sequence[Matcher]
+    """What must hold; empty = always."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """The security of a host, with what the WAF does in effect."""
+
+    host_id: int
+    """The host."""
+    waf_enabled: bool
+    """Whether requests are inspected."""
+    waf_mode: WafMode
+    """Detect or block; capped by ``appsec.mode``."""
+    waf_paranoia: int
+    """Blocking paranoia level, 1–4."""
+    waf_block_status: int
+    """Status of a block answer, 400–599."""
+    waf_block_body: str
+    """Body of a block answer; empty = the standard page."""
+    rate_limit_enabled: bool
+    """Whether requests are limited."""
+    rate_limit_requests: int
+    """Requests per window, 1–1,000,000 when enabled."""
+    rate_limit_window_seconds: int
+    """Seconds, 1–86,400 when enabled."""
+    rate_limit_key: RateLimitKey
+    """What is counted by."""
+    rate_limit_header_name: str
+    """The header of key ``header``."""
+    rate_limit_status: int
+    """Status over the limit, 400–599."""
+    waf_response_body: bool
+    """Whether response bodies are inspected."""
+    updated_at: datetime
+    """When it was last changed."""
+    effective_mode: AppsecMode
+    """What the WAF does under the cap of ``appsec.mode``."""
+    waf_detection_paranoia: int | None = None
+    """Paranoia level that is recorded, 1–4; null = ``waf_paranoia``; never below it."""
+    waf_inbound_threshold: int | None = None
+    """Inbound anomaly threshold, 1–1000; null = ``appsec.inbound_threshold``."""
+    waf_outbound_threshold: int | None = None
+    """Outbound anomaly threshold, 1–1000; null = ``appsec.outbound_threshold``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecuritySummary:
+    """What protects a host, in short."""
+
+    waf_enabled: bool
+    """Whether requests are inspected."""
+    waf_mode: WafMode
+    """Detect or block; capped by ``appsec.mode``."""
+    waf_paranoia: int
+    """Blocking paranoia level, 1–4."""
+    rate_limit_enabled: bool
+    """Whether requests are limited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingRow:
+    """A setting with its value, as it is listed."""
+
+    key: str
+    """The key."""
+    default: str
+    """The value without a stored row."""
+    range: str
+    """What is allowed."""
+    writable: bool
+    """Whether the settings operations may write it."""
+    value: str | None = None
+    """The value; absent for secrets."""
+    value_set: bool | None = None
+    """For secrets: whether one is stored."""
+    updated_at: datetime | None = None
+    """When it was last written; null = never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One endpoint of a target group."""
+
+    id: int
+    """Identity."""
+    target_group_id: int
+    """The group it belongs to."""
+    host: str
+    """Address or name."""
+    port: int
+    """TCP port."""
+    weight: int
+    """Share of the requests, 1–256."""
+    enabled: bool
+    """Whether it takes requests."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGroup:
+    """A pool of endpoints with one protocol, one algorithm and one health check."""
+
+    id: int
+    """Identity."""
+    name: str
+    """Unique name."""
+    protocol: GroupProtocol
+    """What is spoken to the targets."""
+    verify_tls: bool
+    """Whether target certificates are checked."""
+    algorithm: Algorithm
+    """How a target is chosen."""
+    health_check_enabled: bool
+    """Whether targets are checked actively."""
+    health_check_path: str
+    """Path of the check."""
+    health_check_method: HealthMethod
+    """Method of the check."""
+    health_check_expect_status: str
+    """Accepted statuses, such as ``200,2xx,200-204``."""
+    health_check_interval_seconds: int
+    """Seconds between checks, 1–300."""
+    health_check_timeout_seconds: int
+    """Seconds until a check fails, 1–60."""
+    health_check_fails_to_unhealthy: int
+    """Failures in a row until a target is out, 1–10."""
+    health_check_passes_to_healthy: int
+    """Successes in a row until it is back, 1–10."""
+    http_version: HttpVersion
+    """HTTP version spoken to the targets."""
+    preserve_host: bool
+    """Whether the client's ``Host`` is passed on; else ``host:port`` of the target."""
+    tls_server_name: str
+    """Name for SNI and the certificate check; empty = target host."""
+    slow_start_seconds: int
+    """Seconds over which a recovered target's weight grows, 0–600."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+    targets: Sequence[Target]
+    """Its endpoints, by id."""
+    used_by: Sequence[int]
+    """Hosts whose default it is or whose rules forward to it."""
+    connect_timeout_ms: int | None = None
+    """Milliseconds to connect; null = ``proxy.connect_timeout_ms``."""
+    response_timeout_ms: int | None = None
+    """Milliseconds to the response head; null = ``proxy.response_timeout_ms``."""
+    max_retries: int | None = None
+    """Further targets tried; null = ``proxy.max_retries``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """Which build this is."""
+
+    version: str
+    """The release."""
+    commit: str
+    """The commit it was built from, or ``unknown``."""
+    built_at: str
+    """When it was built, RFC 3339, or ``unknown``."""
+
+Action = (
+    ForwardConfig
+    | RedirectConfig
+    | FixedResponseConfig
+    | BlockConfig
+    | RewriteConfig
+)
+"""What a matching rule does."""
+
+Matcher = (
+    PathConfig
+    | PathExactConfig
+    | PathRegexConfig
+    | MethodConfig
+    | HeaderConfig
+    | QueryConfig
+    | CookieConfig
+    | RemoteIpConfig
+    | HostHeaderConfig
+    | CountryConfig
+)
+"""One condition. ``config.negate`` turns it round."""
+
+
+class HostsResource:
+    """Public names and how they are served."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        q: str | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        target_group_id: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[Host]:
+        """Lists hosts by id.
+
+        Arguments:
+            q: A part of the name.
+            enabled: Only hosts that take traffic, or only those that don't.
+            target_group_id: Only hosts of this default group.
+            limit: Items in one page, 1–500, default 100.
+            cursor: Where the page begins.
+        """
+        return records.query_page(self._caller, Host, "hosts.list", {
+            "q": q,
+            "enabled": enabled,
+            "target_group_id": target_group_id,
+            "limit": limit,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> Host:
+        """Shows one host.
+
+        Arguments:
+            id: The host.
+        """
+        return records.query(self._caller, Host, "hosts.get", {
+            "id": id,
+        })
+
+    def create(
+        self,
+        *,
+        domain: str,
+        target_group_id: int | None | Unset = UNSET,
+        target_group: NewGroup | None | Unset = UNSET,
+        tls_mode: TlsMode | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        max_body_bytes: int | None | Unset = UNSET,
+        access_log: bool | None | Unset = UNSET,
+        auth_required: bool | None | Unset = UNSET,
+        tls_email: str | None | Unset = UNSET,
+        tls_challenge: TlsChallenge | None | Unset = UNSET,
+        tls_directory_url: str | None | Unset = UNSET,
+        dns_provider_id: int | None | Unset = UNSET,
+        https_redirect: bool | None | Unset = UNSET,
+        hsts_max_age_seconds: int | None | Unset = UNSET,
+    ) -> Applied[Host]:
+        """Makes a host, and its target group if one is given.
+
+        Arguments:
+            domain: DNS name, ``*.`` and a name, IP address, or ``*``.
+            target_group_id: An existing target group; else give ``target_group``.
+            target_group: A target group to make with the host; else give ``target_group_id``.
+            tls_mode: Where the certificate comes from; default ``auto``.
+            enabled: Whether it takes traffic; default true.
+            max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
+                limit.
+            access_log: Whether access rows are written; default true.
+            auth_required: Whether visitors must sign in; default false.
+            tls_email: Contact of the certificate account; default empty.
+            tls_challenge: How an automatic certificate is proven; default ``auto``.
+            tls_directory_url: ACME directory; default empty.
+            dns_provider_id: Provider for DNS-01; default 0 = none.
+            https_redirect: Whether plain HTTP is redirected when the host has a certificate; default
+                true.
+            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``; default 0.
+        """
+        return records.change(self._caller, Host, "hosts.create", {
+            "domain": domain,
+            "target_group_id": target_group_id,
+            "target_group": target_group,
+            "tls_mode": tls_mode,
+            "enabled": enabled,
+            "max_body_bytes": max_body_bytes,
+            "access_log": access_log,
+            "auth_required": auth_required,
+            "tls_email": tls_email,
+            "tls_challenge": tls_challenge,
+            "tls_directory_url": tls_directory_url,
+            "dns_provider_id": dns_provider_id,
+            "https_redirect": https_redirect,
+            "hsts_max_age_seconds": hsts_max_age_seconds,
+        })
+
+    def update(
+        self,
+        id: int,
+        *,
+        domain: str | None | Unset = UNSET,
+        target_group_id: int | None | Unset = UNSET,
+        tls_mode: TlsMode | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        max_body_bytes: int | None | Unset = UNSET,
+        access_log: bool | None | Unset = UNSET,
+        auth_required: bool | None | Unset = UNSET,
+        tls_email: str | None | Unset = UNSET,
+        tls_challenge: TlsChallenge | None | Unset = UNSET,
+        tls_directory_url: str | None | Unset = UNSET,
+        dns_provider_id: int | None | Unset = UNSET,
+        https_redirect: bool | None | Unset = UNSET,
+        hsts_max_age_seconds: int | None | Unset = UNSET,
+    ) -> Applied[Host]:
+        """Changes the given fields of a host.
+
+        Arguments:
+            id: The host.
+            domain: The new name.
+            target_group_id: The new default group.
+            tls_mode: Where the certificate comes from.
+            enabled: Whether it takes traffic.
+            max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
+                limit.
+            access_log: Whether access rows are written.
+            auth_required: Whether visitors must sign in; default false.
+            tls_email: Contact of the certificate account; default empty.
+            tls_challenge: How an automatic certificate is proven; default ``auto``.
+            tls_directory_url: ACME directory; default empty.
+            dns_provider_id: Provider for DNS-01; default 0 = none.
+            https_redirect: Whether plain HTTP is redirected when the host has a certificate; default
+                true.
+            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``; default 0.
+        """
+        return records.change(self._caller, Host, "hosts.update", {
+            "id": id,
+            "domain": domain,
+            "target_group_id": target_group_id,
+            "tls_mode": tls_mode,
+            "enabled": enabled,
+            "max_body_bytes": max_body_bytes,
+            "access_log": access_log,
+            "auth_required": auth_required,
+            "tls_email": tls_email,
+            "tls_challenge": tls_challenge,
+            "tls_directory_url": tls_directory_url,
+            "dns_provider_id": dns_provider_id,
+            "https_redirect": https_redirect,
+            "hsts_max_age_seconds": hsts_max_age_seconds,
+        })
+
+    def delete(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Deletes a host with its rules and security settings; its log rows stay.
+
+        Arguments:
+            id: The host.
+        """
+        return records.change_plain(self._caller, "hosts.delete", {
+            "id": id,
+        })
+
+    def toggle(
+        self,
+        id: int,
+        enabled: bool,
+    ) -> Applied[Host]:
+        """Switches a host on or off.
+
+        Arguments:
+            id: The host.
+            enabled: Whether it takes traffic.
+        """
+        return records.change(self._caller, Host, "hosts.toggle", {
+            "id": id,
+            "enabled": enabled,
+        })
+
+
+class TargetGroupsResource:
+    """Pools of upstream endpoints."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[TargetGroup]:
+        """Lists target groups by id, with their targets.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            cursor: Where the page begins.
+        """
+        return records.query_page(self._caller, TargetGroup, "target_groups.list", {
+            "limit": limit,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> TargetGroup:
+        """Shows one target group with its targets and users.
+
+        Arguments:
+            id: The group.
+        """
+        return records.query(self._caller, TargetGroup, "target_groups.get", {
+            "id": id,
+        })
+
+    def create(
+        self,
+        name: str,
+        *,
+        targets: Sequence[NewTarget] | Unset = UNSET,
+        preserve_host: bool | None | Unset = UNSET,
+        connect_timeout_ms: int | None | Unset = UNSET,
+        response_timeout_ms: int | None | Unset = UNSET,
+        max_retries: int | None | Unset = UNSET,
+        protocol: GroupProtocol | None | Unset = UNSET,
+        verify_tls: bool | None | Unset = UNSET,
+        algorithm: Algorithm | None | Unset = UNSET,
+        health_check_enabled: bool | None | Unset = UNSET,
+        health_check_path: str | None | Unset = UNSET,
+        health_check_method: HealthMethod | None | Unset = UNSET,
+        health_check_expect_status: str | None | Unset = UNSET,
+        health_check_interval_seconds: int | None | Unset = UNSET,
+        health_check_timeout_seconds: int | None | Unset = UNSET,
+        health_check_fails_to_unhealthy: int | None | Unset = UNSET,
+        health_check_passes_to_healthy: int | None | Unset = UNSET,
+        http_version: HttpVersion | None | Unset = UNSET,
+        tls_server_name: str | None | Unset = UNSET,
+        slow_start_seconds: int | None | Unset = UNSET,
+    ) -> Applied[TargetGroup]:
+        """Makes a target group with its targets.
+
+        Arguments:
+            name: Unique name, 1–63 characters.
+            targets: Endpoints to make with it.
+            preserve_host: Whether the client's ``Host`` is passed on; default true.
+            connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
+                ``proxy.connect_timeout_ms``.
+            response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
+                ``proxy.response_timeout_ms``.
+            max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
+            protocol: What is spoken to the targets; default ``http``.
+            verify_tls: Whether target certificates are checked; default true.
+            algorithm: How a target is chosen; default ``round_robin``.
+            health_check_enabled: Whether targets are checked actively; default false.
+            health_check_path: Path of the check; default ``/``.
+            health_check_method: Method of the check; default ``GET``.
+            health_check_expect_status: Accepted statuses; default ``200``.
+            health_check_interval_seconds: Seconds between checks, 1–300; default 30.
+            health_check_timeout_seconds: Seconds until a check fails, 1–60; default 5.
+            health_check_fails_to_unhealthy: Failures until a target is out, 1–10; default 2.
+            health_check_passes_to_healthy: Successes until it is back, 1–10; default 2.
+            http_version: HTTP version spoken to the targets; default ``auto``.
+            tls_server_name: Name for SNI and the certificate check; default empty = target host.
+            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600; default 0.
+        """
+        return records.change(self._caller, TargetGroup, "target_groups.create", {
+            "name": name,
+            "targets": targets,
+            "preserve_host": preserve_host,
+            "connect_timeout_ms": connect_timeout_ms,
+            "response_timeout_ms": response_timeout_ms,
+            "max_retries": max_retries,
+            "protocol": protocol,
+            "verify_tls": verify_tls,
+            "algorithm": algorithm,
+            "health_check_enabled": health_check_enabled,
+            "health_check_path": health_check_path,
+            "health_check_method": health_check_method,
+            "health_check_expect_status": health_check_expect_status,
+            "health_check_interval_seconds": health_check_interval_seconds,
+            "health_check_timeout_seconds": health_check_timeout_seconds,
+            "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
+            "health_check_passes_to_healthy": health_check_passes_to_healthy,
+            "http_version": http_version,
+            "tls_server_name": tls_server_name,
+            "slow_start_seconds": slow_start_seconds,
+        })
+
+    def update(
+        self,
+        id: int,
+        *,
+        name: str | None | Unset = UNSET,
+        preserve_host: bool | None | Unset = UNSET,
+        connect_timeout_ms: int | None | Unset = UNSET,
+        response_timeout_ms: int | None | Unset = UNSET,
+        max_retries: int | None | Unset = UNSET,
+        protocol: GroupProtocol | None | Unset = UNSET,
+        verify_tls: bool | None | Unset = UNSET,
+        algorithm: Algorithm | None | Unset = UNSET,
+        health_check_enabled: bool | None | Unset = UNSET,
+        health_check_path: str | None | Unset = UNSET,
+        health_check_method: HealthMethod | None | Unset = UNSET,
+        health_check_expect_status: str | None | Unset = UNSET,
+        health_check_interval_seconds: int | None | Unset = UNSET,
+        health_check_timeout_seconds: int | None | Unset = UNSET,
+        health_check_fails_to_unhealthy: int | None | Unset = UNSET,
+        health_check_passes_to_healthy: int | None | Unset = UNSET,
+        http_version: HttpVersion | None | Unset = UNSET,
+        tls_server_name: str | None | Unset = UNSET,
+        slow_start_seconds: int | None | Unset = UNSET,
+    ) -> Applied[TargetGroup]:
+        """Changes the given fields of a target group.
+
+        Arguments:
+            id: The group.
+            name: Unique name, 1–63 characters.
+            preserve_host: Whether the client's ``Host`` is passed on.
+            connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
+                ``proxy.connect_timeout_ms``.
+            response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
+                ``proxy.response_timeout_ms``.
+            max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
+            protocol: What is spoken to the targets; default ``http``.
+            verify_tls: Whether target certificates are checked; default true.
+            algorithm: How a target is chosen; default ``round_robin``.
+            health_check_enabled: Whether targets are checked actively; default false.
+            health_check_path: Path of the check; default ``/``.
+            health_check_method: Method of the check; default ``GET``.
+            health_check_expect_status: Accepted statuses; default ``200``.
+            health_check_interval_seconds: Seconds between checks, 1–300; default 30.
+            health_check_timeout_seconds: Seconds until a check fails, 1–60; default 5.
+            health_check_fails_to_unhealthy: Failures until a target is out, 1–10; default 2.
+            health_check_passes_to_healthy: Successes until it is back, 1–10; default 2.
+            http_version: HTTP version spoken to the targets; default ``auto``.
+            tls_server_name: Name for SNI and the certificate check; default empty = target host.
+            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600; default 0.
+        """
+        return records.change(self._caller, TargetGroup, "target_groups.update", {
+            "id": id,
+            "name": name,
+            "preserve_host": preserve_host,
+            "connect_timeout_ms": connect_timeout_ms,
+            "response_timeout_ms": response_timeout_ms,
+            "max_retries": max_retries,
+            "protocol": protocol,
+            "verify_tls": verify_tls,
+            "algorithm": algorithm,
+            "health_check_enabled": health_check_enabled,
+            "health_check_path": health_check_path,
+            "health_check_method": health_check_method,
+            "health_check_expect_status": health_check_expect_status,
+            "health_check_interval_seconds": health_check_interval_seconds,
+            "health_check_timeout_seconds": health_check_timeout_seconds,
+            "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
+            "health_check_passes_to_healthy": health_check_passes_to_healthy,
+            "http_version": http_version,
+            "tls_server_name": tls_server_name,
+            "slow_start_seconds": slow_start_seconds,
+        })
+
+    def delete(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Deletes a target group that no host and no rule uses.
+
+        Arguments:
+            id: The group.
+        """
+        return records.change_plain(self._caller, "target_groups.delete", {
+            "id": id,
+        })
+
+
+class TargetsResource:
+    """The endpoints of one target group."""
+
+    __slots__ = ("_caller", "_target_group_id")
+
+    def __init__(self, caller: records.Caller, target_group_id: int) -> None:
+        self._caller = caller
+        self._target_group_id = target_group_id
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[Target]:
+        """Lists the targets of a group by id.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            cursor: Where the page begins.
+        """
+        return records.query_page(self._caller, Target, "targets.list", {
+            "target_group_id": self._target_group_id,
+            "limit": limit,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> Target:
+        """Shows one target.
+
+        Arguments:
+            id: The target.
+        """
+        return records.query(self._caller, Target, "targets.get", {
+            "target_group_id": self._target_group_id,
+            "id": id,
+        })
+
+    def create(
+        self,
+        *,
+        host: str,
+        port: int,
+        weight: int | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+    ) -> Applied[Target]:
+        """Makes a target.
+
+        Arguments:
+            host: Address or name.
+            port: TCP port, 1–65535.
+            weight: Share of the requests, 1–256, default 1.
+            enabled: Whether it takes requests; default true.
+        """
+        return records.change(self._caller, Target, "targets.create", {
+            "target_group_id": self._target_group_id,
+            "host": host,
+            "port": port,
+            "weight": weight,
+            "enabled": enabled,
+        })
+
+    def update(
+        self,
+        id: int,
+        *,
+        host: str | None | Unset = UNSET,
+        port: int | None | Unset = UNSET,
+        weight: int | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+    ) -> Applied[Target]:
+        """Changes the given fields of a target.
+
+        Arguments:
+            id: The target.
+            host: Address or name.
+            port: TCP port, 1–65535.
+            weight: Share of the requests, 1–256.
+            enabled: Whether it takes requests.
+        """
+        return records.change(self._caller, Target, "targets.update", {
+            "target_group_id": self._target_group_id,
+            "id": id,
+            "host": host,
+            "port": port,
+            "weight": weight,
+            "enabled": enabled,
+        })
+
+    def delete(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Deletes a target.
+
+        Arguments:
+            id: The target.
+        """
+        return records.change_plain(self._caller, "targets.delete", {
+            "target_group_id": self._target_group_id,
+            "id": id,
+        })
+
+    def toggle(
+        self,
+        id: int,
+        enabled: bool,
+    ) -> Applied[Target]:
+        """Switches a target on or off.
+
+        Arguments:
+            id: The target.
+            enabled: Whether it takes requests.
+        """
+        return records.change(self._caller, Target, "targets.toggle", {
+            "target_group_id": self._target_group_id,
+            "id": id,
+            "enabled": enabled,
+        })
+
+
+class RulesResource:
+    """The rules of one host."""
+
+    __slots__ = ("_caller", "_host_id")
+
+    def __init__(self, caller: records.Caller, host_id: int) -> None:
+        self._caller = caller
+        self._host_id = host_id
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[Rule]:
+        """Lists the rules of a host in order of priority.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            cursor: Where the page begins.
+        """
+        return records.query_page(self._caller, Rule, "rules.list", {
+            "host_id": self._host_id,
+            "limit": limit,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> Rule:
+        """Shows one rule.
+
+        Arguments:
+            id: The rule.
+        """
+        return records.query(self._caller, Rule, "rules.get", {
+            "host_id": self._host_id,
+            "id": id,
+        })
+
+    def create(
+        self,
+        *,
+        action: Action,
+        priority: int | None | Unset = UNSET,
+        name: str | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        matchers: Sequence[Matcher] | Unset = UNSET,
+    ) -> Applied[Rule]:
+        """Makes a rule.
+
+        Arguments:
+            action: What happens.
+            priority: 1–50,000, unique in the host; default: 10 after the last.
+            name: A name for people, at most 128 characters.
+            enabled: Whether it takes part; default true.
+            matchers: What must hold; empty = always.
+        """
+        return records.change(self._caller, Rule, "rules.create", {
+            "host_id": self._host_id,
+            "action": action,
+            "priority": priority,
+            "name": name,
+            "enabled": enabled,
+            "matchers": matchers,
+        })
+
+    def update(
+        self,
+        id: int,
+        *,
+        priority: int | None | Unset = UNSET,
+        name: str | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        action: Action | None | Unset = UNSET,
+        matchers: Sequence[Matcher] | None | Unset = UNSET,
+    ) -> Applied[Rule]:
+        """Changes the given fields of a rule.
+
+        Arguments:
+            id: The rule.
+            priority: 1–50,000, unique in the host.
+            name: A name for people, at most 128 characters.
+            enabled: Whether it takes part.
+            action: What happens.
+            matchers: What must hold; empty = always.
+        """
+        return records.change(self._caller, Rule, "rules.update", {
+            "host_id": self._host_id,
+            "id": id,
+            "priority": priority,
+            "name": name,
+            "enabled": enabled,
+            "action": action,
+            "matchers": matchers,
+        })
+
+    def delete(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Deletes a rule; its log rows stay.
+
+        Arguments:
+            id: The rule.
+        """
+        return records.change_plain(self._caller, "rules.delete", {
+            "host_id": self._host_id,
+            "id": id,
+        })
+
+    def toggle(
+        self,
+        id: int,
+        enabled: bool,
+    ) -> Applied[Rule]:
+        """Switches a rule on or off.
+
+        Arguments:
+            id: The rule.
+            enabled: Whether it takes part.
+        """
+        return records.change(self._caller, Rule, "rules.toggle", {
+            "host_id": self._host_id,
+            "id": id,
+            "enabled": enabled,
+        })
+
+    def reorder(
+        self,
+        *,
+        rule_ids: Sequence[int],
+    ) -> Applied[Page[Rule]]:
+        """Gives the rules of a host the priorities 10, 20, 30 … in the given order.
+
+        Arguments:
+            rule_ids: Every rule of the host exactly once.
+        """
+        return records.change_page(self._caller, Rule, "rules.reorder", {
+            "host_id": self._host_id,
+            "rule_ids": rule_ids,
+        })
+
+
+class SecurityResource:
+    """What protects one host."""
+
+    __slots__ = ("_caller", "_host_id")
+
+    def __init__(self, caller: records.Caller, host_id: int) -> None:
+        self._caller = caller
+        self._host_id = host_id
+
+    def get(
+        self,
+    ) -> Security:
+        """Shows the security of a host."""
+        return records.query(self._caller, Security, "security.get", {
+            "host_id": self._host_id,
+        })
+
+    def update(
+        self,
+        *,
+        waf_enabled: bool | None | Unset = UNSET,
+        waf_mode: WafMode | None | Unset = UNSET,
+        waf_paranoia: int | None | Unset = UNSET,
+        waf_block_status: int | None | Unset = UNSET,
+        waf_block_body: str | None | Unset = UNSET,
+        waf_detection_paranoia: int | None | Unset = UNSET,
+        waf_inbound_threshold: int | None | Unset = UNSET,
+        waf_outbound_threshold: int | None | Unset = UNSET,
+        waf_response_body: bool | None | Unset = UNSET,
+        rate_limit_enabled: bool | None | Unset = UNSET,
+        rate_limit_requests: int | None | Unset = UNSET,
+        rate_limit_window_seconds: int | None | Unset = UNSET,
+        rate_limit_key: RateLimitKey | None | Unset = UNSET,
+        rate_limit_header_name: str | None | Unset = UNSET,
+        rate_limit_status: int | None | Unset = UNSET,
+    ) -> Applied[Security]:
+        """Changes the given fields of a host's security.
+
+        Arguments:
+            waf_enabled: Whether requests are inspected.
+            waf_mode: Detect or block; capped by ``appsec.mode``.
+            waf_paranoia: Blocking paranoia level, 1–4.
+            waf_block_status: Status of a block answer, 400–599.
+            waf_block_body: Body of a block answer, at most 1 MiB; empty = the standard page.
+            waf_detection_paranoia: Recorded paranoia level, 1–4, not below ``waf_paranoia``; null = equal
+                to it.
+            waf_inbound_threshold: Inbound anomaly threshold, 1–1000; null = ``appsec.inbound_threshold``.
+            waf_outbound_threshold: Outbound anomaly threshold, 1–1000; null =
+                ``appsec.outbound_threshold``.
+            waf_response_body: Whether response bodies are inspected.
+            rate_limit_enabled: Whether requests are limited.
+            rate_limit_requests: Requests per window.
+            rate_limit_window_seconds: Seconds.
+            rate_limit_key: What is counted by.
+            rate_limit_header_name: The header of key ``header``.
+            rate_limit_status: Status over the limit.
+        """
+        return records.change(self._caller, Security, "security.update", {
+            "host_id": self._host_id,
+            "waf_enabled": waf_enabled,
+            "waf_mode": waf_mode,
+            "waf_paranoia": waf_paranoia,
+            "waf_block_status": waf_block_status,
+            "waf_block_body": waf_block_body,
+            "waf_detection_paranoia": waf_detection_paranoia,
+            "waf_inbound_threshold": waf_inbound_threshold,
+            "waf_outbound_threshold": waf_outbound_threshold,
+            "waf_response_body": waf_response_body,
+            "rate_limit_enabled": rate_limit_enabled,
+            "rate_limit_requests": rate_limit_requests,
+            "rate_limit_window_seconds": rate_limit_window_seconds,
+            "rate_limit_key": rate_limit_key,
+            "rate_limit_header_name": rate_limit_header_name,
+            "rate_limit_status": rate_limit_status,
+        })
+
+
+class SettingsResource:
+    """Settings of the whole installation."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        prefix: str | None | Unset = UNSET,
+    ) -> Page[SettingRow]:
+        """Lists settings by key.
+
+        Arguments:
+            prefix: Only keys that begin so, such as ``proxy.``.
+        """
+        return records.query_page(self._caller, SettingRow, "settings.list", {
+            "prefix": prefix,
+        })
+
+    def get(
+        self,
+        key: str,
+    ) -> SettingRow:
+        """Shows one setting.
+
+        Arguments:
+            key: The key.
+        """
+        return records.query(self._caller, SettingRow, "settings.get", {
+            "key": key,
+        })
+
+    def set(
+        self,
+        key: str,
+        value: str,
+    ) -> Applied[SettingRow]:
+        """Writes one setting.
+
+        Arguments:
+            key: The key.
+            value: The new value.
+        """
+        return records.change(self._caller, SettingRow, "settings.set", {
+            "key": key,
+            "value": value,
+        })
+
+    def reset(
+        self,
+        key: str,
+    ) -> Applied[SettingRow]:
+        """Puts one setting back to its default.
+
+        Arguments:
+            key: The key.
+        """
+        return records.change(self._caller, SettingRow, "settings.reset", {
+            "key": key,
+        })
+
+    def update(
+        self,
+        values: Mapping[str, str],
+    ) -> Applied[Page[SettingRow]]:
+        """Writes several settings as one change."""
+        return records.change_page(self._caller, SettingRow, "settings.update", values)
+
+
+class TokensResource:
+    """Bearer tokens for the API."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[ApiToken]:
+        """Lists tokens by id; their texts are never shown again.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            cursor: Where the page begins.
+        """
+        return records.query_page(self._caller, ApiToken, "tokens.list", {
+            "limit": limit,
+            "cursor": cursor,
+        })
+
+    def create(
+        self,
+        name: str,
+        *,
+        role: TokenRole,
+        expires_at: datetime | None | Unset = UNSET,
+    ) -> Applied[CreatedToken]:
+        """Makes a token and shows its text this once.
+
+        Arguments:
+            name: Unique name, 1–64 characters.
+            role: What it may do; not more than its maker.
+            expires_at: When it ends; null = never.
+        """
+        return records.change(self._caller, CreatedToken, "tokens.create", {
+            "name": name,
+            "role": role,
+            "expires_at": expires_at,
+        })
+
+    def revoke(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Ends a token at once.
+
+        Arguments:
+            id: The token.
+        """
+        return records.change_plain(self._caller, "tokens.revoke", {
+            "id": id,
+        })
+
+
+class LogsResource:
+    """Requests, refusals, findings and changes."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def search(
+        self,
+        *,
+        from_: str | None | Unset = UNSET,
+        to: str | None | Unset = UNSET,
+        source: str | None | Unset = UNSET,
+        status: str | None | Unset = UNSET,
+        host_id: int | None | Unset = UNSET,
+        rule_id: int | None | Unset = UNSET,
+        waf_rule_id: str | None | Unset = UNSET,
+        method: str | None | Unset = UNSET,
+        action: str | None | Unset = UNSET,
+        level: str | None | Unset = UNSET,
+        request_id: str | None | Unset = UNSET,
+        remote_ip: str | None | Unset = UNSET,
+        path: str | None | Unset = UNSET,
+        min_duration_ms: int | None | Unset = UNSET,
+        max_duration_ms: int | None | Unset = UNSET,
+        order: str | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[LogEntry]:
+        """Searches log rows; all filters must hold.
+
+        Arguments:
+            from_: Not before: RFC 3339, or back from now as ``-15m``, ``-24h``, ``-7d``.
+            to: Not after, as ``from``.
+            source: Any of ``access``, ``error``, ``audit``, ``waf_audit``, comma-separated.
+            status: Statuses: ``200``, ``4xx``, ``500-504``, comma-separated.
+            host_id: The host; rows of its name that were written before it existed are included.
+            rule_id: The rule of the host.
+            waf_rule_id: WAF rules, comma-separated.
+            method: Methods, comma-separated.
+            action: Actions, comma-separated.
+            level: Any of ``info``, ``warn``, ``error``, comma-separated.
+            request_id: One request.
+            remote_ip: The client's address.
+            path: A part of the path.
+            min_duration_ms: At least so many milliseconds.
+            max_duration_ms: At most so many milliseconds.
+            order: ``desc`` (newest first, default) or ``asc``.
+            limit: Items in one page, 1–1000, default 100.
+            cursor: Where the page begins.
+        """
+        return records.query_page(self._caller, LogEntry, "logs.search", {
+            "from": from_,
+            "to": to,
+            "source": source,
+            "status": status,
+            "host_id": host_id,
+            "rule_id": rule_id,
+            "waf_rule_id": waf_rule_id,
+            "method": method,
+            "action": action,
+            "level": level,
+            "request_id": request_id,
+            "remote_ip": remote_ip,
+            "path": path,
+            "min_duration_ms": min_duration_ms,
+            "max_duration_ms": max_duration_ms,
+            "order": order,
+            "limit": limit,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> LogEntry:
+        """Shows one log row.
+
+        Arguments:
+            id: The row.
+        """
+        return records.query(self._caller, LogEntry, "logs.get", {
+            "id": id,
+        })
+
+    def tail(
+        self,
+        *,
+        after_id: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+    ) -> Page[LogEntry]:
+        """Rows written after a given one, by id: the next step of a reader that follows the log.
+
+        Arguments:
+            after_id: Rows with a greater id; omitted = the newest ``limit`` rows.
+            limit: Rows at most, 1–1000, default 100.
+        """
+        return records.query_page(self._caller, LogEntry, "logs.tail", {
+            "after_id": after_id,
+            "limit": limit,
+        })
+
+
+class SystemResource:
+    """The process itself."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def version(
+        self,
+    ) -> Version:
+        """Shows which build this is."""
+        return records.query(self._caller, Version, "system.version", {})
+
+    def health(
+        self,
+    ) -> Health:
+        """Shows the stored and the running generation and the log queue's figures."""
+        return records.query(self._caller, Health, "system.health", {})
+
+    def openapi(
+        self,
+    ) -> Any:
+        """Shows the OpenAPI document of this interface."""
+        return records.query_plain(self._caller, "system.openapi", {})
+
+
+class SetupResource:
+    """The first administrator."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def create(
+        self,
+        *,
+        token: str,
+        username: str,
+        password: str,
+    ) -> Applied[FirstAdmin]:
+        """Makes the first administrator with the token that the start printed.
+
+        Arguments:
+            token: The setup token.
+            username: 1–64 ASCII letters, digits and ``_ . - @``.
+            password: At least ``auth.password_min_length`` characters.
+        """
+        return records.change(self._caller, FirstAdmin, "setup.create", {
+            "token": token,
+            "username": username,
+            "password": password,
+        })
+
+
+class Operations:
+    """Every resource of a caller."""
+
+    __slots__ = ()
+
+    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied[Any]:
+        """Runs the operation ````name````."""
+        raise NotImplementedError
+
+    @property
+    def hosts(self) -> HostsResource:
+        """Public names and how they are served."""
+        return HostsResource(self)
+
+    @property
+    def target_groups(self) -> TargetGroupsResource:
+        """Pools of upstream endpoints."""
+        return TargetGroupsResource(self)
+
+    def targets(self, target_group_id: int) -> TargetsResource:
+        """The endpoints of one target group."""
+        return TargetsResource(self, target_group_id)
+
+    def rules(self, host_id: int) -> RulesResource:
+        """The rules of one host."""
+        return RulesResource(self, host_id)
+
+    def security(self, host_id: int) -> SecurityResource:
+        """What protects one host."""
+        return SecurityResource(self, host_id)
+
+    @property
+    def settings(self) -> SettingsResource:
+        """Settings of the whole installation."""
+        return SettingsResource(self)
+
+    @property
+    def tokens(self) -> TokensResource:
+        """Bearer tokens for the API."""
+        return TokensResource(self)
+
+    @property
+    def logs(self) -> LogsResource:
+        """Requests, refusals, findings and changes."""
+        return LogsResource(self)
+
+    @property
+    def system(self) -> SystemResource:
+        """The process itself."""
+        return SystemResource(self)
+
+    @property
+    def setup(self) -> SetupResource:
+        """The first administrator."""
+        return SetupResource(self)
