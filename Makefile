@@ -34,6 +34,7 @@ test-node:
 
 test-readme:
 	scripts/test-readme
+	scripts/make-reference --check
 
 bench:
 	cargo bench --package argos-benches
