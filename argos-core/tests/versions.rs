@@ -255,7 +255,8 @@ fn what_is_not_there_is_not_found_and_what_is_no_table_is_refused() {
         }
     }
     let text = |key: &str| RowKey::Text(key.into());
-    let half = RollBack { key: None, ..RollBack::one(now, "hosts", text("1")) };
+    let mut half = RollBack::one(now, "hosts", text("1"));
+    half.key = None;
     for (op, code, field) in [
         (RollBack::one(now, "users", text("1")), "config.table", "table"),
         (RollBack::one(now, "hosts", text("a.example")), "config.key", "key"),
@@ -428,6 +429,67 @@ fn a_certificate_is_never_replaced_by_an_older_one_of_its_host() {
     let rows = stored(&db);
     let certificates: Vec<&Value> = rows.iter().filter(|(at, _)| at.0 == "certificates").map(|(_, row)| row).collect();
     assert_eq!(certificates, [&row(2), &new]);
+}
+
+#[test]
+fn what_is_no_configuration_stays_through_a_rollback() {
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    let n = host(&argos, "a.example", 1);
+    let rule = block(&argos, 1);
+    call(&argos, "hosts.update", json!({"id": 1, "domain": "b.example"}));
+    call(&argos, "rules.update", json!({"host_id": 1, "id": 1, "name": "later"}));
+    let db = db(&folder);
+    db.execute_batch(
+        "INSERT INTO users (username) VALUES ('person');
+         INSERT INTO sessions (token, user_id, expires_at, host_id) VALUES ('t', 1, 9, 1);
+         INSERT INTO api_tokens (name, token_hash, role) VALUES ('ci', 'h', 'viewer');
+         INSERT INTO bans (scope, value) VALUES ('ip', '192.0.2.1');
+         INSERT INTO log_entries (source, host_id, rule_id) VALUES ('caddy_access', 1, 1);",
+    )
+    .unwrap();
+    let kept = || -> (i64, i64, i64, i64, Option<i64>) {
+        let sql = "SELECT (SELECT count(*) FROM users), (SELECT host_id FROM sessions),
+            (SELECT count(*) FROM api_tokens), (SELECT count(*) FROM bans),
+            (SELECT host_id * 10 + rule_id FROM log_entries WHERE source = 'caddy_access')";
+        db.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?))).unwrap()
+    };
+    // Host and rule change in place: what refers to them still does.
+    argos.config().rollback(RollBack::all(rule)).unwrap();
+    assert_eq!(kept(), (1, 1, 1, 1, Some(11)));
+    assert_eq!(argos.snapshot().host("a.example").unwrap().rules.len(), 1);
+    // The rule goes; its log row stays, as with any deleted rule.
+    argos.config().rollback(RollBack::all(n)).unwrap();
+    assert_eq!(kept(), (1, 1, 1, 1, None));
+    consistent(argos, &folder, "stays");
+}
+
+#[test]
+fn a_value_that_is_not_allowed_any_more_does_not_come_back() {
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    let n = host(&argos, "a.example", 1);
+    let bad_setting = call(&argos, "settings.set", json!({"key": "proxy.max_retries", "value": "5"}));
+    let bad_rule = block(&argos, 1);
+    let db = db(&folder);
+    let setting = |value: &str| json!({"key": "proxy.max_retries", "value": value, "updated_at": 1});
+    forge(
+        &db,
+        bad_setting,
+        &json!([{"table": "settings", "key": "proxy.max_retries", "old": setting("99"), "new": setting("5")}]),
+    );
+    let error = refused(&argos, &folder, RollBack::one(n, "settings", RowKey::Text("proxy.max_retries".into())));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "setting.value"));
+    assert_eq!(error.fields()[0].field, "proxy.max_retries");
+    let rule = stored(&db)[&("rules".to_owned(), "1".to_owned())].clone();
+    let mut broken = rule.clone();
+    broken["matchers_config"] = json!(r#"[{"type":"path_regex","config":{"pattern":"("}}]"#);
+    forge(&db, bad_rule, &json!([{"table": "rules", "key": 1, "old": broken, "new": rule}]));
+    let error = refused(&argos, &folder, RollBack::one(n, "rules", RowKey::Number(1)));
+    assert_eq!(
+        (error.code(), error.fields()[0].field.as_str()),
+        ("rule.does_not_compile", "matchers[0].config.pattern")
+    );
 }
 
 #[test]

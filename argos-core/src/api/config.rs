@@ -89,6 +89,9 @@ pub struct RollBack {
     pub table: Option<String>,
     /// The row of that object: its number, or the name of a setting.
     pub key: Option<RowKey>,
+    /// What was changed since, summed up before the writer's turn, and the generation it was summed up at.
+    #[serde(skip)]
+    since: Option<(u64, Net)>,
 }
 operation!(RollBack => RolledBack, "config.rollback", Post "/config/versions/{n}/rollback", Admin, 200,
     "Writes the configuration of an earlier generation again, all of it or one object, as a new generation.");
@@ -97,13 +100,13 @@ impl RollBack {
     /// Everything as it was at generation `n`.
     #[must_use]
     pub fn all(n: u64) -> Self {
-        Self { n, table: None, key: None }
+        Self { n, table: None, key: None, since: None }
     }
 
     /// One object as it was at generation `n`.
     #[must_use]
     pub fn one(n: u64, table: &str, key: RowKey) -> Self {
-        Self { n, table: Some(table.to_owned()), key: Some(key) }
+        Self { n, table: Some(table.to_owned()), key: Some(key), since: None }
     }
 
     fn scope(&self) -> Result<Scope> {
@@ -120,10 +123,23 @@ impl RollBack {
 }
 
 impl Mutation for RollBack {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<RolledBack> {
+    fn prepare(&mut self, view: &View<'_>) -> Result<()> {
+        self.scope()?;
+        versions::require(&view.read, self.n)?;
+        let now = versions::generation(&view.read)?;
+        self.since = Some((now, Net::between(&view.read, self.n, now)?));
+        Ok(())
+    }
+
+    fn run(mut self, tx: &Tx<'_>, _cx: &Context) -> Result<RolledBack> {
         let scope = self.scope()?;
         versions::require(tx, self.n)?;
-        let since = Net::between(tx, self.n, versions::generation(tx)?)?;
+        let now = versions::generation(tx)?;
+        let since = match self.since.take() {
+            Some((at, net)) if at == now => net,
+            // Another change came first.
+            _ => Net::between(tx, self.n, now)?,
+        };
         let host = match &scope {
             Scope::Object(table, RowKey::Number(id)) if table.name == "hosts" => Some(*id),
             _ => None,

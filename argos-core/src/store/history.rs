@@ -56,7 +56,7 @@ fn as_key(key: &Value) -> Option<RowKey> {
 }
 
 /// The rows that differ between two generations, by table and key.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Net {
     rows: BTreeMap<(usize, RowKey), Change>,
 }
