@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::schema::{Actor, ApiToken};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
 use crate::snapshot::{HostFault, Snapshot};
-use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users, versions};
+use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
 use crate::waf::RuleSets;
 
 /// Read-only connections that queries share.
@@ -139,8 +139,8 @@ impl Argos {
         let (actor, origin) = (self.actor.clone(), self.origin.clone());
         let applied = self.inner.store.write(move |conn| inner.run(conn, actor, &origin, op))??;
         M::done(&self.inner.cx);
-        if let Some(generation) = applied.generation.filter(|g| versions::wants_checkpoint(*g)) {
-            self.keep_checkpoint(generation);
+        if let Some(generation) = applied.generation {
+            self.tend_history(generation);
         }
         Ok(applied)
     }

@@ -44,6 +44,8 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("settings.reset", json!({"key": "proxy.max_retries"})),
         ("tokens.create", json!({"name": "ci", "role": "viewer"})),
         ("tokens.revoke", json!({"id": 1})),
+        ("config.rollback", json!({"n": 1})),
+        ("config.rollback", json!({"n": 12, "table": "hosts", "key": 1})),
         ("hosts.delete", json!({"id": 1})),
         ("target_groups.delete", json!({"id": 1})),
     ]

@@ -4,6 +4,7 @@
 //! and documentation are on it. A [`Query`] looks, a [`Mutation`] changes. What is in [`for_each_operation`]
 //! exists in Rust, over HTTP, at the command line and in the bindings; nothing else does.
 
+mod config;
 mod cursor;
 mod hosts;
 pub mod input;
@@ -21,6 +22,7 @@ mod target_groups;
 mod targets;
 mod tokens;
 
+pub use config::{BlameObject, DiffVersions, ListVersions, RollBack};
 pub use hosts::{CreateHost, DeleteHost, GetHost, ListHosts, NewGroup, NewTarget, ToggleHost, UpdateHost};
 pub use logs::{GetLog, LogPage, SearchLogs, TailLogs};
 pub use openapi::{GetOpenApi, components, openapi};

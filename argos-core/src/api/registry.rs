@@ -37,6 +37,11 @@ macro_rules! for_each_operation {
                 list: query ListSettings, get: query GetSetting, set: change SetSetting,
                 reset: change ResetSetting, update: change UpdateSettings,
             }
+            /// The configuration in time.
+            config: ConfigInTime () {
+                versions: query ListVersions, diff: query DiffVersions, rollback: change RollBack,
+                blame: query BlameObject,
+            }
             /// Bearer tokens for the API.
             tokens: Tokens () {
                 list: query ListTokens, create: change CreateToken, revoke: change RevokeToken,

@@ -77,19 +77,29 @@ pub(super) fn in_transaction<T>(
     Ok(done)
 }
 
+fn tend(conn: &mut Connection, now: Timestamp, generation: u64) -> Result<()> {
+    if versions::wants_checkpoint(generation) {
+        in_transaction(conn, now, Actor::System, |tx| versions::checkpoint(tx, generation))?;
+    }
+    if let Some(oldest) = versions::wants_prune(&Read::new(conn, now))? {
+        in_transaction(conn, now, Actor::System, |tx| versions::prune(tx, oldest))?;
+    }
+    Ok(())
+}
+
 impl Argos {
-    /// Writes the full copy of the configuration where one is due: after the swap, so that no change waits for it.
-    pub(super) fn keep_checkpoint(&self, generation: u64) {
+    /// Writes the full copy of the configuration where one is due and drops generations beyond
+    /// `config.history_max`: after the swap, so that no change waits for it.
+    pub(super) fn tend_history(&self, generation: u64) {
         // The job holds nothing that keeps the database open: closing does not wait for its own writer.
         let now = self.inner.cx.clock.now();
         let sent = self.inner.store.submit(move |conn| {
-            let written = in_transaction(conn, now, Actor::System, |tx| versions::checkpoint(tx, generation));
-            if let Err(e) = written {
-                tracing::error!("the full copy of generation {generation} was not written: {e}");
+            if let Err(e) = tend(conn, now, generation) {
+                tracing::error!("the history of the configuration was not tended at generation {generation}: {e}");
             }
         });
         if let Err(e) = sent {
-            tracing::error!("the full copy of generation {generation} was not written: {e}");
+            tracing::error!("the history of the configuration was not tended at generation {generation}: {e}");
         }
     }
 

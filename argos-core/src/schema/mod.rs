@@ -15,6 +15,7 @@ mod setting;
 mod target;
 mod target_group;
 mod token;
+mod version;
 
 pub use actor::{Actor, Role};
 pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
@@ -32,6 +33,7 @@ pub use setting::{Access, AppsecMode, SETTINGS, Setting, SettingKind, SettingRow
 pub use target::{Target, TargetHost, TargetHostError};
 pub use target_group::{Algorithm, GroupName, GroupProtocol, HealthMethod, HttpVersion, TargetGroup};
 pub use token::{ApiToken, TokenRole};
+pub use version::{ConfigVersion, FieldBlame, FieldChange, RolledBack, RowKey};
 
 /// A closed set stored as its text: `Display`, `FromStr`, serde and JSON schema from one list.
 macro_rules! text_enum {

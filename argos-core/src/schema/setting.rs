@@ -153,7 +153,7 @@ pub const SETTINGS: &[Setting] = &[
     row("bans.body", "", Text(65_536), NotYet),
     row("bans.status", "403", Integer(400, 599, Unit::Status), NotYet),
     row("config.generation", "0", Integer(0, i64::MAX, Unit::Count), Own),
-    row("config.history_max", "200", Integer(10, 10_000, Unit::Count), NotYet),
+    row("config.history_max", "200", Integer(10, 10_000, Unit::Count), Writable),
     row("crowdsec.bouncer_api_key", "", Secret, NotYet),
     row("crowdsec.enabled", "false", Bool, NotYet),
     row("crowdsec.lapi_url", "", Text(2048), NotYet),
@@ -265,6 +265,17 @@ impl Setting {
             return Ok(());
         }
         Err(Error::invalid("setting.value", self.key, format!("allowed: {}; got {value:?}", self.range())))
+    }
+
+    /// Whether a value that was stored once may be stored again.
+    pub(crate) fn may_return(&self, value: &str) -> bool {
+        self.kind == Secret || self.allows(value)
+    }
+
+    /// Whether its changes make generations: all but what Argos itself keeps among the settings.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        self.access != Own || self.key == "appsec.mode" || self.key.starts_with("oidc.")
     }
 
     fn allows(&self, value: &str) -> bool {

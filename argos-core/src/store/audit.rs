@@ -58,26 +58,35 @@ pub fn record(tx: &Tx<'_>, subject: &Subject, origin: &Origin, generation: Optio
 /// The changed fields with old and new values; secrets are `***`.
 #[must_use]
 pub fn diff(changes: &[Change]) -> Value {
-    let mut out = Vec::with_capacity(changes.len());
-    for change in changes {
-        let mut fields = Map::new();
-        let columns = change.old.iter().chain(&change.new).flat_map(Map::keys);
-        for column in columns {
-            let side = |row: &Option<Map<String, Value>>| row.as_ref().and_then(|r| r.get(column)).cloned();
-            let (old, new) = (side(&change.old), side(&change.new));
-            if old != new && column != "updated_at" && column != "created_at" {
-                let hidden = change.table.secrets.contains(&column.as_str()) || is_envelope(&old) || is_envelope(&new);
-                let shown = |v: Option<Value>| match v {
-                    Some(Value::String(s)) if hidden && !s.is_empty() => json!("***"),
-                    Some(v) => v,
-                    None => Value::Null,
-                };
-                fields.insert(column.clone(), json!({"old": shown(old), "new": shown(new)}));
-            }
+    let rows = changes.iter().map(|change| {
+        let fields = shown(change).into_iter().map(|(field, old, new)| (field, json!({"old": old, "new": new})));
+        json!({"table": change.table.name, "key": change.key, "fields": fields.collect::<Map<_, _>>()})
+    });
+    rows.collect()
+}
+
+/// The changed fields of a row, but its own times, each with the value before and after; secrets are `***`.
+pub(super) fn shown(change: &Change) -> Vec<(String, Value, Value)> {
+    let side = |row: &Option<Map<String, Value>>, column: &str| row.as_ref().and_then(|r| r.get(column)).cloned();
+    let mut fields: Vec<(String, Value, Value)> = Vec::new();
+    for column in change.old.iter().chain(&change.new).flat_map(Map::keys) {
+        let (old, new) = (side(&change.old, column), side(&change.new, column));
+        if old == new || column == "updated_at" || column == "created_at" || fields.iter().any(|f| f.0 == *column) {
+            continue;
         }
-        out.push(json!({"table": change.table.name, "key": change.key, "fields": fields}));
+        let hidden = change.table.secrets.contains(&column.as_str()) || is_envelope(&old) || is_envelope(&new);
+        fields.push((column.clone(), masked(old, hidden), masked(new, hidden)));
     }
-    out.into()
+    fields
+}
+
+/// A value as it is shown: `***` for a secret that is set.
+pub(super) fn masked(value: Option<Value>, hidden: bool) -> Value {
+    match value {
+        Some(Value::String(s)) if (hidden || s.contains("argos1:")) && !s.is_empty() => json!("***"),
+        Some(value) => value,
+        None => Value::Null,
+    }
 }
 
 fn is_envelope(value: &Option<Value>) -> bool {

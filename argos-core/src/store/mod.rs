@@ -3,6 +3,7 @@
 pub mod audit;
 mod columns;
 mod error;
+pub mod history;
 pub mod host_security;
 pub mod hosts;
 mod key_check;
@@ -11,6 +12,7 @@ pub mod logs;
 mod migrate;
 mod open;
 mod pool;
+pub mod rollback;
 pub mod rules;
 pub mod settings;
 pub mod target_groups;

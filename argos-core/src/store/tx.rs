@@ -162,7 +162,7 @@ impl<'c> Read<'c> {
 }
 
 /// A key as a parameter.
-fn sql_value(key: &Value) -> rusqlite::types::Value {
+pub(super) fn sql_value(key: &Value) -> rusqlite::types::Value {
     match key {
         Value::Number(n) => n.as_i64().map_or(rusqlite::types::Value::Null, Into::into),
         Value::String(s) => s.clone().into(),

@@ -1,18 +1,26 @@
 //! Generations: each change of configuration is one row that can be read back.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use rusqlite::named_params;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::settings;
+use super::columns::time;
 use super::tx::{CONFIG_TABLES, Change, Read, Tx};
-use crate::error::{Error, Result};
+use super::{history, settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{ConfigVersion, Setting};
 
 /// A full copy of the configuration is kept in the first row and at every generation that this divides.
 pub const CHECKPOINT_EVERY: u64 = 100;
+
+/// Bytes of a full copy that one dropped generation pays for: a copy is made only when the rows that it lets go
+/// are worth it, so that a change costs what it touches, not what is stored.
+const COPY_BYTES_PER_ROW: u64 = 4096;
 
 /// The stored generation; 0 before the first change.
 ///
@@ -23,6 +31,118 @@ pub fn generation(read: &Read<'_>) -> Result<u64> {
     Ok(text.parse().unwrap_or(0))
 }
 
+/// Kept generations before `before`, newest first, at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(read: &Read<'_>, before: i64, limit: u32) -> Result<Vec<ConfigVersion>> {
+    let sql = "SELECT generation, created_at, actor, summary FROM config_versions
+        WHERE generation < :before AND generation >= :oldest ORDER BY generation DESC LIMIT :limit";
+    let oldest = oldest(read)?;
+    let version = |r: &rusqlite::Row<'_>| {
+        Ok(ConfigVersion {
+            generation: number(r)?,
+            created_at: time(r, "created_at")?,
+            actor: r.get("actor")?,
+            summary: r.get("summary")?,
+        })
+    };
+    read.all(sql, named_params! { ":before": before, ":oldest": oldest, ":limit": limit }, version)
+}
+
+/// Refuses a generation that is not kept.
+///
+/// # Errors
+/// `config.version_not_found`.
+pub fn require(read: &Read<'_>, generation: u64) -> Result<()> {
+    let sql = "SELECT 1 FROM config_versions WHERE generation = :generation AND generation >= :oldest";
+    // A number beyond what the column holds is no row either.
+    let params = named_params! { ":generation": i64::try_from(generation).ok(), ":oldest": oldest(read)? };
+    let found = read.one(sql, params, |_| Ok(()))?;
+    found.ok_or_else(|| Error::not_found("config.version_not_found", format!("generation {generation}")))
+}
+
+/// The oldest of the newest `config.history_max` generations, if there are so many; else 0.
+fn oldest(read: &Read<'_>) -> Result<i64> {
+    let sql = "SELECT generation FROM config_versions ORDER BY generation DESC LIMIT 1 OFFSET :newer";
+    let newer = history_max(read)? - 1;
+    Ok(read.one(sql, named_params! { ":newer": newer }, |r| r.get(0))?.unwrap_or(0))
+}
+
+fn history_max(read: &Read<'_>) -> Result<i64> {
+    const KEY: &str = "config.history_max";
+    let stored = settings::value(read, KEY)?;
+    let default = Setting::find(KEY).map_or("", |s| s.default);
+    let number = stored.as_deref().unwrap_or(default).parse::<i64>();
+    number.map_err(|_| Error::internal(format!("{KEY} holds no number")))
+}
+
+/// One generation as it was recorded.
+pub(super) struct Recorded {
+    /// The version's own row.
+    pub version: ConfigVersion,
+    /// The rows it touched.
+    pub changes: Vec<Change>,
+}
+
+/// The generations after `from` up to `to`, in order. Each is checked against its SHA-256.
+///
+/// # Errors
+/// `config.history_corrupt`.
+pub(super) fn recorded(read: &Read<'_>, from: u64, to: u64) -> Result<Vec<Recorded>> {
+    let sql = "SELECT generation FROM config_versions WHERE generation > :from AND generation <= :to
+        ORDER BY generation";
+    let params = named_params! { ":from": as_column(from)?, ":to": as_column(to)? };
+    let numbers = read.all(sql, params, number)?;
+    numbers.into_iter().map(|generation| one(read, generation)).collect()
+}
+
+/// One generation, checked against its SHA-256.
+///
+/// # Errors
+/// `config.history_corrupt`.
+pub(super) fn one(read: &Read<'_>, generation: u64) -> Result<Recorded> {
+    let sql = "SELECT created_at, actor, summary, changes, sha256 FROM config_versions WHERE generation = :generation";
+    let found = read.one(sql, named_params! { ":generation": as_column(generation)? }, |r| {
+        let version = ConfigVersion {
+            generation,
+            created_at: time(r, "created_at")?,
+            actor: r.get("actor")?,
+            summary: r.get("summary")?,
+        };
+        Ok((version, r.get::<_, Vec<u8>>("changes")?, r.get::<_, String>("sha256")?))
+    })?;
+    let (version, packed, sha256) =
+        found.ok_or_else(|| Error::not_found("config.version_not_found", format!("generation {generation}")))?;
+    if hex::encode(Sha256::digest(&packed)) != sha256 {
+        return Err(corrupt(generation, "its changes do not match their checksum"));
+    }
+    let changes = from_json(&gunzip(&packed, generation)?);
+    let changes = changes.ok_or_else(|| corrupt(generation, "its changes can't be read"))?;
+    Ok(Recorded { version, changes })
+}
+
+/// Numbers of the generations that have a row, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn numbers(read: &Read<'_>) -> Result<Vec<u64>> {
+    let sql = "SELECT generation FROM config_versions WHERE generation >= :oldest ORDER BY generation DESC";
+    read.all(sql, named_params! { ":oldest": oldest(read)? }, number)
+}
+
+/// The nearest full copy not after `generation`, and its generation.
+///
+/// # Errors
+/// `config.history_corrupt`.
+pub(super) fn copy_before(read: &Read<'_>, generation: u64) -> Result<Option<(u64, Value)>> {
+    let sql = "SELECT generation, checkpoint FROM config_versions
+        WHERE generation <= :generation AND checkpoint IS NOT NULL ORDER BY generation DESC LIMIT 1";
+    let params = named_params! { ":generation": as_column(generation)? };
+    let found = read.one(sql, params, |r| Ok((number(r)?, r.get::<_, Vec<u8>>(1)?)))?;
+    found.map(|(at, packed)| Ok((at, gunzip(&packed, at)?))).transpose()
+}
+
 /// Stores the transaction's changes as the next generation and returns its number.
 ///
 /// # Errors
@@ -31,11 +151,12 @@ pub fn record(tx: &Tx<'_>, summary: &str) -> Result<u64> {
     let next = generation(tx)? + 1;
     let changes = gzip(&Value::Array(tx.changes().iter().map(to_json).collect()))?;
     let sha256 = hex::encode(Sha256::digest(&changes));
+    let first = tx.one("SELECT 1 FROM config_versions LIMIT 1", [], |_| Ok(()))?.is_none();
     settings::write_own(tx, "config.generation", &next.to_string())?;
     tx.execute(
         "INSERT INTO config_versions (generation, created_at, user_id, actor, summary, changes, sha256)
          VALUES (:generation, :created_at, :user_id, :actor, :summary, :changes, :sha256)",
-        rusqlite::named_params! {
+        named_params! {
             ":generation": as_column(next)?,
             ":created_at": tx.now().0,
             ":user_id": tx.actor().user_id().map(|id| id.0),
@@ -46,7 +167,7 @@ pub fn record(tx: &Tx<'_>, summary: &str) -> Result<u64> {
         },
     )?;
     // The first row begins every later walk, so its copy is part of the change itself.
-    if tx.one("SELECT COUNT(*) FROM config_versions", [], |r| r.get::<_, i64>(0))? == Some(1) {
+    if first {
         checkpoint(tx, next)?;
     }
     Ok(next)
@@ -71,14 +192,62 @@ pub fn checkpoint(tx: &Tx<'_>, at: u64) -> Result<()> {
         let rows = tx.rows(*table)?.into_iter().map(Value::Object).collect();
         tables.insert(table.name.into(), Value::Array(rows));
     }
+    write_copy(tx, at, tables)
+}
+
+fn write_copy(tx: &Tx<'_>, at: u64, tables: Map<String, Value>) -> Result<()> {
     let rows = tx.execute(
         "UPDATE config_versions SET checkpoint = :checkpoint WHERE generation = :generation",
-        rusqlite::named_params! { ":checkpoint": gzip(&Value::Object(tables))?, ":generation": as_column(at)? },
+        named_params! { ":checkpoint": gzip(&Value::Object(tables))?, ":generation": as_column(at)? },
     )?;
     if rows != 1 {
         return Err(Error::internal(format!("config_versions {at}: {rows} rows where 1 was meant")));
     }
     Ok(())
+}
+
+/// The generation that becomes the oldest, when rows beyond `config.history_max` are worth dropping: at once where
+/// a full copy is small or there, and after at most a hundred changes where it is large. Rows that wait are shown
+/// to nobody.
+///
+/// # Errors
+/// Those of the database.
+pub fn wants_prune(read: &Read<'_>) -> Result<Option<u64>> {
+    let first = "SELECT generation FROM config_versions ORDER BY generation LIMIT 1";
+    let Some(first) = read.one(first, [], number)? else { return Ok(None) };
+    let max = history_max(read)?.unsigned_abs();
+    if generation(read)?.saturating_sub(first) < max {
+        return Ok(None);
+    }
+    let oldest = oldest(read)?.unsigned_abs();
+    if oldest <= first {
+        return Ok(None);
+    }
+    let sql = "SELECT checkpoint IS NOT NULL FROM config_versions WHERE generation = :oldest";
+    let copied = read.one(sql, named_params! { ":oldest": as_column(oldest)? }, |r| r.get(0))?.unwrap_or(false);
+    let sql = "SELECT COALESCE(length(checkpoint), 0) FROM config_versions WHERE generation = :first";
+    let size: i64 = read.one(sql, named_params! { ":first": as_column(first)? }, |r| r.get(0))?.unwrap_or(0);
+    let surplus = oldest - first;
+    let due = copied || surplus >= CHECKPOINT_EVERY || surplus * COPY_BYTES_PER_ROW >= size.unsigned_abs();
+    Ok(due.then_some(oldest))
+}
+
+/// Drops the generations before `oldest`, which gets a full copy first.
+///
+/// # Errors
+/// `config.history_corrupt`; nothing is dropped then.
+pub fn prune(tx: &Tx<'_>, oldest: u64) -> Result<()> {
+    let copied = copy_before(tx, oldest)?.is_some_and(|(at, _)| at == oldest);
+    if !copied {
+        write_copy(tx, oldest, history::tables_at(tx, oldest)?)?;
+    }
+    let sql = "DELETE FROM config_versions WHERE generation < :oldest";
+    tx.execute(sql, named_params! { ":oldest": as_column(oldest)? }).map(drop)
+}
+
+/// The column `generation`, which is never negative.
+fn number(row: &rusqlite::Row<'_>) -> rusqlite::Result<u64> {
+    row.get::<_, i64>("generation").map(i64::unsigned_abs)
 }
 
 fn as_column(generation: u64) -> Result<i64> {
@@ -89,8 +258,39 @@ fn to_json(change: &Change) -> Value {
     json!({"table": change.table.name, "key": change.key, "old": change.old, "new": change.new})
 }
 
+/// What [`to_json`] wrote.
+fn from_json(changes: &Value) -> Option<Vec<Change>> {
+    let row = |value: &Value| match value {
+        Value::Null => Some(None),
+        Value::Object(row) => Some(Some(row.clone())),
+        _ => None,
+    };
+    let one = |change: &Value| {
+        let name = change["table"].as_str()?;
+        Some(Change {
+            table: *CONFIG_TABLES.iter().find(|t| t.name == name)?,
+            key: change["key"].clone(),
+            old: row(&change["old"])?,
+            new: row(&change["new"])?,
+        })
+    };
+    changes.as_array()?.iter().map(one).collect()
+}
+
+/// A generation that can't be trusted.
+pub(super) fn corrupt(generation: u64, fault: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, "config.history_corrupt", format!("generation {generation}: {fault}"))
+}
+
 fn gzip(value: &Value) -> Result<Vec<u8>> {
     let mut out = GzEncoder::new(Vec::new(), Compression::fast());
     let written = out.write_all(value.to_string().as_bytes()).and_then(|()| out.finish());
     written.map_err(|e| Error::internal(format!("compressing a generation: {e}")))
+}
+
+fn gunzip(packed: &[u8], generation: u64) -> Result<Value> {
+    let mut text = Vec::new();
+    let read = GzDecoder::new(packed).read_to_end(&mut text);
+    read.map_err(|e| corrupt(generation, &e.to_string()))?;
+    serde_json::from_slice(&text).map_err(|e| corrupt(generation, &e.to_string()))
 }

@@ -175,6 +175,11 @@ fn ty(schema: &Value, schemas: &Schemas) -> Type {
         plain["type"] = one.clone();
         return Type::Nullable(Box::new(ty(&plain, schemas)));
     }
+    // A number or a text: no face needs to tell them apart.
+    let scalar = |option: &Value| matches!(option["type"].as_str(), Some("integer" | "string"));
+    if list(schema, "anyOf").len() > 1 && list(schema, "anyOf").iter().all(scalar) {
+        return Type::Any;
+    }
     match schema["type"].as_str() {
         Some("string") if schema["format"] == "date-time" => Type::Time,
         Some("string") => Type::Text,
