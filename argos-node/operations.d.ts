@@ -65,6 +65,18 @@ export interface BlockConfig {
   contentType?: string
 }
 
+/** One kept generation of the configuration. */
+export interface ConfigVersion {
+  /** Its number. */
+  generation: number
+  /** When it was made. */
+  createdAt: string
+  /** Who made it: the username, `cli`, `token:<name>` or `system`. */
+  actor: string
+  /** What was done, in short. */
+  summary: string
+}
+
 /** Any cookie of one name. */
 export interface CookieConfig {
   /** The cookie's name. */
@@ -113,6 +125,34 @@ export interface FaultyHost {
   domain: string
   /** Why. */
   reason: string
+}
+
+/** Since when a field of an object has its value. */
+export interface FieldBlame {
+  /** The column. */
+  field: string
+  /** Its value; secrets are `***`. */
+  value: string | number | null
+  /** The generation that wrote it; null = before the kept history. */
+  generation?: number | null
+  /** When that was. */
+  createdAt?: string | null
+  /** Who did it. */
+  actor?: string | null
+}
+
+/** One field that differs between two generations. */
+export interface FieldChange {
+  /** The table. */
+  table: string
+  /** The row. */
+  key: string | number
+  /** The column. */
+  field: string
+  /** The value in the first generation; null also where the row did not exist; secrets are `***`. */
+  old: string | number | null
+  /** The value in the second generation; null also where the row does not exist; secrets are `***`. */
+  new: string | number | null
 }
 
 /** The administrator that was made. */
@@ -449,6 +489,16 @@ export type Role =
   | 'operator'
   /** Everything. */
   | 'admin'
+
+/** What a rollback wrote. */
+export interface RolledBack {
+  /** The generation whose rows are stored again. */
+  to: number
+  /** Rows that were written or deleted. */
+  rows: number
+  /** Certificate rows that stayed because the host's certificate is not older than the one of that generation. */
+  certificatesKept: number
+}
 
 /** One rule of a host. The first enabled rule in order of priority whose matchers all hold decides. */
 export interface Rule {
@@ -996,6 +1046,29 @@ export class SettingsResource {
   update(values: Record<string, string>): Promise<Applied<Page<SettingRow>>>
 }
 
+/** The configuration in time. */
+export class ConfigResource {
+  private constructor()
+  /** Lists the kept generations of the configuration, newest first. */
+  versions(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** Where the page begins. */
+    cursor?: string | null
+  }): Promise<Page<ConfigVersion>>
+  /** Shows what differs between two kept generations, field by field; secrets are `***`. */
+  diff(a: number, b: number): Promise<Page<FieldChange>>
+  /** Writes the configuration of an earlier generation again, all of it or one object, as a new generation. */
+  rollback(n: number, fields?: {
+    /** The configuration table of the one object that goes back, such as `hosts`; omitted = everything. */
+    table?: string | null
+    /** The row of that object: its number, or the name of a setting. */
+    key?: string | number | null
+  }): Promise<Applied<RolledBack>>
+  /** Shows since when, and by whom, each field of an object has its value; null before the kept history. */
+  blame(table: string, key: string | number): Promise<Page<FieldBlame>>
+}
+
 /** Bearer tokens for the API. */
 export class TokensResource {
   private constructor()
@@ -1110,6 +1183,8 @@ export class Operations {
   security(hostId: number): SecurityResource
   /** Settings of the whole installation. */
   readonly settings: SettingsResource
+  /** The configuration in time. */
+  readonly config: ConfigResource
   /** Bearer tokens for the API. */
   readonly tokens: TokensResource
   /** Requests, refusals, findings and changes. */

@@ -181,6 +181,30 @@ class SettingsResource {
   }
 }
 
+class ConfigResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  versions(fields = {}) {
+    return records.queryPage(this.#argos, 'config.versions', { ...fields })
+  }
+
+  diff(a, b) {
+    return records.queryPage(this.#argos, 'config.diff', { a, b })
+  }
+
+  rollback(n, fields = {}) {
+    return records.change(this.#argos, 'config.rollback', { ...fields, n })
+  }
+
+  blame(table, key) {
+    return records.queryPage(this.#argos, 'config.blame', { table, key })
+  }
+}
+
 class TokensResource {
   #argos
 
@@ -276,6 +300,10 @@ class Operations {
 
   get settings() {
     return new SettingsResource(this)
+  }
+
+  get config() {
+    return new ConfigResource(this)
   }
 
   get tokens() {

@@ -17,10 +17,14 @@ __all__ = [
     "ApiToken",
     "AppsecMode",
     "BlockConfig",
+    "ConfigResource",
+    "ConfigVersion",
     "CookieConfig",
     "CountryConfig",
     "CreatedToken",
     "FaultyHost",
+    "FieldBlame",
+    "FieldChange",
     "FirstAdmin",
     "FixedResponseConfig",
     "ForwardConfig",
@@ -49,6 +53,7 @@ __all__ = [
     "RemoteIpConfig",
     "RewriteConfig",
     "Role",
+    "RolledBack",
     "Rule",
     "RulesResource",
     "Security",
@@ -254,6 +259,20 @@ class BlockConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigVersion:
+    """One kept generation of the configuration."""
+
+    generation: int
+    """Its number."""
+    created_at: datetime
+    """When it was made."""
+    actor: str
+    """Who made it: the username, ``cli``, ``token:<name>`` or ``system``."""
+    summary: str
+    """What was done, in short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CookieConfig:
     """Any cookie of one name."""
 
@@ -313,6 +332,38 @@ class FaultyHost:
     """Its name."""
     reason: str
     """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldBlame:
+    """Since when a field of an object has its value."""
+
+    field: str
+    """The column."""
+    value: str | float | None
+    """Its value; secrets are ``***``."""
+    generation: int | None = None
+    """The generation that wrote it; null = before the kept history."""
+    created_at: datetime | None = None
+    """When that was."""
+    actor: str | None = None
+    """Who did it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field that differs between two generations."""
+
+    table: str
+    """The table."""
+    key: str | float
+    """The row."""
+    field: str
+    """The column."""
+    old: str | float | None
+    """The value in the first generation; null also where the row did not exist; secrets are ``***``."""
+    new: str | float | None
+    """The value in the second generation; null also where the row does not exist; secrets are ``***``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -631,6 +682,20 @@ class RewriteConfig:
     """Removed from the path's start, on a segment border."""
     query: str | None = None
     """The new query; empty = none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """What a rollback wrote."""
+
+    to: int
+    """The generation whose rows are stored again."""
+    rows: int
+    """Rows that were written or deleted."""
+    certificates_kept: int
+    """Certificate rows that stayed because the host's certificate is not older than the one of that
+    generation.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1647,6 +1712,87 @@ class SettingsResource:
         return records.change_page(self._caller, SettingRow, "settings.update", values)
 
 
+class ConfigResource:
+    """The configuration in time."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def versions(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[ConfigVersion]:
+        """Lists the kept generations of the configuration, newest first.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            cursor: Where the page begins.
+        """
+        return records.query_page(self._caller, ConfigVersion, "config.versions", {
+            "limit": limit,
+            "cursor": cursor,
+        })
+
+    def diff(
+        self,
+        a: int,
+        b: int,
+    ) -> Page[FieldChange]:
+        """Shows what differs between two kept generations, field by field; secrets are ``***``.
+
+        Arguments:
+            a: The generation of the old values; may be the later one.
+            b: The generation of the new values.
+        """
+        return records.query_page(self._caller, FieldChange, "config.diff", {
+            "a": a,
+            "b": b,
+        })
+
+    def rollback(
+        self,
+        n: int,
+        *,
+        table: str | None | Unset = UNSET,
+        key: str | float | None | Unset = UNSET,
+    ) -> Applied[RolledBack]:
+        """Writes the configuration of an earlier generation again, all of it or one object, as a new
+        generation.
+
+        Arguments:
+            n: The generation to go back to.
+            table: The configuration table of the one object that goes back, such as ``hosts``; omitted =
+                everything.
+            key: The row of that object: its number, or the name of a setting.
+        """
+        return records.change(self._caller, RolledBack, "config.rollback", {
+            "n": n,
+            "table": table,
+            "key": key,
+        })
+
+    def blame(
+        self,
+        table: str,
+        key: str | float,
+    ) -> Page[FieldBlame]:
+        """Shows since when, and by whom, each field of an object has its value; null before the kept
+        history.
+
+        Arguments:
+            table: The configuration table, such as ``hosts``.
+            key: The row: its number, or the name of a setting.
+        """
+        return records.query_page(self._caller, FieldBlame, "config.blame", {
+            "table": table,
+            "key": key,
+        })
+
+
 class TokensResource:
     """Bearer tokens for the API."""
 
@@ -1901,6 +2047,11 @@ class Operations:
     def settings(self) -> SettingsResource:
         """Settings of the whole installation."""
         return SettingsResource(self)
+
+    @property
+    def config(self) -> ConfigResource:
+        """The configuration in time."""
+        return ConfigResource(self)
 
     @property
     def tokens(self) -> TokensResource:

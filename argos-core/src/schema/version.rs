@@ -47,6 +47,11 @@ impl From<&RowKey> for Value {
     }
 }
 
+/// What a column can hold.
+fn column(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": ["string", "number", "null"]})
+}
+
 /// One field that differs between two generations.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct FieldChange {
@@ -57,8 +62,10 @@ pub struct FieldChange {
     /// The column.
     pub field: String,
     /// The value in the first generation; null also where the row did not exist; secrets are `***`.
+    #[schemars(schema_with = "column")]
     pub old: Value,
     /// The value in the second generation; null also where the row does not exist; secrets are `***`.
+    #[schemars(schema_with = "column")]
     pub new: Value,
 }
 
@@ -68,6 +75,7 @@ pub struct FieldBlame {
     /// The column.
     pub field: String,
     /// Its value; secrets are `***`.
+    #[schemars(schema_with = "column")]
     pub value: Value,
     /// The generation that wrote it; null = before the kept history.
     pub generation: Option<u64>,

@@ -51,6 +51,8 @@ pub enum Type {
     Float,
     Bool,
     Any,
+    /// A number or a text.
+    Scalar,
     Nullable(Box<Type>),
     List(Box<Type>),
     Map(Box<Type>),
@@ -175,10 +177,12 @@ fn ty(schema: &Value, schemas: &Schemas) -> Type {
         plain["type"] = one.clone();
         return Type::Nullable(Box::new(ty(&plain, schemas)));
     }
-    // A number or a text: no face needs to tell them apart.
     let scalar = |option: &Value| matches!(option["type"].as_str(), Some("integer" | "string"));
     if list(schema, "anyOf").len() > 1 && list(schema, "anyOf").iter().all(scalar) {
-        return Type::Any;
+        return Type::Scalar;
+    }
+    if schema["type"] == serde_json::json!(["string", "number", "null"]) {
+        return Type::Nullable(Box::new(Type::Scalar));
     }
     match schema["type"].as_str() {
         Some("string") if schema["format"] == "date-time" => Type::Time,

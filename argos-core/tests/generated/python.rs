@@ -219,6 +219,7 @@ fn annotation(ty: &Type) -> String {
         Type::Float => "float".into(),
         Type::Bool => "bool".into(),
         Type::Any => "Any".into(),
+        Type::Scalar => "str | float".into(),
         Type::Nullable(inner) => format!("{} | None", annotation(inner)),
         Type::List(inner) => format!("Sequence[{}]", annotation(inner)),
         Type::Map(inner) => format!("Mapping[str, {}]", annotation(inner)),

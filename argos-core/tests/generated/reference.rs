@@ -97,6 +97,7 @@ fn name(ty: &Type) -> String {
         Type::Float => "number".into(),
         Type::Bool => "boolean".into(),
         Type::Any => "JSON".into(),
+        Type::Scalar => "number or text".into(),
         Type::Nullable(inner) => format!("{} or null", name(inner)),
         Type::List(inner) => format!("list of {}", name(inner)),
         Type::Map(inner) => format!("map to {}", name(inner)),

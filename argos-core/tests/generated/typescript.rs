@@ -181,6 +181,7 @@ fn annotation(ty: &Type) -> String {
         Type::Int | Type::Float => "number".into(),
         Type::Bool => "boolean".into(),
         Type::Any => "unknown".into(),
+        Type::Scalar => "string | number".into(),
         Type::Nullable(inner) => format!("{} | null", annotation(inner)),
         Type::List(inner) if matches!(**inner, Type::Nullable(_)) => format!("({})[]", annotation(inner)),
         Type::List(inner) => format!("{}[]", annotation(inner)),
