@@ -70,63 +70,62 @@ fn consistent(running: Argos, folder: &Folder, shown: &str) -> Argos {
 
 #[test]
 fn any_generation_of_a_random_sequence_comes_back_row_by_row() {
-    for seed in [11, 12] {
-        let folder = Folder::new();
-        let mut running = argos(&folder);
-        call(&running, "settings.set", json!({"key": "config.history_max", "value": "1000"}));
-        let db = db(&folder);
-        let mut dice = Dice(seed);
-        let mut states: BTreeMap<u64, Rows> = BTreeMap::from([(1, stored(&db))]);
-        let mut steps = 0;
-        while steps < 300 {
-            let (name, input) = operation(&running, &mut dice);
-            let done = running.call(name, input.as_object().unwrap().clone());
-            if let Some(generation) = done.ok().and_then(|d| d.generation) {
-                states.insert(generation, stored(&db));
-                steps += 1;
-            }
+    let seed = 11;
+    let folder = Folder::new();
+    let mut running = argos(&folder);
+    call(&running, "settings.set", json!({"key": "config.history_max", "value": "1000"}));
+    let db = db(&folder);
+    let mut dice = Dice(seed);
+    let mut states: BTreeMap<u64, Rows> = BTreeMap::from([(1, stored(&db))]);
+    let mut steps = 0;
+    while steps < 300 {
+        let (name, input) = operation(&running, &mut dice);
+        let done = running.call(name, input.as_object().unwrap().clone());
+        if let Some(generation) = done.ok().and_then(|d| d.generation) {
+            states.insert(generation, stored(&db));
+            steps += 1;
         }
-        let last = *states.keys().last().unwrap();
-        let mut now = last;
-        for n in [last - 1, 250, 150, 1, last, 77, 299, 2, 100, last] {
-            let shown = format!("seed {seed}, back to {n}");
-            let applied = running.config().rollback(RollBack::all(n)).unwrap_or_else(|e| panic!("{shown}: {e:?}"));
-            assert_eq!(applied.generation, Some(now + 1), "{shown}");
-            now += 1;
-            assert_eq!(stored(&db), states[&n], "{shown}");
-            assert_eq!(diff(&running, n, now), [], "{shown}");
-            assert_eq!(diff(&running, now, n), [], "{shown}");
-            running = consistent(running, &folder, &shown);
-        }
-        for _ in 0..20 {
-            let (a, b) = (1 + dice.roll(last), 1 + dice.roll(last));
-            let differing = |a: &Rows, b: &Rows| {
-                let rows: Vec<(String, String)> = a.keys().chain(b.keys()).cloned().collect();
-                let mut out = Vec::new();
-                for at in rows {
-                    let (old, new) = (a.get(&at), b.get(&at));
-                    let columns = old.or(new).unwrap().as_object().unwrap().keys();
-                    for column in columns.filter(|c| !["created_at", "updated_at"].contains(&c.as_str())) {
-                        let side = |row: Option<&Value>| row.map_or(Value::Null, |r| r[column].clone());
-                        if side(old) != side(new) {
-                            out.push(format!("{} {} {column} {} {}", at.0, at.1, side(old), side(new)));
-                        }
+    }
+    let last = *states.keys().last().unwrap();
+    let mut now = last;
+    for n in [last - 1, 250, 150, 1, last, 77, 299, 2, 100, last] {
+        let shown = format!("seed {seed}, back to {n}");
+        let applied = running.config().rollback(RollBack::all(n)).unwrap_or_else(|e| panic!("{shown}: {e:?}"));
+        assert_eq!(applied.generation, Some(now + 1), "{shown}");
+        now += 1;
+        assert_eq!(stored(&db), states[&n], "{shown}");
+        assert_eq!(diff(&running, n, now), [], "{shown}");
+        assert_eq!(diff(&running, now, n), [], "{shown}");
+        running = consistent(running, &folder, &shown);
+    }
+    for _ in 0..20 {
+        let (a, b) = (1 + dice.roll(last), 1 + dice.roll(last));
+        let differing = |a: &Rows, b: &Rows| {
+            let rows: Vec<(String, String)> = a.keys().chain(b.keys()).cloned().collect();
+            let mut out = Vec::new();
+            for at in rows {
+                let (old, new) = (a.get(&at), b.get(&at));
+                let columns = old.or(new).unwrap().as_object().unwrap().keys();
+                for column in columns.filter(|c| !["created_at", "updated_at"].contains(&c.as_str())) {
+                    let side = |row: Option<&Value>| row.map_or(Value::Null, |r| r[column].clone());
+                    if side(old) != side(new) {
+                        out.push(format!("{} {} {column} {} {}", at.0, at.1, side(old), side(new)));
                     }
                 }
-                out.sort();
-                out.dedup();
-                out
-            };
-            let mut found: Vec<String> = diff(&running, a, b)
-                .iter()
-                .map(|c| format!("{} {} {} {} {}", c.table, Value::from(&c.key), c.field, c.old, c.new))
-                .collect();
-            found.sort();
-            assert_eq!(found, differing(&states[&a], &states[&b]), "seed {seed}: {a} to {b}");
-        }
-        // A rollback to what stands is no change.
-        assert_eq!(running.config().rollback(RollBack::all(now)).unwrap().generation, None);
+            }
+            out.sort();
+            out.dedup();
+            out
+        };
+        let mut found: Vec<String> = diff(&running, a, b)
+            .iter()
+            .map(|c| format!("{} {} {} {} {}", c.table, Value::from(&c.key), c.field, c.old, c.new))
+            .collect();
+        found.sort();
+        assert_eq!(found, differing(&states[&a], &states[&b]), "seed {seed}: {a} to {b}");
     }
+    // A rollback to what stands is no change.
+    assert_eq!(running.config().rollback(RollBack::all(now)).unwrap().generation, None);
 }
 
 #[test]
@@ -361,6 +360,39 @@ fn only_the_newest_generations_are_kept_and_each_of_them_can_be_reached() {
         assert_eq!(stored(&db), states[&n], "{n}");
         running = consistent(running, &folder, "kept");
     }
+}
+
+/// A full copy of a large configuration is worth several dropped rows; rows that wait are shown to nobody.
+#[test]
+fn a_large_configuration_is_not_copied_for_every_change() {
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    host(&argos, "a.example", 1);
+    let mut dice = Dice(1);
+    let noise: String = (0..200_000).map(|_| char::from(b'!' + u8::try_from(dice.roll(90)).unwrap())).collect();
+    call(&argos, "security.update", json!({"host_id": 1, "waf_block_body": noise}));
+    call(&argos, "settings.set", json!({"key": "config.history_max", "value": "10"}));
+    let db = db(&folder);
+    let count =
+        |what: &str| -> i64 { db.query_row(&format!("SELECT {what} FROM config_versions"), [], |r| r.get(0)).unwrap() };
+    let (mut oldest, mut prunes, mut most) = (1, 0, 0);
+    for n in 0..150 {
+        let last = call(&argos, "hosts.toggle", json!({"id": 1, "enabled": n % 2 == 1}));
+        rest(&argos);
+        let now = count("min(generation)");
+        prunes += i32::from(now != oldest);
+        oldest = now;
+        most = most.max(count("count(*)"));
+        let shown: Vec<u64> = versions(&argos).iter().map(|v| v.generation).collect();
+        assert_eq!(shown, (last.saturating_sub(9).max(1)..=last).rev().collect::<Vec<u64>>());
+        if last > 10 {
+            assert_eq!(
+                argos.config().diff(DiffVersions { a: last - 10, b: last }).unwrap_err().kind(),
+                ErrorKind::NotFound
+            );
+        }
+    }
+    assert!((1..=6).contains(&prunes) && (11..=110).contains(&most), "{prunes} prunes, {most} rows");
 }
 
 /// Writes what a generation recorded, with its checksum.

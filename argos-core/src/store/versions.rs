@@ -18,9 +18,9 @@ use crate::schema::{ConfigVersion, Setting};
 /// A full copy of the configuration is kept in the first row and at every generation that this divides.
 pub const CHECKPOINT_EVERY: u64 = 100;
 
-/// Bytes of a full copy that one dropped generation pays for: a copy is made only when the rows that it lets go
-/// are worth it, so that a change costs what it touches, not what is stored.
-const COPY_BYTES_PER_ROW: u64 = 4096;
+/// A full copy of at most so many bytes is made whenever a generation is dropped. A larger one is not: dropping
+/// waits for the next copy that is made anyway, so that a change costs what it touches, not what is stored.
+const SMALL_COPY: i64 = 4096;
 
 /// The stored generation; 0 before the first change.
 ///
@@ -206,9 +206,8 @@ fn write_copy(tx: &Tx<'_>, at: u64, tables: Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// The generation that becomes the oldest, when rows beyond `config.history_max` are worth dropping: at once where
-/// a full copy is small or there, and after at most a hundred changes where it is large. Rows that wait are shown
-/// to nobody.
+/// The generation that becomes the oldest, when rows beyond `config.history_max` can go. Of a large configuration
+/// about a hundred rows may wait for a full copy; they are shown to nobody.
 ///
 /// # Errors
 /// Those of the database.
@@ -223,13 +222,15 @@ pub fn wants_prune(read: &Read<'_>) -> Result<Option<u64>> {
     if oldest <= first {
         return Ok(None);
     }
-    let sql = "SELECT checkpoint IS NOT NULL FROM config_versions WHERE generation = :oldest";
-    let copied = read.one(sql, named_params! { ":oldest": as_column(oldest)? }, |r| r.get(0))?.unwrap_or(false);
-    let sql = "SELECT COALESCE(length(checkpoint), 0) FROM config_versions WHERE generation = :first";
-    let size: i64 = read.one(sql, named_params! { ":first": as_column(first)? }, |r| r.get(0))?.unwrap_or(0);
-    let surplus = oldest - first;
-    let due = copied || surplus >= CHECKPOINT_EVERY || surplus * COPY_BYTES_PER_ROW >= size.unsigned_abs();
-    Ok(due.then_some(oldest))
+    let sql = "SELECT generation, length(checkpoint) FROM config_versions
+        WHERE generation BETWEEN :first AND :oldest AND checkpoint IS NOT NULL ORDER BY generation DESC LIMIT 1";
+    let params = named_params! { ":first": as_column(first)?, ":oldest": as_column(oldest)? };
+    let copy = read.one(sql, params, |r| Ok((number(r)?, r.get::<_, i64>(1)?)))?;
+    let late = oldest - first >= 2 * CHECKPOINT_EVERY;
+    Ok(match copy {
+        Some((at, size)) if size > SMALL_COPY && !late => (at > first).then_some(at),
+        _ => Some(oldest),
+    })
 }
 
 /// Drops the generations before `oldest`, which gets a full copy first.
