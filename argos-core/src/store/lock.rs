@@ -3,8 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use super::StoreError;
+
+/// How often the lock is asked for: another command may just be ending, or a program that the holder starts may hold
+/// it for the moment until it runs.
+const TRIES: u32 = 25;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// The exclusive lock of a data folder, held until this is dropped (or the process ends in any way).
 #[derive(Debug)]
@@ -21,14 +27,21 @@ impl Lock {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(fault)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                file.read_to_string(&mut owner).map_err(fault)?;
-                return Err(StoreError::InUse(owner.trim().to_owned()));
+        let mut tries = TRIES;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(BETWEEN_TRIES);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let mut owner = String::new();
+                    file.read_to_string(&mut owner).map_err(fault)?;
+                    return Err(StoreError::InUse(owner.trim().to_owned()));
+                }
+                Err(TryLockError::Error(e)) => return Err(fault(e)),
             }
-            Err(TryLockError::Error(e)) => return Err(fault(e)),
         }
         let write = |file: &mut File| {
             file.set_len(0)?;
