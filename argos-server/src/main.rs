@@ -18,9 +18,6 @@ use std::process::ExitCode;
 
 use argos_core::error::Error;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What a command ends with: an error of the library, or findings of its own.
 pub(crate) enum Failure {
     /// Its kind gives the exit code.
