@@ -22,6 +22,7 @@ mod actions;
 mod ast;
 mod baseline;
 mod body;
+mod collections;
 mod compile;
 mod diagnostic;
 mod directives;
@@ -40,6 +41,7 @@ mod transforms;
 mod variables;
 
 pub use actions::Severity;
+pub use collections::Collections;
 pub use compile::Builder;
 pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;

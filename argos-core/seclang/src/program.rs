@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::actions::{Act, Disruptive, Severity};
+use regex::bytes::Regex;
+
+use crate::actions::{Act, AuditEngine, Disruptive, Severity};
 use crate::limits::Limits;
 use crate::operators::Operator;
 use crate::transforms::Transform;
@@ -31,6 +33,19 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Status of `deny` where a rule names none.
     pub(crate) status: u16,
+    /// Whose records the collections hold that outlive transactions.
+    pub(crate) web_app: Vec<u8>,
+    /// Seconds after which a record ends that nothing wrote to.
+    pub(crate) collection_timeout: i64,
+    /// Cookies follow RFC 2109: commas separate too, values may be quoted.
+    pub(crate) cookies_v1: bool,
+    /// Files of one upload before `MULTIPART_FILE_LIMIT_EXCEEDED`.
+    pub(crate) upload_files: usize,
+    /// Steps of a pattern that needs backtracking.
+    pub(crate) pattern_steps: usize,
+    pub(crate) audit_engine: AuditEngine,
+    pub(crate) audit_parts: String,
+    pub(crate) audit_status: Option<Regex>,
 }
 
 impl Default for Settings {
@@ -43,6 +58,14 @@ impl Default for Settings {
             argument_separator: b'&',
             limits: Limits::default(),
             status: 403,
+            web_app: b"default".to_vec(),
+            collection_timeout: 3600,
+            cookies_v1: false,
+            upload_files: 100,
+            pattern_steps: 1_000_000,
+            audit_engine: AuditEngine::default(),
+            audit_parts: "ABCFHZ".to_owned(),
+            audit_status: None,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::operators;
 use crate::parse::{self, position};
 use crate::program::{Link, OperatorUse, Program, Rule, Template, Test};
-use crate::source::{Loader, Position, relative_to};
+use crate::source::{LoadError, Loader, Position, relative_to};
 
 /// The state of one load.
 pub(crate) struct Compiler<'a> {
@@ -31,6 +31,8 @@ pub(crate) struct Compiler<'a> {
     /// Names of the files being read, outermost first.
     reading: Vec<String>,
     operators: HashMap<(&'static str, Vec<u8>), u32>,
+    deferring: bool,
+    deferred: Vec<(DirectiveId, Position, Vec<Word>)>,
 }
 
 impl<'a> Compiler<'a> {
@@ -48,7 +50,33 @@ impl<'a> Compiler<'a> {
             open: None,
             reading: Vec::new(),
             operators: HashMap::new(),
+            deferring: false,
+            deferred: Vec::new(),
         }
+    }
+
+    /// `WEBAPPID` until a directive says otherwise.
+    pub(crate) fn web_app(&mut self, id: &[u8]) {
+        self.program.settings.web_app = id.to_vec();
+    }
+
+    /// Whether directives that change earlier rules wait for [`Self::deferred_edits`].
+    pub(crate) fn defer_edits(&mut self, defer: bool) {
+        self.deferring = defer;
+    }
+
+    /// Makes the changes that waited.
+    pub(crate) fn deferred_edits(&mut self) {
+        for (id, at, words) in std::mem::take(&mut self.deferred) {
+            let file = at.file.clone();
+            self.edit(id, &file, &at, &words);
+        }
+    }
+
+    /// Notes that the rule set `name` can't be listed.
+    pub(crate) fn missing(&mut self, name: &str, error: &LoadError) {
+        let at = Position { file: name.into(), line: 1, column: 1 };
+        self.findings.error("seclang.file", &at, name.as_bytes(), error.reason.clone());
     }
 
     /// Reads rule text.
@@ -107,10 +135,6 @@ impl<'a> Compiler<'a> {
                     true => self.findings.warn("seclang.no_effect", &at, &name, "accepted without effect"),
                     false => self.findings.error("seclang.refused_directive", &at, &name, "only Off is supported"),
                 };
-            }
-            Some(Class::NotYet) => {
-                let text = "this directive is not available yet";
-                return self.findings.error("seclang.not_available_yet", &at, &name, text);
             }
             Some(Class::Error) => {
                 let text = "this directive is not supported";
@@ -326,7 +350,11 @@ impl<'a> Compiler<'a> {
             | DirectiveId::RuleRemoveByMsg
             | DirectiveId::UpdateTargetById
             | DirectiveId::UpdateTargetByTag
-            | DirectiveId::UpdateTargetByMsg => self.edit(id, file, at, words),
+            | DirectiveId::UpdateTargetByMsg
+            | DirectiveId::UpdateActionById => match self.deferring {
+                true => self.deferred.push((id, at.clone(), words.to_vec())),
+                false => self.edit(id, file, at, words),
+            },
             _ => {
                 if let Err(text) = super::settings::apply(&mut self.program.settings, id, words) {
                     self.findings.error("seclang.directive_value", at, value, text);

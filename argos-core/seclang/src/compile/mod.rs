@@ -1,10 +1,11 @@
 //! Syntax tree to program: defaults, chains, markers, removals, sharing.
 
 mod builder;
+mod crs;
 mod edit;
 mod load;
 mod phases;
-mod rule;
+pub(crate) mod rule;
 mod settings;
 pub(crate) mod target;
 pub(crate) mod template;

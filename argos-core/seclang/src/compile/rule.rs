@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::actions::table::{self, ActionId, Choice};
-use crate::actions::{Act, Severity, ctl, setvar};
+use crate::actions::{Act, Sanitise, Severity, ctl, setvar};
 use crate::ast::ActionText;
 use crate::compile::template::Templates;
 use crate::diagnostic::Findings;
@@ -12,6 +12,7 @@ use crate::parse::position;
 use crate::program::Template;
 use crate::source::Position;
 use crate::transforms::{self, Transform};
+use crate::variables::VarId;
 
 /// The actions of one directive before defaults and chains are settled.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +53,6 @@ impl Draft {
                         let token = action.value.as_ref().unwrap_or(&action.name);
                         findings.error(code, &position(file, token, 0), &token.bytes, text);
                     }
-                }
-                None if listed(table::NOT_YET, name) => {
-                    findings.error("seclang.not_available_yet", &at, name, "this action is not available yet");
                 }
                 None if listed(table::ERROR, name) => {
                     findings.error("seclang.refused_action", &at, name, "this action is not supported");
@@ -113,6 +111,25 @@ impl Draft {
             }
             ActionId::SkipAfter => self.skip_after = Some(needed()?.into()),
             ActionId::SetVar => self.acts.push(setvar::parse(needed()?, &mut templates)?),
+            ActionId::ExpireVar => self.acts.push(setvar::parse_expire(needed()?, &mut templates)?),
+            ActionId::DeprecateVar => self.acts.push(setvar::parse_deprecate(needed()?, &mut templates)?),
+            ActionId::InitCol => self.acts.push(setvar::parse_open(needed()?, &mut templates)?),
+            ActionId::SetSid => self.acts.push(Act::Open(VarId::Session, templates.parse(needed()?))),
+            ActionId::SetUid => self.acts.push(Act::Open(VarId::User, templates.parse(needed()?))),
+            ActionId::SetRsc => self.acts.push(Act::Open(VarId::Resource, templates.parse(needed()?))),
+            ActionId::SetEnv => self.acts.push(setvar::parse_env(needed()?, &mut templates)?),
+            ActionId::SanitiseArg => self.acts.push(Act::Sanitise(Sanitise::Arg(needed()?.into()))),
+            ActionId::SanitiseMatched => self.acts.push(Act::Sanitise(Sanitise::Matched)),
+            ActionId::SanitiseRequestHeader => {
+                self.acts.push(Act::Sanitise(Sanitise::RequestHeader(needed()?.into())));
+            }
+            ActionId::SanitiseResponseHeader => {
+                self.acts.push(Act::Sanitise(Sanitise::ResponseHeader(needed()?.into())));
+            }
+            // Paths compare local names, so a prefix needs no address.
+            ActionId::XmlNs => {
+                needed()?;
+            }
             ActionId::Capture => self.capture = true,
             ActionId::MultiMatch => self.multi_match = true,
             ActionId::Log => self.log = Some(true),
@@ -140,9 +157,6 @@ impl Draft {
             Some(found) => {
                 self.transforms.push(found);
                 Ok(())
-            }
-            None if listed(transforms::NOT_YET, name) => {
-                Err(("seclang.not_available_yet", "this transformation is not available yet".to_owned()))
             }
             None => Err(("seclang.unknown_transformation", "unknown transformation".to_owned())),
         }

@@ -7,8 +7,8 @@ use super::resolve::{Candidate, Context, resolve};
 use super::store::{Bytes, Member};
 use super::transaction::Transaction;
 use super::{Disruption, Interruption, Matched, Mode};
-use crate::actions::{Act, Change, Disruptive, Scope};
-use crate::operators::{Captures, number};
+use crate::actions::{Disruptive, Scope};
+use crate::operators::Captures;
 use crate::program::{Engine, Link, Program, Rule, Test};
 use crate::variables::{Selector, VarId, name_of};
 
@@ -134,39 +134,7 @@ impl Transaction {
         let value = self.store.value(value);
         self.store.matched.push(Member { name, value });
         for (index, text) in captures.found.iter().enumerate() {
-            self.store.set_tx(index.to_string().as_bytes(), text, usize::MAX);
-        }
-    }
-
-    fn act(&mut self, link: &Link, rule: &Rule) {
-        let context = Context { now: self.now, rule: Some(rule) };
-        for action in &link.actions {
-            match action {
-                Act::Ctl(change) => {
-                    self.control.apply(change);
-                    self.store.processor = self.control.processor;
-                }
-                Act::SetVar { name, change } => {
-                    let name = expand(name, &mut self.store, context);
-                    let most = self.program.settings.limits.variables;
-                    match change {
-                        Change::Unset => self.store.unset_tx(&name),
-                        Change::Set(value) => {
-                            let value = expand(value, &mut self.store, context);
-                            self.store.set_tx(&name, &value, most);
-                        }
-                        Change::Add(value) | Change::Subtract(value) => {
-                            let amount = number(&expand(value, &mut self.store, context));
-                            let old = number(self.store.tx(&name).unwrap_or_default());
-                            let sum = match change {
-                                Change::Add(_) => old.saturating_add(amount),
-                                _ => old.saturating_sub(amount),
-                            };
-                            self.store.set_tx(&name, sum.to_string().as_bytes(), most);
-                        }
-                    }
-                }
-            }
+            self.store.set(VarId::Tx, index.to_string().as_bytes(), text, usize::MAX);
         }
     }
 

@@ -3,6 +3,7 @@
 use regex::bytes::Regex;
 
 use super::VarId;
+use crate::body::xpath::Path;
 
 /// The part after the colon.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub(crate) enum Selector {
     /// Kept in lower case; names compare without case.
     Key(Box<[u8]>),
     Regex(Box<Regex>),
+    /// Of `XML` and `RESPONSE_XML`.
+    Path(Box<Path>),
 }
 
 impl Selector {
@@ -19,6 +22,7 @@ impl Selector {
             Selector::All => true,
             Selector::Key(wanted) => wanted.eq_ignore_ascii_case(key),
             Selector::Regex(regex) => regex.is_match(key),
+            Selector::Path(path) => path.text() == key,
         }
     }
 }
