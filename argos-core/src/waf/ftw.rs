@@ -131,6 +131,7 @@ fn run_stage(rules: &RuleSet, stage: &Stage) -> std::result::Result<(), String> 
 /// What a stage showed.
 #[derive(Debug)]
 struct Seen {
+    /// 0 where there is no answer.
     status: u16,
     /// The answer as it would stand on the wire.
     answer: Vec<u8>,

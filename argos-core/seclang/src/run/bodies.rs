@@ -39,7 +39,8 @@ impl Transaction {
             Some(Processor::Xml) => self.read_xml(&body, settings),
             Some(Processor::Raw) | None => {}
         }
-        let visible = matches!(processor, Some(Processor::Urlencoded | Processor::Raw)) || self.control.force_body;
+        let visible = matches!(processor, Some(Processor::Urlencoded | Processor::Json | Processor::Raw))
+            || self.control.force_body;
         if visible {
             self.store.body_value = Some(self.store.value(body.as_slice()));
         }

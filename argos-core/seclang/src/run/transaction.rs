@@ -111,8 +111,10 @@ impl Transaction {
             Some(at) => (&local[..at], &local[at + 1..]),
             None => (local, &b""[..]),
         };
+        // As the reference engines do: what names a file is shown decoded, once.
+        let path = crate::transforms::url::percent(path);
         let name = path.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
-        store.filename = Some(store.value(path));
+        store.filename = Some(store.value(path.as_slice()));
         store.basename = Some(store.value(name));
         store.query = Some(store.value(query));
         let settings = &self.program.settings;

@@ -67,3 +67,22 @@ pub(crate) fn plain(input: &[u8]) -> (Vec<u8>, usize) {
     }
     (output, invalid)
 }
+
+/// Decodes `%HH` only, as paths are written; what is not a valid escape stays as it is.
+pub(crate) fn percent(input: &[u8]) -> Vec<u8> {
+    let mut output = Vec::with_capacity(input.len());
+    let mut at = 0;
+    while let Some(&byte) = input.get(at) {
+        match pair(input, at + 1).filter(|_| byte == b'%') {
+            Some(decoded) => {
+                output.push(decoded);
+                at += 3;
+            }
+            None => {
+                output.push(byte);
+                at += 1;
+            }
+        }
+    }
+    output
+}

@@ -19,6 +19,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Request, u16> {
     let mut parts = line.splitn(3, |byte| *byte == b' ');
     let (method, uri, version) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
     let (method, uri) = method.zip(uri).ok_or(400_u16)?;
+    if version.is_empty() {
+        // A request of the first HTTP has no headers; nobody answers it any more.
+        return Err(0);
+    }
+    if !fine_line(method, uri, version) {
+        return Err(400);
+    }
     let mut request = Request {
         method: method.to_vec(),
         uri: uri.to_vec(),
@@ -33,10 +40,48 @@ pub(super) fn read(bytes: &[u8]) -> Result<Request, u16> {
             break;
         }
         let colon = memchr::memchr(b':', line).ok_or(400_u16)?;
+        if line.contains(&b'\r') {
+            return Err(400);
+        }
         request.headers.push((line[..colon].to_vec(), line[colon + 1..].trim_ascii().to_vec()));
     }
+    framing(&mut request)?;
     request.body = body(&request, rest)?;
     Ok(request)
+}
+
+/// Source: RFC 9112 §3. Methods may hold any printable byte, so that rules see odd ones.
+fn fine_line(method: &[u8], uri: &[u8], version: &[u8]) -> bool {
+    let absolute = || memchr::memmem::find(uri, b"://").is_some_and(|at| at > 0);
+    let target = match method {
+        b"CONNECT" => uri
+            .rsplit(|byte| *byte == b':')
+            .next()
+            .is_some_and(|port| port.len() < uri.len() && !port.is_empty() && port.iter().all(u8::is_ascii_digit)),
+        _ => uri.starts_with(b"/") || uri == b"*" || absolute(),
+    };
+    let version = match version.strip_prefix(b"HTTP/") {
+        Some([major] | [major, b'.', b'0'..=b'9']) => matches!(major, b'1'..=b'9'),
+        _ => false,
+    };
+    !method.is_empty() && method.iter().all(u8::is_ascii_graphic) && target && !uri.contains(&b'#') && version
+}
+
+/// Refuses what makes a request's length or host unsure. Source: RFC 9112 §6.3 and §3.2.
+fn framing(request: &mut Request) -> Result<(), u16> {
+    let named = |name: &'static str| move |header: &(Vec<u8>, Vec<u8>)| header.0.eq_ignore_ascii_case(name.as_bytes());
+    if header(request, "transfer-encoding").is_some() {
+        request.headers.retain(|header| !named("content-length")(header));
+    }
+    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    if request.headers.iter().filter(|header| named("content-length")(header)).any(|header| !digits(&header.1)) {
+        return Err(400);
+    }
+    match header(request, "host") {
+        Some(host) if host.contains(&b'%') => Err(400),
+        Some(b"") if request.version == b"HTTP/1.1" => Err(400),
+        _ => Ok(()),
+    }
 }
 
 /// The answer of a server that gives up.
