@@ -45,5 +45,8 @@ pub use collections::Collections;
 pub use compile::Builder;
 pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;
-pub use run::{BodyRoom, Disruption, Interruption, Matched, Mode, Now, Outcome, RuleSet, Transaction, Verdict};
+pub use operators::{GeoLookup, Resolver};
+pub use run::{
+    Audit, BodyRoom, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome, RuleSet, Transaction, Verdict,
+};
 pub use source::{LoadError, Loader, NoFiles};

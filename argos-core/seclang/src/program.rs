@@ -1,6 +1,6 @@
 //! The compiled rule set: flat, immutable, shared between transactions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use regex::bytes::Regex;
@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 use crate::actions::{Act, AuditEngine, Disruptive, Severity};
 use crate::limits::Limits;
 use crate::operators::Operator;
-use crate::transforms::Transform;
+use crate::transforms::{Transform, url};
 use crate::variables::{Targets, VarId};
 
 /// Everything the runner needs, in flat arrays.
@@ -150,11 +150,14 @@ pub(crate) struct ChainId(pub(crate) u32);
 pub(crate) struct Chains {
     nodes: Vec<(ChainId, Option<Transform>)>,
     children: HashMap<(ChainId, &'static str), ChainId>,
+    /// Nodes of `urlDecodeUni`, which a table of characters may change.
+    uni: HashSet<ChainId>,
+    unicode: Option<HashMap<u16, u8>>,
 }
 
 impl Default for Chains {
     fn default() -> Self {
-        Self { nodes: vec![(ChainId(0), None)], children: HashMap::new() }
+        Self { nodes: vec![(ChainId(0), None)], children: HashMap::new(), uni: HashSet::new(), unicode: None }
     }
 }
 
@@ -167,6 +170,9 @@ impl Chains {
             let entry = *self.children.entry((node, name)).or_insert(next);
             if entry == next {
                 self.nodes.push((node, Some(*transform)));
+                if *name == "urldecodeuni" {
+                    self.uni.insert(next);
+                }
             }
             node = entry;
         }
@@ -185,9 +191,17 @@ impl Chains {
         path
     }
 
-    /// The node before `chain` and the transformation between them.
-    pub(crate) fn step(&self, chain: ChainId) -> (ChainId, Option<Transform>) {
-        self.nodes[chain.0 as usize]
+    /// The last transformation of `chain` over `bytes`; None means unchanged.
+    pub(crate) fn apply(&self, chain: ChainId, bytes: &[u8]) -> Option<Vec<u8>> {
+        match &self.unicode {
+            Some(table) if self.uni.contains(&chain) => url::decode_uni_with(bytes, |code| table.get(&code).copied()),
+            _ => self.nodes[chain.0 as usize].1.and_then(|transform| transform(bytes)),
+        }
+    }
+
+    /// Which byte a character becomes in `urlDecodeUni`.
+    pub(crate) fn set_unicode(&mut self, table: HashMap<u16, u8>) {
+        self.unicode = Some(table);
     }
 }
 

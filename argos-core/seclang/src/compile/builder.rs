@@ -1,11 +1,14 @@
 //! What goes into a rule set, in which order.
 
+use std::sync::Arc;
+
 use crate::baseline;
 use crate::collections::Collections;
 use crate::compile::crs::Folder;
 use crate::compile::load::Compiler;
 use crate::diagnostic::{Diagnostic, LoadReport};
 use crate::limits::Limits;
+use crate::operators::{GeoLookup, Resolver};
 use crate::run::{Mode, RuleSet};
 use crate::source::Loader;
 
@@ -23,6 +26,8 @@ pub struct Builder {
     limits: Limits,
     collections: Collections,
     web_app: Option<Vec<u8>>,
+    geo: Option<Arc<dyn GeoLookup>>,
+    resolver: Option<Arc<dyn Resolver>>,
 }
 
 enum Text {
@@ -50,6 +55,8 @@ impl Builder {
             limits: Limits::default(),
             collections: Collections::new(),
             web_app: None,
+            geo: None,
+            resolver: None,
         }
     }
 
@@ -127,6 +134,20 @@ impl Builder {
         self
     }
 
+    /// What `@geoLookup` asks; without it that operator never matches.
+    #[must_use]
+    pub fn geo(mut self, lookup: Arc<dyn GeoLookup>) -> Self {
+        self.geo = Some(lookup);
+        self
+    }
+
+    /// What `@rbl` asks; without it that operator is refused, in a core rule set it never matches.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
     /// `WEBAPPID` where no `SecWebAppId` says otherwise; default `default`.
     #[must_use]
     pub fn web_app(mut self, id: &str) -> Self {
@@ -141,12 +162,13 @@ impl Builder {
     pub fn compile(self) -> Result<(RuleSet, LoadReport), Vec<Diagnostic>> {
         let values = self.host_values();
         let mut compiler = Compiler::new(self.loader.as_ref(), self.limits.clone());
+        compiler.lookups(self.geo.clone(), self.resolver.clone());
         if let Some(id) = &self.web_app {
             compiler.web_app(id);
         }
         compiler.text("base.conf", baseline::BASE);
         let folders = self.folders(&mut compiler);
-        folders.iter().flat_map(|folder| &folder.setup).for_each(|file| compiler.file(file));
+        folders.iter().flat_map(|folder| &folder.setup).for_each(|file| compiler.packaged_file(file));
         let (setup, rest): (Vec<_>, Vec<_>) = self.texts.iter().partition(|text| text.is_setup());
         for text in setup {
             text.load(&mut compiler);
@@ -156,13 +178,16 @@ impl Builder {
         if with_baseline {
             compiler.text("baseline/init.conf", baseline::INIT);
         }
-        folders.iter().flat_map(|folder| &folder.before).for_each(|file| compiler.file(file));
+        folders.iter().flat_map(|folder| &folder.before).for_each(|file| compiler.packaged_file(file));
         compiler.defer_edits(!folders.is_empty());
         for text in rest {
             text.load(&mut compiler);
         }
         compiler.defer_edits(false);
-        folders.iter().flat_map(|folder| folder.rules.iter().chain(&folder.after)).for_each(|file| compiler.file(file));
+        folders
+            .iter()
+            .flat_map(|folder| folder.rules.iter().chain(&folder.after))
+            .for_each(|file| compiler.packaged_file(file));
         compiler.deferred_edits();
         if with_baseline {
             compiler.text("baseline/evaluate.conf", baseline::EVALUATE);

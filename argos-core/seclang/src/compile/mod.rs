@@ -4,10 +4,12 @@ mod builder;
 mod crs;
 mod edit;
 mod load;
+mod operator;
 mod phases;
 pub(crate) mod rule;
 mod settings;
 pub(crate) mod target;
 pub(crate) mod template;
+mod unicode;
 
 pub use builder::Builder;

@@ -9,7 +9,7 @@ use crate::compile::template::Templates;
 use crate::diagnostic::Findings;
 use crate::lex::Mapped;
 use crate::parse::position;
-use crate::program::Template;
+use crate::program::{ChainId, Rule, Template};
 use crate::source::Position;
 use crate::transforms::{self, Transform};
 use crate::variables::VarId;
@@ -159,6 +159,36 @@ impl Draft {
                 Ok(())
             }
             None => Err(("seclang.unknown_transformation", "unknown transformation".to_owned())),
+        }
+    }
+}
+
+impl Draft {
+    /// Changes `rule` as `SecRuleUpdateActionById` does: what is written replaces, tags and actions are added.
+    pub(crate) fn change(&self, rule: &mut Rule, chain: Option<ChainId>) {
+        if let Some(Choice::Fixed(disruptive)) = &self.choice {
+            rule.disruptive = disruptive.clone();
+        }
+        let replace = |new: &Option<Template>, old: &mut Option<Template>| {
+            if new.is_some() {
+                old.clone_from(new);
+            }
+        };
+        replace(&self.msg, &mut rule.msg);
+        replace(&self.logdata, &mut rule.logdata);
+        rule.rev = self.rev.clone().or_else(|| rule.rev.take());
+        rule.severity = self.severity.or(rule.severity);
+        rule.status = self.status.or(rule.status);
+        rule.log = self.log.unwrap_or(rule.log);
+        rule.tags.extend(self.tags.iter().cloned());
+        rule.skip = if self.skip > 0 { self.skip } else { rule.skip };
+        if let Some(link) = rule.links.first_mut() {
+            link.actions.extend(self.acts.iter().cloned());
+            if let Some(test) = &mut link.test {
+                test.chain = chain.unwrap_or(test.chain);
+                test.capture |= self.capture;
+                test.multi_match |= self.multi_match;
+            }
         }
     }
 }

@@ -47,6 +47,11 @@ pub(crate) fn compile(file: &Arc<str>, list: &[VariableText], findings: &mut Fin
                 }
             }
         };
+        let pathless = matches!(variable, VarId::Xml | VarId::ResponseXml) && !matches!(selector, Selector::Path(_));
+        if pathless && !text.exclude {
+            findings.error("seclang.xpath", &at, &text.name.bytes, "a path such as /* is needed");
+            continue;
+        }
         if text.exclude {
             targets.exclude.push((variable, selector));
         } else {

@@ -88,11 +88,12 @@ impl Transaction {
         let mut matched = false;
         for candidate in &candidates {
             let argument = expand(&operator.argument, &mut self.store, context);
-            let mut captures = Captures { wanted: test.capture && !test.negate, found: Vec::new() };
+            let mut captures = Captures { wanted: test.capture && !test.negate, ..Captures::default() };
             let hit = self
                 .values(program, test, candidate)
                 .into_iter()
                 .find(|value| operator.operator.matches(value, &argument, &mut captures) != test.negate);
+            self.store.steps_exceeded |= captures.exceeded;
             if let Some(value) = hit {
                 matched = true;
                 self.note(candidate, value, captures);
@@ -133,6 +134,17 @@ impl Transaction {
         let name = self.store.value(name);
         let value = self.store.value(value);
         self.store.matched.push(Member { name, value });
+        if let Some(geo) = captures.geo {
+            self.store.geo =
+                geo.into_iter().map(|(name, value)| self.store.member(name.as_bytes(), value.into_bytes())).collect();
+        }
+        if !captures.path.is_empty() {
+            self.store.args_path = captures
+                .path
+                .iter()
+                .map(|(name, value)| self.store.member(name.as_slice(), value.as_slice()))
+                .collect();
+        }
         for (index, text) in captures.found.iter().enumerate() {
             self.store.set(VarId::Tx, index.to_string().as_bytes(), text, usize::MAX);
         }

@@ -35,6 +35,20 @@ pub(crate) struct Target {
     pub(crate) count: bool,
 }
 
+impl Target {
+    /// Whether both were written alike.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let selectors = match (&self.selector, &other.selector) {
+            (Selector::All, Selector::All) => true,
+            (Selector::Key(a), Selector::Key(b)) => a == b,
+            (Selector::Regex(a), Selector::Regex(b)) => a.as_str() == b.as_str(),
+            (Selector::Path(a), Selector::Path(b)) => a == b,
+            _ => false,
+        };
+        selectors && self.variable == other.variable && self.count == other.count
+    }
+}
+
 /// A whole variable list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Targets {
