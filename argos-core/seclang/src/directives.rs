@@ -4,8 +4,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     Effective(DirectiveId),
-    /// Effective in the language, refused by this build.
-    NotYet,
     /// Accepted, no effect: a warning.
     NoEffect,
     /// Refused for good.
@@ -43,9 +41,23 @@ pub(crate) enum DirectiveId {
     UpdateTargetById,
     UpdateTargetByTag,
     UpdateTargetByMsg,
+    WebAppId,
+    RequestBodyInMemoryLimit,
+    CookieFormat,
+    UpdateActionById,
+    UnicodeMapFile,
+    GeoLookupDb,
+    CollectionTimeout,
+    AuditEngine,
+    AuditLogParts,
+    AuditLogRelevantStatus,
+    UploadFileLimit,
+    PcreMatchLimit,
+    PcreMatchLimitRecursion,
+    Dataset,
 }
 
-use Class::{Effective, Error, NoEffect, NotYet, OffOnly};
+use Class::{Effective, Error, NoEffect, OffOnly};
 
 /// Lower-case name to class.
 pub(crate) const TABLE: &[(&str, Class)] = &[
@@ -71,24 +83,24 @@ pub(crate) const TABLE: &[(&str, Class)] = &[
     ("secruleremovebyid", Effective(DirectiveId::RuleRemoveById)),
     ("secruleremovebytag", Effective(DirectiveId::RuleRemoveByTag)),
     ("includeoptional", Effective(DirectiveId::IncludeOptional)),
-    ("secwebappid", NotYet),
-    ("secrequestbodyinmemorylimit", NotYet),
-    ("seccookieformat", NotYet),
+    ("secwebappid", Effective(DirectiveId::WebAppId)),
+    ("secrequestbodyinmemorylimit", Effective(DirectiveId::RequestBodyInMemoryLimit)),
+    ("seccookieformat", Effective(DirectiveId::CookieFormat)),
     ("secruleremovebymsg", Effective(DirectiveId::RuleRemoveByMsg)),
     ("secruleupdatetargetbyid", Effective(DirectiveId::UpdateTargetById)),
     ("secruleupdatetargetbytag", Effective(DirectiveId::UpdateTargetByTag)),
     ("secruleupdatetargetbymsg", Effective(DirectiveId::UpdateTargetByMsg)),
-    ("secruleupdateactionbyid", NotYet),
-    ("secunicodemapfile", NotYet),
-    ("secgeolookupdb", NotYet),
-    ("seccollectiontimeout", NotYet),
-    ("secauditengine", NotYet),
-    ("secauditlogparts", NotYet),
-    ("secauditlogrelevantstatus", NotYet),
-    ("secuploadfilelimit", NotYet),
-    ("secpcrematchlimit", NotYet),
-    ("secpcrematchlimitrecursion", NotYet),
-    ("secdataset", NotYet),
+    ("secruleupdateactionbyid", Effective(DirectiveId::UpdateActionById)),
+    ("secunicodemapfile", Effective(DirectiveId::UnicodeMapFile)),
+    ("secgeolookupdb", Effective(DirectiveId::GeoLookupDb)),
+    ("seccollectiontimeout", Effective(DirectiveId::CollectionTimeout)),
+    ("secauditengine", Effective(DirectiveId::AuditEngine)),
+    ("secauditlogparts", Effective(DirectiveId::AuditLogParts)),
+    ("secauditlogrelevantstatus", Effective(DirectiveId::AuditLogRelevantStatus)),
+    ("secuploadfilelimit", Effective(DirectiveId::UploadFileLimit)),
+    ("secpcrematchlimit", Effective(DirectiveId::PcreMatchLimit)),
+    ("secpcrematchlimitrecursion", Effective(DirectiveId::PcreMatchLimitRecursion)),
+    ("secdataset", Effective(DirectiveId::Dataset)),
     ("secauditlog", NoEffect),
     ("secauditlog2", NoEffect),
     ("secauditlogtype", NoEffect),

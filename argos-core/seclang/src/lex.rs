@@ -69,6 +69,16 @@ pub(crate) fn lines(source: &[u8]) -> Vec<Line> {
     let mut joining = false;
     for (index, raw) in source.split(|&byte| byte == b'\n').enumerate() {
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        if in_dataset(&current.text.bytes) {
+            let number = index as u32 + 1;
+            for (column, &byte) in raw.iter().chain(b"\n").enumerate() {
+                current.text.push(byte, (number, column as u32 + 1));
+            }
+            if !in_dataset(&current.text.bytes) {
+                finish(&mut current, &mut found);
+            }
+            continue;
+        }
         let trimmed = raw.trim_ascii();
         // A comment inside a continuation is rule text in some rule sets' eyes, a comment in others';
         // the reference implementations keep reading the directive after it.
@@ -85,12 +95,24 @@ pub(crate) fn lines(source: &[u8]) -> Vec<Line> {
             current.text.push(byte, (number, column as u32 + 1));
         }
         joining = more;
-        if !more {
+        if in_dataset(&current.text.bytes) {
+            joining = false;
+            current.text.push(b'\n', (number, raw.len() as u32 + 1));
+        } else if !more {
             finish(&mut current, &mut found);
         }
     }
     finish(&mut current, &mut found);
     found
+}
+
+/// Whether `line` is a `SecDataset` whose lines have begun and not ended: they stand between two backticks.
+fn in_dataset(line: &[u8]) -> bool {
+    is_dataset(line) && memchr::memchr_iter(b'`', line).count() == 1
+}
+
+fn is_dataset(line: &[u8]) -> bool {
+    line.trim_ascii_start().get(..10).is_some_and(|name| name.eq_ignore_ascii_case(b"secdataset"))
 }
 
 fn finish(current: &mut Line, found: &mut Vec<Line>) {
@@ -110,7 +132,8 @@ pub(crate) fn words(line: &Line) -> Vec<Word> {
             at += 1;
             continue;
         }
-        let quote = Some(bytes[at]).filter(|byte| matches!(byte, b'"' | b'\''));
+        let ticks = bytes[at] == b'`' && is_dataset(bytes);
+        let quote = Some(bytes[at]).filter(|byte| ticks || matches!(byte, b'"' | b'\''));
         let mut word = Word { text: Mapped::default(), open: quote.is_some() };
         if quote.is_some() {
             at += 1;

@@ -22,6 +22,7 @@ mod actions;
 mod ast;
 mod baseline;
 mod body;
+mod collections;
 mod compile;
 mod diagnostic;
 mod directives;
@@ -40,8 +41,12 @@ mod transforms;
 mod variables;
 
 pub use actions::Severity;
+pub use collections::Collections;
 pub use compile::Builder;
 pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;
-pub use run::{BodyRoom, Disruption, Interruption, Matched, Mode, Now, Outcome, RuleSet, Transaction, Verdict};
+pub use operators::{GeoLookup, Resolver};
+pub use run::{
+    Audit, BodyRoom, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome, RuleSet, Transaction, Verdict,
+};
 pub use source::{LoadError, Loader, NoFiles};

@@ -81,7 +81,7 @@ pub(crate) fn variables(file: &Arc<str>, text: &Mapped, findings: &mut Findings)
         let mut selector = SelectorText::None;
         if bytes.get(at) == Some(&b':') {
             // `XML:/*|XML://@*` are paths, not patterns.
-            let path = name.bytes.eq_ignore_ascii_case(b"XML");
+            let path = [&b"XML"[..], b"RESPONSE_XML"].iter().any(|xml| name.bytes.eq_ignore_ascii_case(xml));
             (selector, at) = self::selector(text, at + 1, path);
         }
         found.push(VariableText { name, count, exclude, selector });

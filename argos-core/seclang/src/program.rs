@@ -1,12 +1,14 @@
 //! The compiled rule set: flat, immutable, shared between transactions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::actions::{Act, Disruptive, Severity};
+use regex::bytes::Regex;
+
+use crate::actions::{Act, AuditEngine, Disruptive, Severity};
 use crate::limits::Limits;
 use crate::operators::Operator;
-use crate::transforms::Transform;
+use crate::transforms::{Transform, url};
 use crate::variables::{Targets, VarId};
 
 /// Everything the runner needs, in flat arrays.
@@ -31,6 +33,19 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Status of `deny` where a rule names none.
     pub(crate) status: u16,
+    /// Whose records the collections hold that outlive transactions.
+    pub(crate) web_app: Vec<u8>,
+    /// Seconds after which a record ends that nothing wrote to.
+    pub(crate) collection_timeout: i64,
+    /// Cookies follow RFC 2109: commas separate too, values may be quoted.
+    pub(crate) cookies_v1: bool,
+    /// Files of one upload before `MULTIPART_FILE_LIMIT_EXCEEDED`.
+    pub(crate) upload_files: usize,
+    /// Steps of a pattern that needs backtracking.
+    pub(crate) pattern_steps: usize,
+    pub(crate) audit_engine: AuditEngine,
+    pub(crate) audit_parts: String,
+    pub(crate) audit_status: Option<Regex>,
 }
 
 impl Default for Settings {
@@ -43,6 +58,14 @@ impl Default for Settings {
             argument_separator: b'&',
             limits: Limits::default(),
             status: 403,
+            web_app: b"default".to_vec(),
+            collection_timeout: 3600,
+            cookies_v1: false,
+            upload_files: 100,
+            pattern_steps: 1_000_000,
+            audit_engine: AuditEngine::default(),
+            audit_parts: "ABCFHZ".to_owned(),
+            audit_status: None,
         }
     }
 }
@@ -127,11 +150,14 @@ pub(crate) struct ChainId(pub(crate) u32);
 pub(crate) struct Chains {
     nodes: Vec<(ChainId, Option<Transform>)>,
     children: HashMap<(ChainId, &'static str), ChainId>,
+    /// Nodes of `urlDecodeUni`, which a table of characters may change.
+    uni: HashSet<ChainId>,
+    unicode: Option<HashMap<u16, u8>>,
 }
 
 impl Default for Chains {
     fn default() -> Self {
-        Self { nodes: vec![(ChainId(0), None)], children: HashMap::new() }
+        Self { nodes: vec![(ChainId(0), None)], children: HashMap::new(), uni: HashSet::new(), unicode: None }
     }
 }
 
@@ -144,6 +170,9 @@ impl Chains {
             let entry = *self.children.entry((node, name)).or_insert(next);
             if entry == next {
                 self.nodes.push((node, Some(*transform)));
+                if *name == "urldecodeuni" {
+                    self.uni.insert(next);
+                }
             }
             node = entry;
         }
@@ -162,9 +191,17 @@ impl Chains {
         path
     }
 
-    /// The node before `chain` and the transformation between them.
-    pub(crate) fn step(&self, chain: ChainId) -> (ChainId, Option<Transform>) {
-        self.nodes[chain.0 as usize]
+    /// The last transformation of `chain` over `bytes`; None means unchanged.
+    pub(crate) fn apply(&self, chain: ChainId, bytes: &[u8]) -> Option<Vec<u8>> {
+        match &self.unicode {
+            Some(table) if self.uni.contains(&chain) => url::decode_uni_with(bytes, |code| table.get(&code).copied()),
+            _ => self.nodes[chain.0 as usize].1.and_then(|transform| transform(bytes)),
+        }
+    }
+
+    /// Which byte a character becomes in `urlDecodeUni`.
+    pub(crate) fn set_unicode(&mut self, table: HashMap<u16, u8>) {
+        self.unicode = Some(table);
     }
 }
 

@@ -91,11 +91,11 @@ fn each_class_of_directives_is_told_apart() {
     let found: Vec<_> = report.warnings.iter().map(|warning| (warning.code, warning.line)).collect();
     assert_eq!(found, [("seclang.no_effect", 1), ("seclang.no_effect", 3)]);
     assert_eq!(
-        codes("SecRuleScript x.lua\nSecHashEngine On\nSecGeoLookupDb x\nSecFrob x\nSecUploadKeepFiles On"),
+        codes("SecRuleScript x.lua\nSecHashEngine On\nSecGsbLookupDb x\nSecFrob x\nSecUploadKeepFiles On"),
         [
             ("seclang.refused_directive", 1, 1),
             ("seclang.refused_directive", 2, 1),
-            ("seclang.not_available_yet", 3, 1),
+            ("seclang.refused_directive", 3, 1),
             ("seclang.unknown_directive", 4, 1),
             ("seclang.refused_directive", 5, 1),
         ]

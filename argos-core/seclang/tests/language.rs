@@ -149,3 +149,8 @@ fn variables_follow_their_data() {
 fn actions_follow_their_data() {
     sheets("actions");
 }
+
+#[test]
+fn directives_follow_their_data() {
+    sheets("directives");
+}

@@ -24,7 +24,10 @@ static EVERYTHING: LazyLock<RuleSet> = LazyLock::new(|| {
             rules += &match folder {
                 "transforms" => format!("SecRule {targets} \"@rx (a)|(.)\" \"id:{id},phase:4,pass,capture,multiMatch,t:{name},setvar:tx.%{{TX.1}}=+%{{TX.2}}\"\n"),
                 _ => format!("SecRule {targets} \"@{name} 10.0.0.1\" \"id:{id},phase:4,pass,capture,logdata:'%{{MATCHED_VAR}}'\"\n")
-                    .replace("@validateByteRange 10.0.0.1", "@validateByteRange 32-126"),
+                    .replace("@validateByteRange 10.0.0.1", "@validateByteRange 32-126")
+                    .replace("@validateNid 10.0.0.1", "@validateNid cl .+")
+                    .replace("@rsub 10.0.0.1", "@rsub s/(?=a)(a|.)*x/b/")
+                    .replace("@rxGlobal 10.0.0.1", "@rxGlobal (?!a)(.+)+x"),
             };
         }
     }

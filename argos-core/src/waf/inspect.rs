@@ -137,7 +137,7 @@ fn within(field: &'static str, value: u32, max: u32) -> Result<()> {
 }
 
 /// Everything wrong with the texts; the field is the name of the text.
-fn broken(found: &[Diagnostic]) -> Error {
+pub(super) fn broken(found: &[Diagnostic]) -> Error {
     let more = found.len().saturating_sub(1);
     let mut message = found.first().map_or_else(|| "the rules do not compile".to_owned(), ToString::to_string);
     if more > 0 {

@@ -3,6 +3,7 @@
 //! This room knows hosts and no syntax; `argos-seclang` knows syntax and no hosts.
 
 mod folder;
+pub mod ftw;
 pub mod inspect;
 
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! `ctl`: changes how the rest of this transaction is inspected.
 
-use super::{Ctl, Processor};
+use super::{AuditEngine, Ctl, PartsChange, Processor};
+use crate::body::xpath::Path;
 use crate::program::Engine;
 use crate::variables::{self, Selector, VarId};
 
@@ -16,6 +17,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Parsed, (&'static str, String)> {
     let bad = |text: &str| ("seclang.ctl", text.to_owned());
     let equals = text.iter().position(|byte| *byte == b'=').ok_or_else(|| bad("ctl takes option=value"))?;
     let (option, value) = (text[..equals].trim_ascii().to_ascii_lowercase(), text[equals + 1..].trim_ascii());
+    let on_off = |text: &[u8]| switch(text).ok_or_else(|| bad("On or Off is needed"));
     let ids = |text: &[u8]| range(text).ok_or_else(|| bad("an id or a range of ids is needed"));
     Ok(Parsed::Change(match option.as_slice() {
         b"ruleengine" => Ctl::Engine(engine(value).ok_or_else(|| bad("On, Off or DetectionOnly is needed"))?),
@@ -37,19 +39,27 @@ pub(crate) fn parse(text: &[u8]) -> Result<Parsed, (&'static str, String)> {
             Some(processor) => Ctl::Processor(processor),
             None => return Err(bad("URLENCODED, MULTIPART, JSON, XML or RAW is needed")),
         },
-        b"requestbodyaccess" => Ctl::RequestBodyAccess(switch(value).ok_or_else(|| bad("On or Off is needed"))?),
-        b"forcerequestbodyvariable" => Ctl::ForceRequestBody(switch(value).ok_or_else(|| bad("On or Off is needed"))?),
+        b"requestbodyaccess" => Ctl::RequestBodyAccess(on_off(value)?),
+        b"forcerequestbodyvariable" => Ctl::ForceRequestBody(on_off(value)?),
         b"hashengine" | b"hashenforcement" | b"debugloglevel" => return Ok(Parsed::NoEffect),
-        b"ruleremovebymsg"
-        | b"ruleremovetargetbymsg"
-        | b"requestbodylimit"
-        | b"responsebodyaccess"
-        | b"responsebodylimit"
-        | b"responsebodyprocessor"
-        | b"forceresponsebodyvariable"
-        | b"auditengine"
-        | b"auditlogparts" => {
-            return Err(("seclang.not_available_yet", "this ctl option is not available yet".to_owned()));
+        b"ruleremovebymsg" => Ctl::RemoveByMsg(value.into()),
+        b"ruleremovetargetbymsg" => {
+            let (msg, variable, selector) = target(value)?;
+            Ctl::RemoveTargetByMsg(msg.into(), variable, selector)
+        }
+        b"requestbodylimit" => Ctl::RequestBodyLimit(bytes(value).ok_or_else(|| bad(BYTES))?),
+        b"responsebodylimit" => Ctl::ResponseBodyLimit(bytes(value).ok_or_else(|| bad(BYTES))?),
+        b"responsebodyaccess" => Ctl::ResponseBodyAccess(on_off(value)?),
+        b"responsebodyprocessor" => match Processor::parse(value) {
+            Some(processor @ (Processor::Json | Processor::Xml | Processor::Raw)) => Ctl::ResponseProcessor(processor),
+            _ => return Err(bad("JSON, XML or RAW is needed")),
+        },
+        b"forceresponsebodyvariable" => Ctl::ForceResponseBody(on_off(value)?),
+        b"auditengine" => {
+            Ctl::AuditEngine(AuditEngine::parse(value).ok_or_else(|| bad("On, Off or RelevantOnly is needed"))?)
+        }
+        b"auditlogparts" => {
+            Ctl::AuditParts(parts(value).ok_or_else(|| bad("letters, +letters or -letters are needed"))?)
         }
         _ => return Err(bad("unknown ctl option")),
     }))
@@ -62,16 +72,15 @@ fn target(value: &[u8]) -> Result<(&[u8], VarId, Selector), (&'static str, Strin
     let (rule, target) = (&value[..at], value[at + 1..].trim_ascii());
     let colon = target.iter().position(|byte| *byte == b':').unwrap_or(target.len());
     let name = &target[..colon];
-    let Some(variable) = variables::by_name(name) else {
-        let known = variables::NOT_YET.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name));
-        return Err(match known {
-            true => ("seclang.not_available_yet", "this variable is not available yet".to_owned()),
-            false => ("seclang.unknown_variable", "unknown variable".to_owned()),
-        });
-    };
+    let variable =
+        variables::by_name(name).ok_or_else(|| ("seclang.unknown_variable", "unknown variable".to_owned()))?;
     let key = target.get(colon + 1..).unwrap_or_default();
     let selector = match key {
         [] => Selector::All,
+        _ if matches!(variable, VarId::Xml | VarId::ResponseXml) => {
+            let path = Path::parse(key).ok_or_else(|| ("seclang.xpath", "this path is not supported".to_owned()))?;
+            Selector::Path(Box::new(path))
+        }
         [b'/', inner @ .., b'/'] => Selector::Regex(Box::new(
             crate::operators::compile_regex(inner).map_err(|refusal| (refusal.code, refusal.text))?,
         )),
@@ -105,3 +114,22 @@ pub(crate) fn engine(text: &[u8]) -> Option<Engine> {
         _ => None,
     }
 }
+
+/// A number of bytes up to 1 GiB.
+fn bytes(text: &[u8]) -> Option<usize> {
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|bytes| *bytes <= 1 << 30)
+}
+
+/// `ABC`, `+E`, `-E`.
+pub(crate) fn parts(text: &[u8]) -> Option<PartsChange> {
+    let (change, letters): (fn(String) -> PartsChange, _) = match text {
+        [b'+', rest @ ..] => (PartsChange::Add, rest),
+        [b'-', rest @ ..] => (PartsChange::Remove, rest),
+        _ => (PartsChange::Set, text),
+    };
+    let known =
+        !letters.is_empty() && letters.iter().all(|letter| matches!(letter.to_ascii_uppercase(), b'A'..=b'K' | b'Z'));
+    known.then(|| change(letters.iter().map(|letter| char::from(letter.to_ascii_uppercase())).collect()))
+}
+
+const BYTES: &str = "a number of bytes up to 1073741824 is needed";

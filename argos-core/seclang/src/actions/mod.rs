@@ -74,7 +74,31 @@ pub(crate) enum Scope {
 /// A non-disruptive action, run for each match of its link.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    SetVar { name: Template, change: Change },
+    SetVar {
+        collection: VarId,
+        name: Template,
+        change: Change,
+    },
+    /// `initcol`, `setsid`, `setuid`, `setrsc`: opens the record with this key.
+    Open(VarId, Template),
+    /// `expirevar`: ends a value after so many seconds.
+    Expire {
+        collection: VarId,
+        name: Template,
+        seconds: Template,
+    },
+    /// `deprecatevar`: takes an amount per period, in seconds.
+    Deprecate {
+        collection: VarId,
+        name: Template,
+        amount: i64,
+        period: i64,
+    },
+    SetEnv {
+        name: Template,
+        value: Template,
+    },
+    Sanitise(Sanitise),
     Ctl(Ctl),
 }
 
@@ -90,6 +114,15 @@ pub(crate) enum Change {
 /// A change of this transaction only.
 #[derive(Clone, Debug)]
 pub(crate) enum Ctl {
+    RemoveByMsg(Box<[u8]>),
+    RemoveTargetByMsg(Box<[u8]>, VarId, Selector),
+    RequestBodyLimit(usize),
+    ResponseBodyLimit(usize),
+    ResponseBodyAccess(bool),
+    ResponseProcessor(Processor),
+    ForceResponseBody(bool),
+    AuditEngine(AuditEngine),
+    AuditParts(PartsChange),
     Engine(Engine),
     RemoveById(u64, u64),
     RemoveByTag(Box<[u8]>),
@@ -100,7 +133,58 @@ pub(crate) enum Ctl {
     ForceRequestBody(bool),
 }
 
-/// Who reads a request body.
+/// What must not be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sanitise {
+    Arg(Box<[u8]>),
+    RequestHeader(Box<[u8]>),
+    ResponseHeader(Box<[u8]>),
+    /// Whatever the rule matched.
+    Matched,
+}
+
+/// `SecAuditEngine` and `ctl:auditEngine`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AuditEngine {
+    On,
+    Off,
+    #[default]
+    RelevantOnly,
+}
+
+impl AuditEngine {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        match text.to_ascii_lowercase().as_slice() {
+            b"on" => Some(Self::On),
+            b"off" => Some(Self::Off),
+            b"relevantonly" => Some(Self::RelevantOnly),
+            _ => None,
+        }
+    }
+}
+
+/// How `auditLogParts` changes the letters in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PartsChange {
+    Set(String),
+    Add(String),
+    Remove(String),
+}
+
+impl PartsChange {
+    /// Changes the letters in force.
+    pub(crate) fn apply(&self, parts: &mut String) {
+        match self {
+            Self::Set(letters) => parts.clone_from(letters),
+            Self::Add(letters) => {
+                parts.extend(letters.chars().filter(|letter| !parts.contains(*letter)).collect::<Vec<_>>())
+            }
+            Self::Remove(letters) => parts.retain(|letter| !letters.contains(letter)),
+        }
+    }
+}
+
+/// Who reads a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Processor {
     Urlencoded,

@@ -36,6 +36,18 @@ pub(crate) enum ActionId {
     Transform,
     MultiMatch,
     Ctl,
+    ExpireVar,
+    DeprecateVar,
+    InitCol,
+    SetSid,
+    SetUid,
+    SetRsc,
+    SetEnv,
+    SanitiseArg,
+    SanitiseMatched,
+    SanitiseRequestHeader,
+    SanitiseResponseHeader,
+    XmlNs,
 }
 
 /// Lower-case name to action.
@@ -69,23 +81,20 @@ pub(crate) const TABLE: &[(&str, ActionId)] = &[
     ("t", ActionId::Transform),
     ("multimatch", ActionId::MultiMatch),
     ("ctl", ActionId::Ctl),
-];
-
-/// Known to the language, refused by this build.
-pub(crate) const NOT_YET: &[&str] = &[
-    "expirevar",
-    "deprecatevar",
-    "initcol",
-    "setsid",
-    "setuid",
-    "setrsc",
-    "setenv",
-    "sanitisearg",
-    "sanitisematched",
-    "sanitisematchedbytes",
-    "sanitiserequestheader",
-    "sanitiseresponseheader",
-    "xmlns",
+    ("expirevar", ActionId::ExpireVar),
+    ("deprecatevar", ActionId::DeprecateVar),
+    ("initcol", ActionId::InitCol),
+    ("setsid", ActionId::SetSid),
+    ("setuid", ActionId::SetUid),
+    ("setrsc", ActionId::SetRsc),
+    ("setenv", ActionId::SetEnv),
+    ("sanitisearg", ActionId::SanitiseArg),
+    ("sanitisematched", ActionId::SanitiseMatched),
+    // Which bytes of a value are secret is a guess; the whole value is masked.
+    ("sanitisematchedbytes", ActionId::SanitiseMatched),
+    ("sanitiserequestheader", ActionId::SanitiseRequestHeader),
+    ("sanitiseresponseheader", ActionId::SanitiseResponseHeader),
+    ("xmlns", ActionId::XmlNs),
 ];
 
 /// Refused for good.

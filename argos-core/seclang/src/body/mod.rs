@@ -4,6 +4,7 @@ pub(crate) mod json;
 pub(crate) mod multipart;
 pub(crate) mod urlencoded;
 pub(crate) mod xml;
+pub(crate) mod xpath;
 
 /// A name and a value.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);
@@ -24,12 +25,15 @@ pub(crate) fn without_origin(uri: &[u8]) -> &[u8] {
     }
 }
 
-/// The pairs of one `Cookie` header. Source: RFC 6265 §4.2; a part without `=` is a name without value.
-pub(crate) fn cookies(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    header.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|part| !part.is_empty()).map(|part| {
-        match memchr::memchr(b'=', part) {
+/// The pairs of one `Cookie` header. Source: RFC 6265 §4.2; a part without `=` is a name without value. With
+/// `v1` a comma separates too (RFC 2109 §4.4).
+pub(crate) fn cookies(header: &[u8], v1: bool) -> impl Iterator<Item = (&[u8], &[u8])> {
+    header
+        .split(move |byte| *byte == b';' || v1 && *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|part| !part.is_empty())
+        .map(|part| match memchr::memchr(b'=', part) {
             Some(at) => (part[..at].trim_ascii(), part[at + 1..].trim_ascii()),
             None => (part, &b""[..]),
-        }
-    })
+        })
 }

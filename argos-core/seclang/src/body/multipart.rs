@@ -108,6 +108,10 @@ impl Parsed {
                     self.flag(VarId::MultipartHeaderFolding);
                     last.extend_from_slice(line);
                 }
+                None if matches!(line.first(), Some(b' ' | b'\t')) => {
+                    self.flag(VarId::MultipartInvalidHeaderFolding);
+                    lines.push(line.trim_ascii_start().to_vec());
+                }
                 _ if !full => lines.push(line.to_vec()),
                 _ => self.flag(VarId::MultipartInvalidPart),
             }
@@ -233,6 +237,7 @@ const STRICT: &[VarId] = &[
     VarId::MultipartDataBefore,
     VarId::MultipartDataAfter,
     VarId::MultipartHeaderFolding,
+    VarId::MultipartInvalidHeaderFolding,
     VarId::MultipartLfLine,
     VarId::MultipartMissingSemicolon,
     VarId::MultipartInvalidQuoting,

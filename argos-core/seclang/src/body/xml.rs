@@ -5,30 +5,70 @@
 
 /// What was read.
 #[derive(Debug, Default)]
-pub(crate) struct Parsed {
-    /// All character data in document order: `XML:/*`.
+pub(crate) struct Document {
+    /// All character data in document order.
     pub(crate) text: Vec<u8>,
-    /// All attribute values in document order: `XML://@*`.
-    pub(crate) attributes: Vec<Vec<u8>>,
-    pub(crate) error: Option<&'static str>,
+    /// In document order, so a parent stands before its children.
+    pub(crate) elements: Vec<Element>,
+    /// Pieces of text without markup between.
+    pub(crate) runs: Vec<Run>,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+/// An element; its text is `start..end` of the document's.
+#[derive(Debug)]
+pub(crate) struct Element {
+    pub(crate) name: Vec<u8>,
+    pub(crate) parent: Option<usize>,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// Text directly in an element.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) element: usize,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// An attribute of an element.
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    pub(crate) element: usize,
+    pub(crate) name: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 /// Reads a document nested at most `depth` deep with at most `most` attributes.
-pub(crate) fn parse(text: &[u8], depth: usize, most: usize) -> Parsed {
-    let mut reader = Reader { rest: text, open: Vec::new(), seen: false, depth, most, parsed: Parsed::default() };
+pub(crate) fn parse(text: &[u8], depth: usize, most: usize) -> (Document, Option<&'static str>) {
+    let mut reader = Reader { rest: text, open: Vec::new(), seen: false, depth, most, parsed: Document::default() };
     let error = reader.run().err();
-    Parsed { error, ..reader.parsed }
+    // What was never closed reaches to where reading stopped.
+    while reader.open.pop().is_some_and(|(_, element)| reader.parsed.end(element)) {}
+    (reader.parsed, error)
+}
+
+impl Document {
+    /// Ends `element` here; always true.
+    fn end(&mut self, element: usize) -> bool {
+        let end = self.text.len();
+        if let Some(element) = self.elements.get_mut(element) {
+            element.end = end;
+        }
+        true
+    }
 }
 
 struct Reader<'a> {
     rest: &'a [u8],
-    /// Names of the open elements.
-    open: Vec<&'a [u8]>,
+    /// Names and places of the open elements.
+    open: Vec<(&'a [u8], usize)>,
     /// The root element was met.
     seen: bool,
     depth: usize,
     most: usize,
-    parsed: Parsed,
+    parsed: Document,
 }
 
 impl<'a> Reader<'a> {
@@ -37,7 +77,9 @@ impl<'a> Reader<'a> {
             let end = memchr::memchr(b'<', self.rest).unwrap_or(self.rest.len());
             let (data, rest) = self.rest.split_at(end);
             self.rest = rest;
+            let start = self.parsed.text.len();
             decode(data, &mut self.parsed.text);
+            self.ran(start);
             if self.open.is_empty() && !data.strip_prefix(BOM).unwrap_or(data).trim_ascii().is_empty() {
                 return Err("text outside the root element");
             }
@@ -52,12 +94,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Notes the text since `start` as one piece of the innermost element.
+    fn ran(&mut self, start: usize) {
+        let end = self.parsed.text.len();
+        if let Some((_, element)) = self.open.last().filter(|_| end > start && self.parsed.runs.len() < ELEMENTS) {
+            self.parsed.runs.push(Run { element: *element, start, end });
+        }
+    }
+
     fn markup(&mut self) -> Result<(), &'static str> {
         if self.rest.starts_with(b"<!--") {
             self.until(4, b"-->").map(|_| ())
         } else if self.rest.starts_with(b"<![CDATA[") {
             let data = self.until(9, b"]]>")?;
+            let start = self.parsed.text.len();
             self.parsed.text.extend_from_slice(data);
+            self.ran(start);
             Ok(())
         } else if self.rest.starts_with(b"<?") {
             self.until(2, b"?>").map(|_| ())
@@ -65,7 +117,10 @@ impl<'a> Reader<'a> {
             self.doctype()
         } else if self.rest.starts_with(b"</") {
             let name = self.until(2, b">")?.trim_ascii();
-            if self.open.pop() == Some(name) { Ok(()) } else { Err("an end tag that closes nothing") }
+            match self.open.pop() {
+                Some((open, element)) if self.parsed.end(element) && open == name => Ok(()),
+                _ => Err("an end tag that closes nothing"),
+            }
         } else {
             self.start()
         }
@@ -110,7 +165,13 @@ impl<'a> Reader<'a> {
         if name.is_empty() {
             return Err("an element without name");
         }
+        if self.parsed.elements.len() >= ELEMENTS {
+            return Err("more elements than are inspected");
+        }
         self.seen = true;
+        let (here, start) = (self.parsed.elements.len(), self.parsed.text.len());
+        let parent = self.open.last().map(|(_, element)| *element);
+        self.parsed.elements.push(Element { name: name.to_vec(), parent, start, end: start });
         loop {
             self.rest = self.rest.trim_ascii_start();
             if let Some(rest) = self.rest.strip_prefix(b"/>") {
@@ -122,14 +183,14 @@ impl<'a> Reader<'a> {
                 if self.open.len() >= self.depth {
                     return Err("elements nest too deep");
                 }
-                self.open.push(name);
+                self.open.push((name, here));
                 return Ok(());
             }
-            self.attribute()?;
+            self.attribute(here)?;
         }
     }
 
-    fn attribute(&mut self) -> Result<(), &'static str> {
+    fn attribute(&mut self, element: usize) -> Result<(), &'static str> {
         let length = self.rest.iter().take_while(|byte| named(**byte)).count();
         let rest = self.rest[length..].trim_ascii_start().strip_prefix(b"=").ok_or("an attribute without value")?;
         let rest = rest.trim_ascii_start();
@@ -143,7 +204,8 @@ impl<'a> Reader<'a> {
         }
         let mut value = Vec::new();
         decode(&rest[1..=end], &mut value);
-        self.parsed.attributes.push(value);
+        let name = self.rest[..length].to_vec();
+        self.parsed.attributes.push(Attribute { element, name, value });
         self.rest = &rest[end + 2..];
         Ok(())
     }
@@ -189,4 +251,6 @@ fn entity(name: &[u8]) -> Option<char> {
     }
 }
 
+/// Elements of one document; each costs far more memory than its seven bytes of text.
+const ELEMENTS: usize = 100_000;
 const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -1,16 +1,21 @@
 //! What goes into a rule set, in which order.
 
+use std::sync::Arc;
+
 use crate::baseline;
+use crate::collections::Collections;
+use crate::compile::crs::Folder;
 use crate::compile::load::Compiler;
 use crate::diagnostic::{Diagnostic, LoadReport};
 use crate::limits::Limits;
+use crate::operators::{GeoLookup, Resolver};
 use crate::run::{Mode, RuleSet};
 use crate::source::Loader;
 
 /// Collects rule texts and settings; [`Builder::compile`] makes the [`RuleSet`].
 ///
 /// Order: engine defaults, base rules, set-up texts (named `crs-setup…`), host values (id 500), the rest
-/// in the order it was added. With the baseline, its scores are set up before all of that and summed after it.
+/// in the order it was added. With a core rule set, its set-up comes before the caller's. With the baseline, its scores are set up before all of that and summed after it.
 pub struct Builder {
     loader: Box<dyn Loader>,
     texts: Vec<Text>,
@@ -19,12 +24,17 @@ pub struct Builder {
     thresholds: Option<(u32, u32)>,
     mode: Mode,
     limits: Limits,
+    collections: Collections,
+    web_app: Option<Vec<u8>>,
+    geo: Option<Arc<dyn GeoLookup>>,
+    resolver: Option<Arc<dyn Resolver>>,
 }
 
 enum Text {
     Given(String, Vec<u8>),
     File(String),
     Baseline,
+    Crs(String),
 }
 
 impl std::fmt::Debug for Builder {
@@ -43,6 +53,10 @@ impl Builder {
             thresholds: None,
             mode: Mode::Block,
             limits: Limits::default(),
+            collections: Collections::new(),
+            web_app: None,
+            geo: None,
+            resolver: None,
         }
     }
 
@@ -57,6 +71,16 @@ impl Builder {
     #[must_use]
     pub fn rules_file(mut self, name: &str) -> Self {
         self.texts.push(Text::File(name.to_owned()));
+        self
+    }
+
+    /// Adds the core rule set in the folder `name`, read through the loader.
+    ///
+    /// The caller's other texts then stand after its initialisation and before its detection; their
+    /// `SecRuleRemove…` and `SecRuleUpdate…` act last, on all rules.
+    #[must_use]
+    pub fn crs(mut self, name: &str) -> Self {
+        self.texts.push(Text::Crs(name.to_owned()));
         self
     }
 
@@ -102,14 +126,49 @@ impl Builder {
         self
     }
 
+    /// Shares the records of `IP`, `SESSION`, `USER`, `GLOBAL` and `RESOURCE` with other rule sets; without it
+    /// this rule set and its clones have their own.
+    #[must_use]
+    pub fn collections(mut self, collections: Collections) -> Self {
+        self.collections = collections;
+        self
+    }
+
+    /// What `@geoLookup` asks; without it that operator never matches.
+    #[must_use]
+    pub fn geo(mut self, lookup: Arc<dyn GeoLookup>) -> Self {
+        self.geo = Some(lookup);
+        self
+    }
+
+    /// What `@rbl` asks; without it that operator is refused, in a core rule set it never matches.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// `WEBAPPID` where no `SecWebAppId` says otherwise; default `default`.
+    #[must_use]
+    pub fn web_app(mut self, id: &str) -> Self {
+        self.web_app = Some(id.as_bytes().to_vec());
+        self
+    }
+
     /// Compiles.
     ///
     /// # Errors
     /// All that is wrong with the texts, at most 100 findings.
     pub fn compile(self) -> Result<(RuleSet, LoadReport), Vec<Diagnostic>> {
         let values = self.host_values();
-        let mut compiler = Compiler::new(self.loader.as_ref(), self.limits);
+        let mut compiler = Compiler::new(self.loader.as_ref(), self.limits.clone());
+        compiler.lookups(self.geo.clone(), self.resolver.clone());
+        if let Some(id) = &self.web_app {
+            compiler.web_app(id);
+        }
         compiler.text("base.conf", baseline::BASE);
+        let folders = self.folders(&mut compiler);
+        folders.iter().flat_map(|folder| &folder.setup).for_each(|file| compiler.packaged_file(file));
         let (setup, rest): (Vec<_>, Vec<_>) = self.texts.iter().partition(|text| text.is_setup());
         for text in setup {
             text.load(&mut compiler);
@@ -119,14 +178,34 @@ impl Builder {
         if with_baseline {
             compiler.text("baseline/init.conf", baseline::INIT);
         }
+        folders.iter().flat_map(|folder| &folder.before).for_each(|file| compiler.packaged_file(file));
+        compiler.defer_edits(!folders.is_empty());
         for text in rest {
             text.load(&mut compiler);
         }
+        compiler.defer_edits(false);
+        folders
+            .iter()
+            .flat_map(|folder| folder.rules.iter().chain(&folder.after))
+            .for_each(|file| compiler.packaged_file(file));
+        compiler.deferred_edits();
         if with_baseline {
             compiler.text("baseline/evaluate.conf", baseline::EVALUATE);
         }
         let (program, report) = compiler.finish()?;
-        Ok((RuleSet::new(program, self.mode), report))
+        Ok((RuleSet::new(program, self.mode, self.collections), report))
+    }
+
+    fn folders(&self, compiler: &mut Compiler<'_>) -> Vec<Folder> {
+        let mut folders = Vec::new();
+        for text in &self.texts {
+            let Text::Crs(name) = text else { continue };
+            match Folder::list(self.loader.as_ref(), name) {
+                Ok(folder) => folders.push(folder),
+                Err(error) => compiler.missing(name, &error),
+            }
+        }
+        folders
     }
 
     /// One `SecAction` with what the host decides, or nothing.
@@ -154,7 +233,7 @@ impl Text {
     fn is_setup(&self) -> bool {
         let name = match self {
             Text::Given(name, _) | Text::File(name) => name,
-            Text::Baseline => return false,
+            Text::Baseline | Text::Crs(_) => return false,
         };
         name.rsplit('/').next().is_some_and(|file| file.starts_with("crs-setup"))
     }
@@ -163,6 +242,8 @@ impl Text {
         match self {
             Text::Given(name, text) => compiler.text(name, text),
             Text::File(name) => compiler.file(name),
+            // Its files are loaded around the others.
+            Text::Crs(_) => {}
             Text::Baseline => {
                 compiler.text("baseline/detect.conf", baseline::DETECT);
                 compiler.text("baseline/outbound.conf", baseline::OUTBOUND);

@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 use crate::actions::ctl;
 use crate::compile::load::Compiler;
 use crate::compile::phases::Step;
+use crate::compile::rule::Draft;
 use crate::compile::target;
 use crate::directives::DirectiveId;
 use crate::lex::Word;
@@ -39,15 +40,18 @@ impl Compiler<'_> {
     pub(super) fn edit(&mut self, id: DirectiveId, file: &Arc<str>, at: &Position, words: &[Word]) {
         let updates = matches!(
             id,
-            DirectiveId::UpdateTargetById | DirectiveId::UpdateTargetByTag | DirectiveId::UpdateTargetByMsg
+            DirectiveId::UpdateTargetById
+                | DirectiveId::UpdateTargetByTag
+                | DirectiveId::UpdateTargetByMsg
+                | DirectiveId::UpdateActionById
         );
-        // A third word of an update names the target that is replaced.
-        if updates && words.len() != 2 {
-            let (code, text) = match words.len() {
-                3 => ("seclang.not_available_yet", "replacing a target is not available yet"),
-                _ => ("seclang.argument_count", "this directive takes a rule and targets"),
-            };
-            return self.findings.error(code, at, &[], text);
+        // A third word of an update of targets names the target that is replaced.
+        let fits = match id {
+            DirectiveId::UpdateActionById => words.len() == 2,
+            _ => !updates || (2..=3).contains(&words.len()),
+        };
+        if !fits {
+            return self.findings.error("seclang.argument_count", at, &[], "this directive takes a rule and a change");
         }
         let names = if updates { &words[..1] } else { words };
         let Some(which) = self.which(id, at, names) else { return };
@@ -55,6 +59,16 @@ impl Compiler<'_> {
             self.steps.retain(|step| !matches!(step, Step::Rule(rule) if which.means(&rule.0)));
             return;
         }
+        if id == DirectiveId::UpdateActionById {
+            return self.update_actions(file, at, &which, words);
+        }
+        let replaced = match words.get(2) {
+            Some(word) => {
+                let list = parse::variables(file, &word.text, &mut self.findings);
+                target::compile(file, &list, &mut self.findings).include
+            }
+            None => Vec::new(),
+        };
         let list = parse::variables(file, &words[1].text, &mut self.findings);
         let targets = target::compile(file, &list, &mut self.findings);
         let mut changed = false;
@@ -64,10 +78,40 @@ impl Compiler<'_> {
                 && let Some(test) = rule.0.links.first_mut().and_then(|link| link.test.as_mut())
             {
                 changed = true;
+                test.targets.include.retain(|own| !replaced.iter().any(|old| old.same(own)));
                 test.targets.include.extend(targets.include.iter().cloned());
                 test.targets.exclude.extend(targets.exclude.iter().cloned());
             }
         }
+        self.changed(changed, file, words);
+    }
+
+    /// Changes the head of rules and adds to what they do; id, phase and chain stay.
+    fn update_actions(&mut self, file: &Arc<str>, at: &Position, which: &Which, words: &[Word]) {
+        let actions = parse::actions(file, &words[1].text, &mut self.findings);
+        let draft = Draft::read(file, &actions, &mut self.findings);
+        if draft.id_given || draft.phase.is_some() || draft.chain {
+            let text = "id, phase and chain of a rule can't be changed";
+            return self.findings.error("seclang.update_action", at, &words[1].text.bytes, text);
+        }
+        let mut changed = false;
+        let transforms = draft.own_transforms || !draft.transforms.is_empty();
+        let chain = transforms.then(|| self.program.chains.intern(&draft.transforms));
+        for step in &mut self.steps {
+            if let Step::Rule(rule) = step
+                && which.means(&rule.0)
+            {
+                changed = true;
+                if draft.skip_after.is_some() {
+                    rule.1.clone_from(&draft.skip_after);
+                }
+                draft.change(&mut rule.0, chain);
+            }
+        }
+        self.changed(changed, file, words);
+    }
+
+    fn changed(&mut self, changed: bool, file: &Arc<str>, words: &[Word]) {
         if !changed {
             let at = position(file, &words[0].text, 0);
             self.findings.warn("seclang.no_such_rule", &at, &words[0].text.bytes, "no rule before this one is meant");
@@ -75,7 +119,7 @@ impl Compiler<'_> {
     }
 
     fn which(&mut self, id: DirectiveId, at: &Position, words: &[Word]) -> Option<Which> {
-        if matches!(id, DirectiveId::RuleRemoveById | DirectiveId::UpdateTargetById) {
+        if matches!(id, DirectiveId::RuleRemoveById | DirectiveId::UpdateTargetById | DirectiveId::UpdateActionById) {
             let mut ranges = Vec::new();
             let parts = words.iter().flat_map(|word| word.text.bytes.split(|byte| matches!(byte, b',' | b' ')));
             for part in parts.filter(|part| !part.is_empty()) {

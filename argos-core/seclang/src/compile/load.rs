@@ -7,22 +7,22 @@ use crate::actions::table::Choice;
 use crate::actions::{Disruptive, ctl};
 use crate::ast::{ActionText, Body, Item, OperatorText, VariableText};
 use crate::compile::phases::{self, Step};
-use crate::compile::rule::{self, Draft};
-use crate::compile::{target, template::Templates};
+use crate::compile::rule::Draft;
+use crate::compile::target;
 use crate::diagnostic::{Diagnostic, Findings, LoadReport};
 use crate::directives::{self, Class, DirectiveId};
 use crate::lex::Word;
 use crate::limits::Limits;
-use crate::operators;
+use crate::operators::{GeoLookup, Resolver};
 use crate::parse::{self, position};
-use crate::program::{Link, OperatorUse, Program, Rule, Template, Test};
-use crate::source::{Loader, Position, relative_to};
+use crate::program::{Link, Program, Rule, Test};
+use crate::source::{LoadError, Loader, Position, relative_to};
 
 /// The state of one load.
 pub(crate) struct Compiler<'a> {
-    loader: &'a dyn Loader,
+    pub(super) loader: &'a dyn Loader,
     pub(super) findings: Findings,
-    program: Program,
+    pub(super) program: Program,
     pub(super) steps: Vec<Step>,
     ids: HashSet<u64>,
     defaults: [Draft; 6],
@@ -30,7 +30,14 @@ pub(crate) struct Compiler<'a> {
     open: Option<(Rule, Draft, Position)>,
     /// Names of the files being read, outermost first.
     reading: Vec<String>,
-    operators: HashMap<(&'static str, Vec<u8>), u32>,
+    pub(super) operators: HashMap<(&'static str, Vec<u8>), u32>,
+    pub(super) datasets: HashMap<Vec<u8>, Vec<u8>>,
+    pub(super) geo: Option<Arc<dyn GeoLookup>>,
+    pub(super) resolver: Option<Arc<dyn Resolver>>,
+    /// The files of a whole rule set are being read, which loads unchanged.
+    pub(super) packaged: bool,
+    deferring: bool,
+    deferred: Vec<(DirectiveId, Position, Vec<Word>)>,
 }
 
 impl<'a> Compiler<'a> {
@@ -48,7 +55,50 @@ impl<'a> Compiler<'a> {
             open: None,
             reading: Vec::new(),
             operators: HashMap::new(),
+            datasets: HashMap::new(),
+            geo: None,
+            resolver: None,
+            packaged: false,
+            deferring: false,
+            deferred: Vec::new(),
         }
+    }
+
+    /// `WEBAPPID` until a directive says otherwise.
+    pub(crate) fn web_app(&mut self, id: &[u8]) {
+        self.program.settings.web_app = id.to_vec();
+    }
+
+    /// Whether directives that change earlier rules wait for [`Self::deferred_edits`].
+    pub(crate) fn defer_edits(&mut self, defer: bool) {
+        self.deferring = defer;
+    }
+
+    /// Makes the changes that waited.
+    pub(crate) fn deferred_edits(&mut self) {
+        for (id, at, words) in std::mem::take(&mut self.deferred) {
+            let file = at.file.clone();
+            self.edit(id, &file, &at, &words);
+        }
+    }
+
+    /// Notes that the rule set `name` can't be listed.
+    pub(crate) fn missing(&mut self, name: &str, error: &LoadError) {
+        let at = Position { file: name.into(), line: 1, column: 1 };
+        self.findings.error("seclang.file", &at, name.as_bytes(), error.reason.clone());
+    }
+
+    /// What `@geoLookup` and `@rbl` ask.
+    pub(crate) fn lookups(&mut self, geo: Option<Arc<dyn GeoLookup>>, resolver: Option<Arc<dyn Resolver>>) {
+        self.geo = geo;
+        self.resolver = resolver;
+    }
+
+    /// Reads a file of a whole rule set.
+    pub(crate) fn packaged_file(&mut self, name: &str) {
+        self.packaged = true;
+        self.file(name);
+        self.packaged = false;
     }
 
     /// Reads rule text.
@@ -107,10 +157,6 @@ impl<'a> Compiler<'a> {
                     true => self.findings.warn("seclang.no_effect", &at, &name, "accepted without effect"),
                     false => self.findings.error("seclang.refused_directive", &at, &name, "only Off is supported"),
                 };
-            }
-            Some(Class::NotYet) => {
-                let text = "this directive is not available yet";
-                return self.findings.error("seclang.not_available_yet", &at, &name, text);
             }
             Some(Class::Error) => {
                 let text = "this directive is not supported";
@@ -236,78 +282,6 @@ impl<'a> Compiler<'a> {
         Some(Test { targets, operator, negate, chain, multi_match: draft.multi_match, capture: draft.capture })
     }
 
-    /// The operator's place in the program; the same text gives the same place.
-    fn operator(&mut self, file: &Arc<str>, text: &OperatorText) -> Option<u32> {
-        let at = position(file, &text.name, 0);
-        let name = &text.name.bytes;
-        let Some(entry) = operators::by_name(name) else {
-            let (code, why) = match () {
-                () if rule::listed(operators::NOT_YET, name) => {
-                    ("seclang.not_available_yet", "this operator is not available yet")
-                }
-                () if rule::listed(operators::ERROR, name) => {
-                    ("seclang.refused_operator", "this operator is not supported")
-                }
-                () => ("seclang.unknown_operator", "unknown operator"),
-            };
-            self.findings.error(code, &at, name, why);
-            return None;
-        };
-        let lines;
-        let mut argument = &text.argument.bytes;
-        if entry.files {
-            lines = self.lines(file, &position(file, &text.argument, 0), argument)?;
-            argument = &lines;
-        }
-        let key = (entry.name, argument.clone());
-        if let Some(known) = self.operators.get(&key) {
-            return Some(*known);
-        }
-        match (entry.make)(argument) {
-            Ok(operator) => {
-                let argument = if entry.macros {
-                    Templates { findings: &mut self.findings, at }.parse(argument)
-                } else {
-                    Template::default()
-                };
-                let index = self.program.operators.len() as u32;
-                self.program.operators.push(OperatorUse { operator, argument });
-                self.operators.insert(key, index);
-                Some(index)
-            }
-            Err(refusal) => {
-                let at = position(file, &text.argument, 0);
-                self.findings.error(refusal.code, &at, argument, refusal.text);
-                None
-            }
-        }
-    }
-
-    /// The lines of the files named in `names`, without comments and empty ones.
-    fn lines(&mut self, file: &Arc<str>, at: &Position, names: &[u8]) -> Option<Vec<u8>> {
-        let mut lines = Vec::new();
-        for name in names.split(u8::is_ascii_whitespace).filter(|name| !name.is_empty()) {
-            let read = std::str::from_utf8(name)
-                .map_err(|_| "a file name is UTF-8".to_owned())
-                .and_then(|name| self.loader.read(&relative_to(file, name)).map_err(|error| error.to_string()));
-            match read {
-                Ok(text) => {
-                    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-                        if !line.is_empty() && !line.starts_with(b"#") {
-                            lines.extend_from_slice(line);
-                            lines.push(b'\n');
-                        }
-                    }
-                }
-                Err(text) => {
-                    self.findings.error("seclang.file", at, name, text);
-                    return None;
-                }
-            }
-        }
-        Some(lines)
-    }
-
     fn setting(&mut self, id: DirectiveId, file: &Arc<str>, at: &Position, name: &[u8], words: &[Word]) {
         let first = words.first().map(|word| word.text.bytes.as_slice());
         let value = match (id, first) {
@@ -318,6 +292,15 @@ impl<'a> Compiler<'a> {
             }
         };
         match id {
+            DirectiveId::Dataset => match words {
+                [name, lines] => {
+                    let lines = lines.text.bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+                    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect();
+                    self.datasets.insert(name.text.bytes.clone(), lines.join(&b'\n'));
+                }
+                _ => self.findings.error("seclang.argument_count", at, name, "a name and lines between ` are needed"),
+            },
+            DirectiveId::UnicodeMapFile => self.unicode_map(file, at, words),
             DirectiveId::Marker => self.steps.push(Step::Marker(value.into())),
             DirectiveId::Include => self.include(file, at, value, true),
             DirectiveId::IncludeOptional => self.include(file, at, value, false),
@@ -326,7 +309,11 @@ impl<'a> Compiler<'a> {
             | DirectiveId::RuleRemoveByMsg
             | DirectiveId::UpdateTargetById
             | DirectiveId::UpdateTargetByTag
-            | DirectiveId::UpdateTargetByMsg => self.edit(id, file, at, words),
+            | DirectiveId::UpdateTargetByMsg
+            | DirectiveId::UpdateActionById => match self.deferring {
+                true => self.deferred.push((id, at.clone(), words.to_vec())),
+                false => self.edit(id, file, at, words),
+            },
             _ => {
                 if let Err(text) = super::settings::apply(&mut self.program.settings, id, words) {
                     self.findings.error("seclang.directive_value", at, value, text);

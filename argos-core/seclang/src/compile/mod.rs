@@ -1,12 +1,15 @@
 //! Syntax tree to program: defaults, chains, markers, removals, sharing.
 
 mod builder;
+mod crs;
 mod edit;
 mod load;
+mod operator;
 mod phases;
-mod rule;
+pub(crate) mod rule;
 mod settings;
 pub(crate) mod target;
 pub(crate) mod template;
+mod unicode;
 
 pub use builder::Builder;

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use crate::actions::table::{self, ActionId, Choice};
-use crate::actions::{Act, Severity, ctl, setvar};
+use crate::actions::{Act, Sanitise, Severity, ctl, setvar};
 use crate::ast::ActionText;
 use crate::compile::template::Templates;
 use crate::diagnostic::Findings;
 use crate::lex::Mapped;
 use crate::parse::position;
-use crate::program::Template;
+use crate::program::{ChainId, Rule, Template};
 use crate::source::Position;
 use crate::transforms::{self, Transform};
+use crate::variables::VarId;
 
 /// The actions of one directive before defaults and chains are settled.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +53,6 @@ impl Draft {
                         let token = action.value.as_ref().unwrap_or(&action.name);
                         findings.error(code, &position(file, token, 0), &token.bytes, text);
                     }
-                }
-                None if listed(table::NOT_YET, name) => {
-                    findings.error("seclang.not_available_yet", &at, name, "this action is not available yet");
                 }
                 None if listed(table::ERROR, name) => {
                     findings.error("seclang.refused_action", &at, name, "this action is not supported");
@@ -113,6 +111,25 @@ impl Draft {
             }
             ActionId::SkipAfter => self.skip_after = Some(needed()?.into()),
             ActionId::SetVar => self.acts.push(setvar::parse(needed()?, &mut templates)?),
+            ActionId::ExpireVar => self.acts.push(setvar::parse_expire(needed()?, &mut templates)?),
+            ActionId::DeprecateVar => self.acts.push(setvar::parse_deprecate(needed()?, &mut templates)?),
+            ActionId::InitCol => self.acts.push(setvar::parse_open(needed()?, &mut templates)?),
+            ActionId::SetSid => self.acts.push(Act::Open(VarId::Session, templates.parse(needed()?))),
+            ActionId::SetUid => self.acts.push(Act::Open(VarId::User, templates.parse(needed()?))),
+            ActionId::SetRsc => self.acts.push(Act::Open(VarId::Resource, templates.parse(needed()?))),
+            ActionId::SetEnv => self.acts.push(setvar::parse_env(needed()?, &mut templates)?),
+            ActionId::SanitiseArg => self.acts.push(Act::Sanitise(Sanitise::Arg(needed()?.into()))),
+            ActionId::SanitiseMatched => self.acts.push(Act::Sanitise(Sanitise::Matched)),
+            ActionId::SanitiseRequestHeader => {
+                self.acts.push(Act::Sanitise(Sanitise::RequestHeader(needed()?.into())));
+            }
+            ActionId::SanitiseResponseHeader => {
+                self.acts.push(Act::Sanitise(Sanitise::ResponseHeader(needed()?.into())));
+            }
+            // Paths compare local names, so a prefix needs no address.
+            ActionId::XmlNs => {
+                needed()?;
+            }
             ActionId::Capture => self.capture = true,
             ActionId::MultiMatch => self.multi_match = true,
             ActionId::Log => self.log = Some(true),
@@ -141,10 +158,37 @@ impl Draft {
                 self.transforms.push(found);
                 Ok(())
             }
-            None if listed(transforms::NOT_YET, name) => {
-                Err(("seclang.not_available_yet", "this transformation is not available yet".to_owned()))
-            }
             None => Err(("seclang.unknown_transformation", "unknown transformation".to_owned())),
+        }
+    }
+}
+
+impl Draft {
+    /// Changes `rule` as `SecRuleUpdateActionById` does: what is written replaces, tags and actions are added.
+    pub(crate) fn change(&self, rule: &mut Rule, chain: Option<ChainId>) {
+        if let Some(Choice::Fixed(disruptive)) = &self.choice {
+            rule.disruptive = disruptive.clone();
+        }
+        let replace = |new: &Option<Template>, old: &mut Option<Template>| {
+            if new.is_some() {
+                old.clone_from(new);
+            }
+        };
+        replace(&self.msg, &mut rule.msg);
+        replace(&self.logdata, &mut rule.logdata);
+        rule.rev = self.rev.clone().or_else(|| rule.rev.take());
+        rule.severity = self.severity.or(rule.severity);
+        rule.status = self.status.or(rule.status);
+        rule.log = self.log.unwrap_or(rule.log);
+        rule.tags.extend(self.tags.iter().cloned());
+        rule.skip = if self.skip > 0 { self.skip } else { rule.skip };
+        if let Some(link) = rule.links.first_mut() {
+            link.actions.extend(self.acts.iter().cloned());
+            if let Some(test) = &mut link.test {
+                test.chain = chain.unwrap_or(test.chain);
+                test.capture |= self.capture;
+                test.multi_match |= self.multi_match;
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Directives that set one value.
 
-use crate::actions::ctl;
+use crate::actions::{AuditEngine, ctl};
 use crate::compile::rule::integer;
 use crate::directives::DirectiveId;
 use crate::lex::Word;
+use crate::operators;
 use crate::program::Settings;
 
 /// Applies one directive; the error says what was expected.
@@ -34,6 +35,31 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
         DirectiveId::ResponseBodyMimeTypesClear => settings.response_types.clear(),
         // A name for log readers; nothing here shows it.
         DirectiveId::ComponentSignature => {}
+        DirectiveId::WebAppId => settings.web_app = value.to_vec(),
+        // Bodies stay in memory, so only the value is checked.
+        DirectiveId::RequestBodyInMemoryLimit => drop(number()?),
+        DirectiveId::CookieFormat => match value {
+            b"0" => settings.cookies_v1 = false,
+            b"1" => settings.cookies_v1 = true,
+            _ => return Err("0 or 1 is needed"),
+        },
+        DirectiveId::CollectionTimeout => settings.collection_timeout = number()? as i64,
+        DirectiveId::AuditEngine => {
+            settings.audit_engine = AuditEngine::parse(value).ok_or("On, Off or RelevantOnly is needed")?;
+        }
+        DirectiveId::AuditLogParts => {
+            let change = ctl::parts(value).ok_or("letters of parts are needed")?;
+            change.apply(&mut settings.audit_parts);
+        }
+        DirectiveId::AuditLogRelevantStatus => {
+            settings.audit_status = Some(operators::compile_regex(value).map_err(|_| "a pattern is needed")?);
+        }
+        DirectiveId::UploadFileLimit => settings.upload_files = number()?,
+        DirectiveId::PcreMatchLimit => settings.pattern_steps = number()?.clamp(1, STEPS),
+        // The backtracking engine keeps its stack on the heap, bounded by its steps.
+        DirectiveId::PcreMatchLimitRecursion => drop(number()?),
+        // The lookup is handed in by the caller; the file is the reference engines' way.
+        DirectiveId::GeoLookupDb => {}
         DirectiveId::Rule
         | DirectiveId::Action
         | DirectiveId::Marker
@@ -45,7 +71,10 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
         | DirectiveId::RuleRemoveByMsg
         | DirectiveId::UpdateTargetById
         | DirectiveId::UpdateTargetByTag
-        | DirectiveId::UpdateTargetByMsg => return Err("this directive sets no value"),
+        | DirectiveId::UpdateTargetByMsg
+        | DirectiveId::UpdateActionById
+        | DirectiveId::UnicodeMapFile
+        | DirectiveId::Dataset => return Err("this directive sets no value"),
     }
     Ok(())
 }
@@ -58,6 +87,8 @@ fn rejects(value: &[u8]) -> Result<bool, &'static str> {
     }
 }
 
+/// Steps of a pattern that needs backtracking, at most.
+const STEPS: usize = 1_000_000;
 const MOST: u64 = 1 << 30;
 /// The JSON walker keeps one entry per open level, so this bounds its memory.
 const DEEPEST: usize = 10_000;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::ast::{SelectorText, VariableText};
+use crate::body::xpath::Path;
 use crate::diagnostic::Findings;
 use crate::operators::compile_regex;
 use crate::parse::position;
-use crate::run::{XML_ATTRIBUTES, XML_TEXT};
 use crate::variables::{self, Selector, Target, Targets, VarId};
 
 /// Compiles the variable list of a rule.
@@ -15,20 +15,26 @@ pub(crate) fn compile(file: &Arc<str>, list: &[VariableText], findings: &mut Fin
     for text in list {
         let at = position(file, &text.name, 0);
         let Some(variable) = variables::by_name(&text.name.bytes) else {
-            let known = variables::NOT_YET.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(&text.name.bytes));
-            match known {
-                true => findings.error(
-                    "seclang.not_available_yet",
-                    &at,
-                    &text.name.bytes,
-                    "this variable is not available yet",
-                ),
-                false => findings.error("seclang.unknown_variable", &at, &text.name.bytes, "unknown variable"),
-            }
+            findings.error("seclang.unknown_variable", &at, &text.name.bytes, "unknown variable");
             continue;
         };
         let selector = match &text.selector {
             SelectorText::None => Selector::All,
+            SelectorText::Key(key) if matches!(variable, VarId::Xml | VarId::ResponseXml) => {
+                match Path::parse(&key.bytes) {
+                    Some(path) => Selector::Path(Box::new(path)),
+                    None => {
+                        let at = position(file, key, 0);
+                        findings.error(
+                            "seclang.xpath",
+                            &at,
+                            &key.bytes,
+                            "paths of names, *, @name, @* and text() are known",
+                        );
+                        continue;
+                    }
+                }
+            }
             SelectorText::Key(key) => Selector::Key(key.bytes.to_ascii_lowercase().into()),
             SelectorText::Regex(pattern) => {
                 // Names compare without case, so patterns over names do too.
@@ -41,13 +47,9 @@ pub(crate) fn compile(file: &Arc<str>, list: &[VariableText], findings: &mut Fin
                 }
             }
         };
-        // Both paths that known rule sets use; others would silently stand for nothing.
-        if variable == VarId::Xml
-            && !matches!(&selector, Selector::Key(path) if [XML_TEXT, XML_ATTRIBUTES].contains(&path.as_ref()))
-            && !(text.exclude && matches!(selector, Selector::All))
-        {
-            let why = "only the paths /* and //@* are available yet";
-            findings.error("seclang.not_available_yet", &at, &text.name.bytes, why);
+        let pathless = matches!(variable, VarId::Xml | VarId::ResponseXml) && !matches!(selector, Selector::Path(_));
+        if pathless && !text.exclude {
+            findings.error("seclang.xpath", &at, &text.name.bytes, "a path such as /* is needed");
             continue;
         }
         if text.exclude {

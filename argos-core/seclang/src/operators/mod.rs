@@ -8,17 +8,23 @@ mod contains_word;
 mod detect;
 mod ends_with;
 mod ip_match;
+mod lookup;
 mod pattern;
 mod pm;
-mod rx;
+mod restpath;
+mod rsub;
+pub(crate) mod rx;
 mod streq;
 mod validate_byte_range;
 mod validate_url_encoding;
 mod validate_utf8_encoding;
+mod verify;
 mod within;
 
 use std::fmt;
 
+pub(crate) use lookup::{Geo, Rbl};
+pub use lookup::{GeoLookup, Resolver};
 pub(crate) use pattern::compile as compile_regex;
 
 /// One operator, made for one argument text.
@@ -34,6 +40,12 @@ pub(crate) struct Captures {
     /// The rule says `capture`; otherwise nothing needs to be kept.
     pub(crate) wanted: bool,
     pub(crate) found: Vec<Vec<u8>>,
+    /// What `@geoLookup` learned.
+    pub(crate) geo: Option<Vec<(&'static str, String)>>,
+    /// What `@restpath` named.
+    pub(crate) path: Vec<(Vec<u8>, Vec<u8>)>,
+    /// A pattern gave up at its step limit.
+    pub(crate) exceeded: bool,
 }
 
 impl Captures {
@@ -68,16 +80,28 @@ pub(crate) struct Entry {
     pub(crate) make: Make,
     /// Macros in the argument are expanded for each transaction.
     pub(crate) macros: bool,
+    pub(crate) from: From,
+}
+
+/// Where an operator's material comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// The argument itself.
+    Argument,
     /// The argument names files; `make` gets their lines, comments left out.
-    pub(crate) files: bool,
+    Files,
+    /// The argument names a `SecDataset`; `make` gets its lines.
+    Dataset,
+    /// The caller answers; `make` is not called.
+    Caller,
 }
 
 const fn entry(name: &'static str, make: Make, macros: bool) -> Entry {
-    Entry { name, make, macros, files: false }
+    Entry { name, make, macros, from: From::Argument }
 }
 
-const fn of_files(name: &'static str, make: Make) -> Entry {
-    Entry { name, make, macros: false, files: true }
+const fn of_lines(name: &'static str, make: Make, from: From) -> Entry {
+    Entry { name, make, macros: false, from }
 }
 
 /// Lower-case name to operator.
@@ -90,40 +114,36 @@ pub(crate) const TABLE: &[Entry] = &[
     entry("endswith", ends_with::make, true),
     entry("eq", compare::make_eq, true),
     entry("ge", compare::make_ge, true),
+    of_lines("geolookup", constant::make_never, From::Caller),
     entry("gt", compare::make_gt, true),
     entry("ipmatch", ip_match::make, false),
-    of_files("ipmatchf", ip_match::make_lines),
-    of_files("ipmatchfromfile", ip_match::make_lines),
+    of_lines("ipmatchf", ip_match::make_lines, From::Files),
+    of_lines("ipmatchfromfile", ip_match::make_lines, From::Files),
+    of_lines("ipmatchfromdataset", ip_match::make_lines, From::Dataset),
     entry("le", compare::make_le, true),
     entry("lt", compare::make_lt, true),
     entry("nomatch", constant::make_never, false),
     entry("pm", pm::make, false),
-    of_files("pmf", pm::make_lines),
-    of_files("pmfromfile", pm::make_lines),
+    of_lines("pmf", pm::make_lines, From::Files),
+    of_lines("pmfromdataset", pm::make_lines, From::Dataset),
+    of_lines("pmfromfile", pm::make_lines, From::Files),
+    of_lines("rbl", constant::make_never, From::Caller),
+    entry("restpath", restpath::make, false),
+    entry("rsub", rsub::make, false),
     entry("rx", rx::make, false),
+    entry("rxglobal", rx::make_global, false),
     entry("streq", streq::make, true),
     entry("strmatch", contains::make, true),
     entry("unconditionalmatch", constant::make_always, false),
     entry("validatebyterange", validate_byte_range::make, false),
+    entry("validatenid", verify::make_nid, false),
     entry("validateurlencoding", validate_url_encoding::make, false),
     entry("validateutf8encoding", validate_utf8_encoding::make, false),
+    entry("verifycc", verify::make_card, false),
+    entry("verifycpf", verify::make_cpf, false),
+    entry("verifyssn", verify::make_ssn, false),
+    entry("verifysvnr", verify::make_svnr, false),
     entry("within", within::make, true),
-];
-
-/// Known to the language, refused by this build.
-pub(crate) const NOT_YET: &[&str] = &[
-    "rxglobal",
-    "rsub",
-    "pmfromdataset",
-    "ipmatchfromdataset",
-    "geolookup",
-    "rbl",
-    "verifycc",
-    "verifyssn",
-    "verifycpf",
-    "verifysvnr",
-    "validatenid",
-    "restpath",
 ];
 
 /// Refused for good.

@@ -6,12 +6,22 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::Refusal;
+use super::{Captures, Refusal};
 
 /// Compiles a rule's pattern: bytes, dot takes newlines, `^` and `$` hold at line borders.
 pub(crate) fn compile(pattern: &[u8]) -> Result<Regex, Refusal> {
-    let text = Translator { input: pattern, at: 0, output: String::with_capacity(pattern.len() + 16) }.run()?;
-    RegexBuilder::new(&text)
+    let translated = translate(pattern)?;
+    if translated.looks {
+        return Err(Refusal {
+            code: "seclang.regex",
+            text: "look-around and back-references are for @rx only".to_owned(),
+        });
+    }
+    linear(&translated.output)
+}
+
+fn linear(text: &str) -> Result<Regex, Refusal> {
+    RegexBuilder::new(text)
         .unicode(false)
         .dot_matches_new_line(true)
         .multi_line(true)
@@ -21,14 +31,102 @@ pub(crate) fn compile(pattern: &[u8]) -> Result<Regex, Refusal> {
         .map_err(|error| Refusal { code: "seclang.regex", text: error.to_string().replace('\n', " ") })
 }
 
+/// A compiled pattern on the engine it needs.
+#[derive(Debug)]
+pub(super) enum Pattern {
+    Linear(Regex),
+    Backtracking(Box<fancy_regex::Regex>),
+}
+
+impl Pattern {
+    /// Compiles `pattern`; `steps` bounds backtracking.
+    pub(super) fn compile(pattern: &[u8], steps: usize) -> Result<Self, Refusal> {
+        let translated = translate(pattern)?;
+        if !translated.looks {
+            return linear(&translated.output).map(Self::Linear);
+        }
+        fancy_regex::RegexBuilder::new(&format!("(?sm){}", translated.output))
+            .bytes_mode(fancy_regex::BytesMode::Ascii)
+            .backtrack_limit(steps)
+            .delegate_size_limit(SIZE_LIMIT)
+            .build()
+            .map(|regex| Self::Backtracking(Box::new(regex)))
+            .map_err(|error| Refusal { code: "seclang.regex", text: error.to_string().replace('\n', " ") })
+    }
+
+    pub(super) fn is_match(&self, input: &[u8], captures: &mut Captures) -> bool {
+        match self {
+            Self::Linear(regex) => regex.is_match(input),
+            Self::Backtracking(regex) => {
+                let found = regex.is_match(input);
+                captures.exceeded |= found.is_err();
+                found.unwrap_or(false)
+            }
+        }
+    }
+
+    /// The first match and its groups, ten at most.
+    pub(super) fn groups(&self, input: &[u8], captures: &mut Captures) -> Option<Vec<Vec<u8>>> {
+        match self {
+            Self::Linear(regex) => regex.captures(input).map(|groups| {
+                let bytes = |group: Option<regex::bytes::Match<'_>>| group.map(|found| found.as_bytes().to_vec());
+                groups.iter().take(10).map(|group| bytes(group).unwrap_or_default()).collect()
+            }),
+            Self::Backtracking(regex) => match regex.captures(input) {
+                Ok(groups) => groups.map(|groups| owned_groups(&groups)),
+                Err(_) => {
+                    captures.exceeded = true;
+                    None
+                }
+            },
+        }
+    }
+
+    /// The groups of all matches in order, ten in all.
+    pub(super) fn all_groups(&self, input: &[u8], captures: &mut Captures) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        match self {
+            Self::Linear(regex) => {
+                for groups in regex.captures_iter(input).take(10) {
+                    found.extend(groups.iter().map(|group| group.map(|m| m.as_bytes().to_vec()).unwrap_or_default()));
+                }
+            }
+            Self::Backtracking(regex) => {
+                for groups in regex.captures_iter(input).take(10) {
+                    match groups {
+                        Ok(groups) => found.extend(owned_groups(&groups)),
+                        Err(_) => {
+                            captures.exceeded = true;
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        found.truncate(10);
+        found
+    }
+}
+
+fn owned_groups(groups: &fancy_regex::Captures<'_, [u8]>) -> Vec<Vec<u8>> {
+    groups.iter().take(10).map(|group| group.map(|found| found.as_bytes().to_vec()).unwrap_or_default()).collect()
+}
+
+fn translate(pattern: &[u8]) -> Result<Translator<'_>, Refusal> {
+    let output = String::with_capacity(pattern.len() + 16);
+    Translator { input: pattern, at: 0, output, looks: false }.run()
+}
+
 struct Translator<'a> {
     input: &'a [u8],
     at: usize,
     output: String,
+    /// The pattern looks around or refers back.
+    looks: bool,
 }
 
-impl Translator<'_> {
-    fn run(mut self) -> Result<String, Refusal> {
+impl<'a> Translator<'a> {
+    fn run(mut self) -> Result<Translator<'a>, Refusal> {
         while let Some(&byte) = self.input.get(self.at) {
             match byte {
                 b'\\' => self.escape(false)?,
@@ -40,7 +138,7 @@ impl Translator<'_> {
                 _ => self.literal_or_plain(byte),
             }
         }
-        Ok(self.output)
+        Ok(self)
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -99,7 +197,13 @@ impl Translator<'_> {
             || rest.starts_with(b"(?<=")
             || rest.starts_with(b"(?<!")
         {
-            return Err(not_yet("look-around"));
+            self.looks = true;
+            let length = if rest[2] == b'<' { 4 } else { 3 };
+            for &byte in &rest[..length] {
+                self.output.push(char::from(byte));
+            }
+            self.at += length;
+            return Ok(());
         }
         if rest.starts_with(b"(?>") {
             self.output.push_str("(?:");
@@ -145,10 +249,15 @@ impl Translator<'_> {
             }
             b'x' => return self.hexadecimal(),
             b'0' => return self.octal(),
-            b'1'..=b'9' if !in_class => return Err(not_yet("a back-reference")),
+            b'1'..=b'9' if !in_class => {
+                // In a group, so that a digit after it is no part of the number.
+                self.looks = true;
+                self.output.push_str(&format!("(?:\\{})", char::from(byte)));
+                return Ok(());
+            }
             b'Q' => return self.quoted(in_class),
             b'E' => "",
-            b'k' | b'g' | b'G' | b'K' | b'X' | b'C' => return Err(not_yet("this escape")),
+            b'k' | b'g' | b'G' | b'K' | b'X' | b'C' => return Err(refused("this escape")),
             _ => {
                 if byte.is_ascii_alphabetic() {
                     self.output.push('\\');
@@ -249,8 +358,8 @@ impl Translator<'_> {
     }
 }
 
-fn not_yet(what: &str) -> Refusal {
-    Refusal { code: "seclang.not_available_yet", text: format!("{what} in a pattern is not available yet") }
+fn refused(what: &str) -> Refusal {
+    Refusal { code: "seclang.regex", text: format!("{what} is not supported in a pattern") }
 }
 
 /// Bytes a compiled pattern may take; the longest word lists of known rule sets need about 4 MiB.

@@ -1,27 +1,57 @@
-//! `@rx`: the value matches a regular expression, in linear time.
+//! `@rx` and `@rxGlobal`: the value matches a regular expression.
+//!
+//! In linear time, but for patterns that look around or back: those run on a backtracking engine with a step limit,
+//! and giving up is no match but sets `MSC_PCRE_LIMITS_EXCEEDED`.
 
-use regex::bytes::Regex;
-
+use super::pattern::Pattern;
 use super::{Captures, Operator, Refusal};
 
 pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
-    Ok(Box::new(Rx(super::compile_regex(argument)?)))
+    make_stepped(argument, STEPS)
+}
+
+pub(super) fn make_global(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
+    Ok(Box::new(RxGlobal(Pattern::compile(argument, STEPS)?)))
+}
+
+/// With a step limit of the rule text's own.
+pub(crate) fn make_stepped(argument: &[u8], steps: usize) -> Result<Box<dyn Operator>, Refusal> {
+    Ok(Box::new(Rx(Pattern::compile(argument, steps)?)))
 }
 
 #[derive(Debug)]
-struct Rx(Regex);
+struct Rx(Pattern);
 
 impl Operator for Rx {
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
         if !captures.wanted {
-            return self.0.is_match(input);
+            return self.0.is_match(input, captures);
         }
-        let Some(groups) = self.0.captures(input) else { return false };
-        captures.found = groups
-            .iter()
-            .take(10)
-            .map(|group| group.map(|found| found.as_bytes().to_vec()).unwrap_or_default())
-            .collect();
-        true
+        match self.0.groups(input, captures) {
+            Some(groups) => {
+                captures.found = groups;
+                true
+            }
+            None => false,
+        }
     }
 }
+
+/// Groups of all matches one after the other, ten in all.
+#[derive(Debug)]
+struct RxGlobal(Pattern);
+
+impl Operator for RxGlobal {
+    fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
+        if !captures.wanted {
+            return self.0.is_match(input, captures);
+        }
+        let groups = self.0.all_groups(input, captures);
+        let found = !groups.is_empty();
+        captures.found = groups;
+        found
+    }
+}
+
+/// Steps of a pattern that needs backtracking.
+const STEPS: usize = 1_000_000;

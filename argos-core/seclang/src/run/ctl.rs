@@ -1,6 +1,6 @@
 //! What `ctl` has changed in one transaction.
 
-use crate::actions::{Ctl, Processor};
+use crate::actions::{AuditEngine, Ctl, PartsChange, Processor};
 use crate::program::{Engine, Rule};
 use crate::variables::{Selector, VarId};
 
@@ -11,8 +11,16 @@ pub(super) struct Control {
     pub(super) processor: Option<Processor>,
     pub(super) body_access: Option<bool>,
     pub(super) force_body: bool,
+    pub(super) request_limit: Option<usize>,
+    pub(super) response_limit: Option<usize>,
+    pub(super) response_access: Option<bool>,
+    pub(super) response_processor: Option<Processor>,
+    pub(super) force_response: bool,
+    pub(super) audit_engine: Option<AuditEngine>,
+    pub(super) audit_parts: Vec<PartsChange>,
     removed_ids: Vec<(u64, u64)>,
     removed_tags: Vec<Box<[u8]>>,
+    removed_msgs: Vec<Box<[u8]>>,
     targets: Vec<(Which, VarId, Selector)>,
 }
 
@@ -20,6 +28,7 @@ pub(super) struct Control {
 enum Which {
     Ids(u64, u64),
     Tag(Box<[u8]>),
+    Msg(Box<[u8]>),
 }
 
 impl Control {
@@ -34,6 +43,17 @@ impl Control {
             Ctl::RemoveTargetByTag(tag, variable, selector) => {
                 bounded(&mut self.targets, (Which::Tag(tag.clone()), *variable, selector.clone()));
             }
+            Ctl::RemoveByMsg(msg) => bounded(&mut self.removed_msgs, msg.clone()),
+            Ctl::RemoveTargetByMsg(msg, variable, selector) => {
+                bounded(&mut self.targets, (Which::Msg(msg.clone()), *variable, selector.clone()));
+            }
+            Ctl::RequestBodyLimit(bytes) => self.request_limit = Some(*bytes),
+            Ctl::ResponseBodyLimit(bytes) => self.response_limit = Some(*bytes),
+            Ctl::ResponseBodyAccess(access) => self.response_access = Some(*access),
+            Ctl::ResponseProcessor(processor) => self.response_processor = Some(*processor),
+            Ctl::ForceResponseBody(force) => self.force_response = *force,
+            Ctl::AuditEngine(engine) => self.audit_engine = Some(*engine),
+            Ctl::AuditParts(change) => bounded(&mut self.audit_parts, change.clone()),
             Ctl::Processor(processor) => self.processor = Some(*processor),
             Ctl::RequestBodyAccess(access) => self.body_access = Some(*access),
             Ctl::ForceRequestBody(force) => self.force_body = *force,
@@ -44,6 +64,7 @@ impl Control {
     pub(super) fn removes(&self, rule: &Rule) -> bool {
         self.removed_ids.iter().any(|(from, to)| (*from..=*to).contains(&rule.id))
             || self.removed_tags.iter().any(|tag| has_tag(rule, tag))
+            || self.removed_msgs.iter().any(|msg| has_msg(rule, msg))
     }
 
     /// The targets `rule` must not look at.
@@ -53,6 +74,7 @@ impl Control {
             .filter(|(which, _, _)| match which {
                 Which::Ids(from, to) => (*from..=*to).contains(&rule.id),
                 Which::Tag(tag) => has_tag(rule, tag),
+                Which::Msg(msg) => has_msg(rule, msg),
             })
             .map(|(_, variable, selector)| (*variable, selector.clone()))
             .collect()
@@ -61,6 +83,10 @@ impl Control {
 
 fn has_tag(rule: &Rule, tag: &[u8]) -> bool {
     rule.tags.iter().any(|own| own.literal() == Some(tag))
+}
+
+fn has_msg(rule: &Rule, msg: &[u8]) -> bool {
+    rule.msg.as_ref().and_then(|own| own.literal()) == Some(msg)
 }
 
 /// A rule that matches every argument may repeat its `ctl` each time; the list must not grow with the request.

@@ -7,8 +7,8 @@ use super::resolve::{Candidate, Context, resolve};
 use super::store::{Bytes, Member};
 use super::transaction::Transaction;
 use super::{Disruption, Interruption, Matched, Mode};
-use crate::actions::{Act, Change, Disruptive, Scope};
-use crate::operators::{Captures, number};
+use crate::actions::{Disruptive, Scope};
+use crate::operators::Captures;
 use crate::program::{Engine, Link, Program, Rule, Test};
 use crate::variables::{Selector, VarId, name_of};
 
@@ -88,11 +88,12 @@ impl Transaction {
         let mut matched = false;
         for candidate in &candidates {
             let argument = expand(&operator.argument, &mut self.store, context);
-            let mut captures = Captures { wanted: test.capture && !test.negate, found: Vec::new() };
+            let mut captures = Captures { wanted: test.capture && !test.negate, ..Captures::default() };
             let hit = self
                 .values(program, test, candidate)
                 .into_iter()
                 .find(|value| operator.operator.matches(value, &argument, &mut captures) != test.negate);
+            self.store.steps_exceeded |= captures.exceeded;
             if let Some(value) = hit {
                 matched = true;
                 self.note(candidate, value, captures);
@@ -133,40 +134,19 @@ impl Transaction {
         let name = self.store.value(name);
         let value = self.store.value(value);
         self.store.matched.push(Member { name, value });
-        for (index, text) in captures.found.iter().enumerate() {
-            self.store.set_tx(index.to_string().as_bytes(), text, usize::MAX);
+        if let Some(geo) = captures.geo {
+            self.store.geo =
+                geo.into_iter().map(|(name, value)| self.store.member(name.as_bytes(), value.into_bytes())).collect();
         }
-    }
-
-    fn act(&mut self, link: &Link, rule: &Rule) {
-        let context = Context { now: self.now, rule: Some(rule) };
-        for action in &link.actions {
-            match action {
-                Act::Ctl(change) => {
-                    self.control.apply(change);
-                    self.store.processor = self.control.processor;
-                }
-                Act::SetVar { name, change } => {
-                    let name = expand(name, &mut self.store, context);
-                    let most = self.program.settings.limits.variables;
-                    match change {
-                        Change::Unset => self.store.unset_tx(&name),
-                        Change::Set(value) => {
-                            let value = expand(value, &mut self.store, context);
-                            self.store.set_tx(&name, &value, most);
-                        }
-                        Change::Add(value) | Change::Subtract(value) => {
-                            let amount = number(&expand(value, &mut self.store, context));
-                            let old = number(self.store.tx(&name).unwrap_or_default());
-                            let sum = match change {
-                                Change::Add(_) => old.saturating_add(amount),
-                                _ => old.saturating_sub(amount),
-                            };
-                            self.store.set_tx(&name, sum.to_string().as_bytes(), most);
-                        }
-                    }
-                }
-            }
+        if !captures.path.is_empty() {
+            self.store.args_path = captures
+                .path
+                .iter()
+                .map(|(name, value)| self.store.member(name.as_slice(), value.as_slice()))
+                .collect();
+        }
+        for (index, text) in captures.found.iter().enumerate() {
+            self.store.set(VarId::Tx, index.to_string().as_bytes(), text, usize::MAX);
         }
     }
 

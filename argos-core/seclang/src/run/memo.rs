@@ -26,8 +26,7 @@ impl Memo {
             bytes = match self.known.get(&(value.number, node)) {
                 Some(known) => known.clone(),
                 None => {
-                    let (_, transform) = chains.step(node);
-                    let next = match transform.and_then(|transform| transform(&bytes)) {
+                    let next = match chains.apply(node, &bytes) {
                         Some(changed) => Bytes::from(changed),
                         None => bytes,
                     };

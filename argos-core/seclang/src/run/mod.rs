@@ -1,5 +1,7 @@
 //! The rule set at work: transactions and what they find.
 
+mod act;
+mod bodies;
 mod ctl;
 mod evaluate;
 mod expand;
@@ -12,18 +14,19 @@ mod transaction;
 use std::sync::Arc;
 
 use crate::actions::Severity;
+use crate::collections::Collections;
 use crate::compile::Builder;
 use crate::limits::Limits;
 use crate::program::Program;
 use crate::source::Loader;
 pub use transaction::{BodyRoom, Transaction};
-pub(crate) use transaction::{XML_ATTRIBUTES, XML_TEXT};
 
 /// Compiled rules: immutable, shared, cheap to clone.
 #[derive(Clone)]
 pub struct RuleSet {
     program: Arc<Program>,
     mode: Mode,
+    collections: Collections,
 }
 
 impl std::fmt::Debug for RuleSet {
@@ -38,14 +41,14 @@ impl RuleSet {
         Builder::new(Box::new(loader))
     }
 
-    pub(crate) fn new(program: Program, mode: Mode) -> Self {
-        Self { program: Arc::new(program), mode }
+    pub(crate) fn new(program: Program, mode: Mode, collections: Collections) -> Self {
+        Self { program: Arc::new(program), mode, collections }
     }
 
     /// Starts a transaction at `now`.
     #[must_use]
     pub fn transaction(&self, now: Now) -> Transaction {
-        Transaction::new(self.program.clone(), self.mode, now)
+        Transaction::new(self.program.clone(), self.mode, self.collections.clone(), now)
     }
 
     /// Rules of the caller's texts; a chain counts once, the engine's own rules not at all.
@@ -72,6 +75,12 @@ impl RuleSet {
 pub struct Now {
     /// Milliseconds since 1970, UTC.
     pub unix_millis: i64,
+}
+
+impl Now {
+    pub(crate) fn seconds(self) -> i64 {
+        self.unix_millis.div_euclid(1000)
+    }
 }
 
 /// What happens to a disruptive outcome.
@@ -133,6 +142,32 @@ pub struct Outcome {
     pub score_out: i64,
     /// Rules whose whole chain matched, in evaluation order.
     pub matched: Vec<Matched>,
+    /// What `sanitise…` actions want kept out of sight; values in `matched` are masked already.
+    pub masked: Masked,
+    /// What `SecAudit…` and `ctl:audit…` decide about the record of this transaction.
+    pub audit: Audit,
+}
+
+/// Names whose values must not be shown, as rules chose them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Masked {
+    /// Arguments.
+    pub arguments: Vec<Vec<u8>>,
+    /// Request headers.
+    pub request_headers: Vec<Vec<u8>>,
+    /// Response headers.
+    pub response_headers: Vec<Vec<u8>>,
+    /// Cookies.
+    pub cookies: Vec<Vec<u8>>,
+}
+
+/// What belongs into the record of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Whether it is worth a record at all.
+    pub record: bool,
+    /// Letters of the parts, such as `ABCFHZ`.
+    pub parts: String,
 }
 
 /// One rule that matched.

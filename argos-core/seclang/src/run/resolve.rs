@@ -2,6 +2,7 @@
 
 use super::store::{Member, Store, Value};
 use super::{Now, time};
+use crate::body::xpath::Path;
 use crate::program::Rule;
 use crate::variables::{Selector, Target, VarId};
 
@@ -31,7 +32,15 @@ pub(super) fn resolve(
 ) {
     let variable = target.variable;
     let start = found.len();
-    if let Some(lists) = collection(store, variable) {
+    if matches!(variable, VarId::Xml | VarId::ResponseXml) {
+        if let Selector::Path(path) = &target.selector
+            && !excluded(variable, path.text())
+        {
+            for value in paths(store, variable, path) {
+                found.push(Candidate { variable, key: Some(path.text().into()), value, count: false });
+            }
+        }
+    } else if let Some(lists) = collection(store, variable) {
         let names = is_names(variable);
         for member in lists.into_iter().flatten() {
             let key = &member.name.bytes;
@@ -59,6 +68,19 @@ pub(super) fn resolve(
         };
         found.push(Candidate { variable, key, value, count: true });
     }
+}
+
+/// What a path of an XML body stands for. Values are made anew for each look, so nothing remembers them.
+fn paths(store: &mut Store, variable: VarId, path: &Path) -> Vec<Value> {
+    let slot = if variable == VarId::Xml { &mut store.xml } else { &mut store.response_xml };
+    let Some(document) = slot.take() else { return Vec::new() };
+    let values = path.find(&document).into_iter().map(|value| store.value(value)).collect();
+    if variable == VarId::Xml {
+        store.xml = Some(document);
+    } else {
+        store.response_xml = Some(document);
+    }
+    values
 }
 
 /// Whether the values of `variable` are names.
@@ -91,7 +113,18 @@ fn collection(store: &Store, variable: VarId) -> Option<[&[Member]; 2]> {
         FilesSizes => [&store.file_sizes, none],
         FilesTmpContent => [&store.file_contents, none],
         MultipartPartHeaders => [&store.part_headers, none],
-        Xml => [&store.xml, none],
+        Json => [&store.json, none],
+        ResponseArgs => [&store.response_args, none],
+        ArgsPath => [&store.args_path, none],
+        // Uploads are never written to disk.
+        FilesTmpNames => [none, none],
+        Geo => [&store.geo, none],
+        Env => [&store.env, none],
+        Ip => [&store.ip, none],
+        Session => [&store.session, none],
+        User => [&store.user, none],
+        Global => [&store.global, none],
+        Resource => [&store.resource, none],
         Tx => [&store.tx, none],
         MatchedVars | MatchedVarsNames => [&store.matched, none],
         _ => return None,
@@ -114,6 +147,10 @@ fn single(store: &mut Store, context: Context<'_>, variable: VarId, selector: &S
         ResponseBody => &store.response_value,
         UniqueId => &store.unique_id,
         ServerName => &store.server_name,
+        SessionId => &store.session_id,
+        UserId => &store.user_id,
+        WebAppId => &store.web_app,
+        PathInfo => &store.filename,
         _ => &None,
     };
     if let Some(value) = kept {
@@ -165,6 +202,8 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
         | MultipartInvalidPart
         | MultipartInvalidQuoting
         | MultipartLfLine
+        | MultipartFileLimitExceeded
+        | MultipartInvalidHeaderFolding
         | MultipartMissingSemicolon => flag(store.flags.contains(&variable)),
         UrlencodedError => flag(store.urlencoded_error),
         InboundDataError => flag(store.inbound_error),
@@ -183,6 +222,13 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
             Some(store.highest_severity.map_or(255, |severity| severity as u32).to_string().into_bytes())
         }
         Duration => flag(false),
+        MscPcreError | MscPcreLimitsExceeded => flag(store.steps_exceeded),
+        ResbodyProcessor => Some(store.response_processor.map_or("", |processor| processor.name()).as_bytes().to_vec()),
+        ResbodyError => flag(store.response_error.is_some()),
+        ResbodyErrorMsg => store.response_error.map(|text| text.as_bytes().to_vec()),
+        RemoteUser => remote_user(store),
+        ModsecBuild => Some(MODSEC_BUILD.to_vec()),
+        WebserverErrorLog => None,
         Rule => rule_part(context.rule?, selector),
         Time | TimeDay | TimeEpoch | TimeHour | TimeMin | TimeMon | TimeSec | TimeWday | TimeYear => {
             Some(time::part(variable, context.now.unix_millis).into_bytes())
@@ -190,6 +236,18 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
         _ => None,
     }
 }
+
+/// The user name of `Authorization: Basic`, which nobody has checked. Source: RFC 7617 §2.
+fn remote_user(store: &Store) -> Option<Vec<u8>> {
+    let header = Store::header(&store.request_headers, b"authorization")?;
+    let (scheme, rest) = header.split_at_checked(6)?;
+    let text = scheme.eq_ignore_ascii_case(b"basic ").then(|| crate::transforms::from_base64(rest.trim_ascii()))?;
+    let colon = memchr::memchr(b':', &text)?;
+    Some(text[..colon].to_vec())
+}
+
+/// The version of the language, as rules compare it: 3.0.15.
+const MODSEC_BUILD: &[u8] = b"030015000";
 
 /// Line, headers and body as they would stand on the wire.
 fn full_request(store: &Store) -> Vec<u8> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::actions::{Processor, Severity};
+use crate::body::xml::Document;
 use crate::variables::VarId;
 
 /// Shared bytes.
@@ -52,8 +53,7 @@ pub(super) struct Store {
     pub(super) file_sizes: Vec<Member>,
     pub(super) file_contents: Vec<Member>,
     pub(super) part_headers: Vec<Member>,
-    /// What `XML` stands for, named by path.
-    pub(super) xml: Vec<Member>,
+    pub(super) xml: Option<Document>,
     /// `MULTIPART_*` variables that are 1.
     pub(super) flags: Vec<VarId>,
     pub(super) processor: Option<Processor>,
@@ -67,6 +67,25 @@ pub(super) struct Store {
     pub(super) response_body: Vec<u8>,
     pub(super) response_value: Option<Value>,
     pub(super) tx: Vec<Member>,
+    pub(super) env: Vec<Member>,
+    pub(super) ip: Vec<Member>,
+    pub(super) session: Vec<Member>,
+    pub(super) user: Vec<Member>,
+    pub(super) global: Vec<Member>,
+    pub(super) resource: Vec<Member>,
+    pub(super) session_id: Option<Value>,
+    pub(super) user_id: Option<Value>,
+    pub(super) web_app: Option<Value>,
+    pub(super) geo: Vec<Member>,
+    /// Parts of the path that `@restpath` named.
+    pub(super) args_path: Vec<Member>,
+    pub(super) json: Vec<Member>,
+    pub(super) response_args: Vec<Member>,
+    pub(super) response_xml: Option<Document>,
+    pub(super) response_processor: Option<Processor>,
+    pub(super) response_error: Option<&'static str>,
+    /// A pattern gave up at its step limit.
+    pub(super) steps_exceeded: bool,
     pub(super) matched: Vec<Member>,
     pub(super) highest_severity: Option<Severity>,
 }
@@ -88,21 +107,39 @@ impl Store {
         self.tx.iter().find(|member| member.name.bytes.eq_ignore_ascii_case(name)).map(|member| &*member.value.bytes)
     }
 
-    /// Sets TX `name`, replacing what was there; `most` bounds how many names there are.
-    pub(super) fn set_tx(&mut self, name: &[u8], bytes: &[u8], most: usize) {
+    /// The list rules may write to behind `variable`.
+    pub(super) fn list_mut(&mut self, variable: VarId) -> Option<&mut Vec<Member>> {
+        Some(match variable {
+            VarId::Tx => &mut self.tx,
+            VarId::Env => &mut self.env,
+            VarId::Ip => &mut self.ip,
+            VarId::Session => &mut self.session,
+            VarId::User => &mut self.user,
+            VarId::Global => &mut self.global,
+            VarId::Resource => &mut self.resource,
+            _ => return None,
+        })
+    }
+
+    /// Sets `name`, replacing what was there; `most` bounds how many names a list has.
+    pub(super) fn set(&mut self, variable: VarId, name: &[u8], bytes: &[u8], most: usize) {
         let value = self.value(bytes);
-        let known = self.tx.iter().position(|member| member.name.bytes.eq_ignore_ascii_case(name));
-        if let Some(index) = known {
-            self.tx[index].value = value;
-        } else if self.tx.len() < most {
+        let Some(list) = self.list_mut(variable) else { return };
+        if let Some(member) = list.iter_mut().find(|member| member.name.bytes.eq_ignore_ascii_case(name)) {
+            member.value = value;
+        } else if list.len() < most {
             let name = self.value(name.to_ascii_lowercase());
-            self.tx.push(Member { name, value });
+            self.list_mut(variable)
+                .into_iter()
+                .for_each(|list| list.push(Member { name: name.clone(), value: value.clone() }));
         }
     }
 
-    /// Forgets TX `name`.
-    pub(super) fn unset_tx(&mut self, name: &[u8]) {
-        self.tx.retain(|member| !member.name.bytes.eq_ignore_ascii_case(name));
+    /// Forgets `name`.
+    pub(super) fn unset(&mut self, variable: VarId, name: &[u8]) {
+        if let Some(list) = self.list_mut(variable) {
+            list.retain(|member| !member.name.bytes.eq_ignore_ascii_case(name));
+        }
     }
 
     /// The first header called `name` in `headers`.

@@ -7,11 +7,13 @@ use super::ctl::Control;
 use super::memo::Memo;
 use super::resolve::Candidate;
 use super::store::{Member, Store};
-use super::{Disruption, Interruption, Matched, Mode, Now, Outcome, Verdict};
-use crate::actions::{Processor, Scope};
-use crate::body::{self, json, multipart, urlencoded, xml};
+use super::{Audit, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome, Verdict};
+use crate::actions::{AuditEngine, Processor, Scope};
+use crate::body::{self, urlencoded};
+use crate::collections::{Collections, Key};
 use crate::operators::number;
-use crate::program::{Engine, Program, Settings};
+use crate::program::{Engine, Program};
+use crate::variables::VarId;
 
 /// One request and its answer under inspection.
 ///
@@ -31,8 +33,13 @@ pub struct Transaction {
     pub(super) interrupted: Option<Interruption>,
     pub(super) would_interrupt: bool,
     pub(super) allow: Option<(Scope, u8)>,
-    request_over: bool,
-    response_over: bool,
+    pub(super) collections: Collections,
+    /// Records this transaction has opened.
+    pub(super) records: Vec<(VarId, Key)>,
+    /// What `sanitise…` hides.
+    pub(super) masked: Vec<(VarId, Box<[u8]>)>,
+    pub(super) request_over: bool,
+    pub(super) response_over: bool,
 }
 
 /// Whether a body still fits.
@@ -45,12 +52,17 @@ pub enum BodyRoom {
 }
 
 impl Transaction {
-    pub(super) fn new(program: Arc<Program>, mode: Mode, now: Now) -> Self {
+    pub(super) fn new(program: Arc<Program>, mode: Mode, collections: Collections, now: Now) -> Self {
+        let mut store = Store::default();
+        store.web_app = Some(store.value(program.settings.web_app.as_slice()));
         Self {
             program,
             mode,
             now,
-            store: Store::default(),
+            store,
+            collections,
+            records: Vec::new(),
+            masked: Vec::new(),
             memo: Memo::default(),
             control: Control::default(),
             candidates: Vec::new(),
@@ -99,8 +111,10 @@ impl Transaction {
             Some(at) => (&local[..at], &local[at + 1..]),
             None => (local, &b""[..]),
         };
+        // As the reference engines do: what names a file is shown decoded, once.
+        let path = crate::transforms::url::percent(path);
         let name = path.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
-        store.filename = Some(store.value(path));
+        store.filename = Some(store.value(path.as_slice()));
         store.basename = Some(store.value(name));
         store.query = Some(store.value(query));
         let settings = &self.program.settings;
@@ -117,7 +131,9 @@ impl Transaction {
         let member = self.store.member(name, value);
         self.store.request_headers.push(member);
         if name.eq_ignore_ascii_case(b"cookie") {
-            for (name, value) in body::cookies(value).take(self.program.settings.limits.arguments) {
+            for (name, value) in
+                body::cookies(value, self.program.settings.cookies_v1).take(self.program.settings.limits.arguments)
+            {
                 let member = self.store.member(name, value);
                 self.store.cookies.push(member);
             }
@@ -148,6 +164,7 @@ impl Transaction {
             Some(Processor::Multipart) => limits.request_body_bytes,
             _ => limits.request_body_bytes.min(limits.request_body_no_files_bytes),
         };
+        let bytes = self.control.request_limit.unwrap_or(bytes);
         self.request_over |= take(&mut self.store.body, chunk, bytes);
         if self.request_over { BodyRoom::Full } else { BodyRoom::More }
     }
@@ -168,77 +185,6 @@ impl Transaction {
         }
         self.read_body();
         self.run(2)
-    }
-
-    fn read_body(&mut self) {
-        let program = self.program.clone();
-        let settings = &program.settings;
-        let processor = self.control.processor;
-        if !self.control.body_access.unwrap_or(settings.request_body) || self.store.body.is_empty() {
-            return;
-        }
-        let room = settings.limits.arguments.saturating_sub(self.store.args_get.len());
-        let body = std::mem::take(&mut self.store.body);
-        match processor {
-            Some(Processor::Urlencoded) => {
-                let parsed = urlencoded::parse(&body, settings.argument_separator, room);
-                self.store.urlencoded_error |= parsed.invalid;
-                if parsed.too_many {
-                    self.store.body_error = Some(TOO_MANY);
-                }
-                self.store.args_post = members(&mut self.store, parsed.pairs);
-            }
-            Some(Processor::Json) => {
-                let parsed = json::parse(&body, settings.limits.json_depth, room);
-                // A body that was cut at the limit can't be whole; what is there was inspected.
-                if !self.request_over {
-                    self.store.body_error = self.store.body_error.or(parsed.error);
-                }
-                self.store.args_post = members(&mut self.store, parsed.pairs);
-            }
-            Some(Processor::Multipart) => self.read_multipart(&body, room),
-            Some(Processor::Xml) => self.read_xml(&body, settings),
-            Some(Processor::Raw) | None => {}
-        }
-        let visible = matches!(processor, Some(Processor::Urlencoded | Processor::Raw)) || self.control.force_body;
-        if visible {
-            self.store.body_value = Some(self.store.value(body.as_slice()));
-        }
-        self.store.body = body;
-    }
-
-    fn read_xml(&mut self, body: &[u8], settings: &Settings) {
-        let parsed = xml::parse(body, XML_DEPTH, settings.limits.arguments);
-        let store = &mut self.store;
-        if !self.request_over {
-            store.body_error = store.body_error.or(parsed.error);
-        }
-        let text = store.member(XML_TEXT, parsed.text);
-        store.xml.push(text);
-        for value in parsed.attributes {
-            let attribute = store.member(XML_ATTRIBUTES, value);
-            store.xml.push(attribute);
-        }
-    }
-
-    fn read_multipart(&mut self, body: &[u8], room: usize) {
-        let kind = Store::header(&self.store.request_headers, b"content-type").unwrap_or_default();
-        let parsed = multipart::parse(kind, body, room, self.request_over);
-        let store = &mut self.store;
-        store.body_error = store.body_error.or(parsed.error);
-        store.flags = parsed.flags;
-        store.args_post = members(store, parsed.pairs);
-        store.part_headers = members(store, parsed.part_headers);
-        for file in parsed.files {
-            let field = store.value(file.field.as_slice());
-            let size = store.value(file.content.len().to_string().into_bytes());
-            let (name, content) = (store.value(file.name), store.value(file.content));
-            let member = |value| Member { name: field.clone(), value };
-            store.files.push(member(name));
-            store.file_fields.push(member(field.clone()));
-            store.file_sizes.push(member(size));
-            store.file_contents.push(member(content));
-        }
     }
 
     /// The status line of the answer.
@@ -264,16 +210,17 @@ impl Transaction {
         let settings = &self.program.settings;
         let kind = Store::header(&self.store.response_headers, b"content-type").unwrap_or_default();
         let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        settings.response_body
+        let listed = settings.response_types.iter().any(|listed| listed.eq_ignore_ascii_case(kind));
+        self.control.response_access.unwrap_or(settings.response_body)
             && self.engine() != Engine::Off
             && !self.skipped(4)
             && self.program.has_phase(4)
-            && settings.response_types.iter().any(|listed| listed.eq_ignore_ascii_case(kind))
+            && (listed || self.control.force_response || self.control.response_processor.is_some())
     }
 
     /// Part of the answer's body.
     pub fn response_body(&mut self, chunk: &[u8]) -> BodyRoom {
-        let bytes = self.program.settings.limits.response_body_bytes;
+        let bytes = self.control.response_limit.unwrap_or(self.program.settings.limits.response_body_bytes);
         self.response_over |= take(&mut self.store.response_body, chunk, bytes);
         if self.response_over { BodyRoom::Full } else { BodyRoom::More }
     }
@@ -293,6 +240,7 @@ impl Transaction {
             }
         }
         let body = std::mem::take(&mut self.store.response_body);
+        self.read_response(&body);
         self.store.response_value = Some(self.store.value(body));
         self.run(4)
     }
@@ -307,17 +255,59 @@ impl Transaction {
             (None, false) => Verdict::Pass,
         };
         let score = |names: [&[u8]; 2]| names.iter().find_map(|name| self.store.tx(name)).map_or(0, number);
-        Outcome {
-            verdict,
-            score_in: score([b"blocking_inbound_anomaly_score", b"anomaly_score"]),
-            score_out: score([b"blocking_outbound_anomaly_score", b"outbound_anomaly_score"]),
-            interrupted: self.interrupted,
-            matched: self.matched,
+        let (score_in, score_out) = (
+            score([b"blocking_inbound_anomaly_score", b"anomaly_score"]),
+            score([b"blocking_outbound_anomaly_score", b"outbound_anomaly_score"]),
+        );
+        let audit = self.audit();
+        let masked = self.hide();
+        Outcome { verdict, score_in, score_out, interrupted: self.interrupted, matched: self.matched, masked, audit }
+    }
+
+    fn audit(&self) -> Audit {
+        let settings = &self.program.settings;
+        let mut parts = settings.audit_parts.clone();
+        for change in &self.control.audit_parts {
+            change.apply(&mut parts);
         }
+        let status = self.store.status.unwrap_or(0).to_string();
+        let relevant = settings.audit_status.as_ref().is_some_and(|regex| regex.is_match(status.as_bytes()))
+            || self.matched.iter().any(|matched| matched.log);
+        let record = match self.control.audit_engine.unwrap_or(settings.audit_engine) {
+            AuditEngine::On => true,
+            AuditEngine::Off => false,
+            AuditEngine::RelevantOnly => relevant,
+        };
+        Audit { record, parts }
+    }
+
+    /// Masks the matches on values that rules want hidden, and names them.
+    fn hide(&mut self) -> Masked {
+        let mut masked = Masked::default();
+        for (variable, name) in &self.masked {
+            let (list, collections): (_, &[&str]) = match variable {
+                VarId::Args => (&mut masked.arguments, &["ARGS", "ARGS_GET", "ARGS_POST"]),
+                VarId::RequestHeaders => (&mut masked.request_headers, &["REQUEST_HEADERS"]),
+                VarId::RequestCookies => (&mut masked.cookies, &["REQUEST_COOKIES"]),
+                _ => (&mut masked.response_headers, &["RESPONSE_HEADERS"]),
+            };
+            list.push(name.to_vec());
+            for matched in &mut self.matched {
+                let target = matched.variable.split_once(':');
+                let meant = target.is_some_and(|(collection, key)| {
+                    collections.contains(&collection) && key.as_bytes().eq_ignore_ascii_case(name)
+                });
+                if meant {
+                    matched.value = MASK.as_bytes().to_vec();
+                    MASK.clone_into(&mut matched.data);
+                }
+            }
+        }
+        masked
     }
 }
 
-fn members(store: &mut Store, pairs: Vec<body::Pair>) -> Vec<Member> {
+pub(super) fn members(store: &mut Store, pairs: Vec<body::Pair>) -> Vec<Member> {
     pairs.into_iter().map(|(name, value)| store.member(name, value)).collect()
 }
 
@@ -333,12 +323,8 @@ fn too_large(status: u16, phase: u8) -> Interruption {
     Interruption { status, phase, rule_id: 0, action: Disruption::Deny, location: None }
 }
 
-/// The paths of `XML` that this build knows.
-pub(crate) const XML_TEXT: &[u8] = b"/*";
-pub(crate) const XML_ATTRIBUTES: &[u8] = b"//@*";
-
-/// Nesting of XML bodies.
-const XML_DEPTH: usize = 512;
+/// What stands for a hidden value.
+const MASK: &str = "***";
 
 /// Text of `REQBODY_ERROR_MSG` when arguments are left out.
 pub(super) const TOO_MANY: &str = "more arguments than SecArgumentsLimit allows";

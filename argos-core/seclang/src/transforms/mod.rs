@@ -5,13 +5,16 @@ mod case;
 mod cmd_line;
 mod comments;
 mod css_decode;
+mod digest;
 mod escape_seq_decode;
 mod hex;
 mod html_entity_decode;
 mod js_decode;
 mod length;
 mod nulls;
+mod parity;
 mod path;
+mod php_args_names;
 mod sql_hex_decode;
 mod trim;
 pub(crate) mod url;
@@ -36,16 +39,22 @@ pub(crate) const TABLE: &[(&str, Transform)] = &[
     ("jsdecode", js_decode::js_decode),
     ("length", length::length),
     ("lowercase", case::lower),
+    ("md5", digest::md5),
     ("normalisepath", path::normalise),
     ("normalisepathwin", path::normalise_win),
     ("normalizepath", path::normalise),
     ("normalizepathwin", path::normalise_win),
+    ("parityeven7bit", parity::even),
+    ("parityodd7bit", parity::odd),
+    ("parityzero7bit", parity::zero),
+    ("phpargsnames", php_args_names::php_args_names),
     ("removecomments", comments::remove),
     ("removecommentschar", comments::remove_char),
     ("removenulls", nulls::remove),
     ("removewhitespace", whitespace::remove),
     ("replacecomments", comments::replace),
     ("replacenulls", nulls::replace),
+    ("sha1", digest::sha1),
     ("sqlhexdecode", sql_hex_decode::sql_hex_decode),
     ("trim", trim::both),
     ("trimleft", trim::left),
@@ -57,9 +66,10 @@ pub(crate) const TABLE: &[(&str, Transform)] = &[
     ("utf8tounicode", utf8_to_unicode::utf8_to_unicode),
 ];
 
-/// Known to the language, refused by this build.
-pub(crate) const NOT_YET: &[&str] =
-    &["md5", "sha1", "parityeven7bit", "parityodd7bit", "parityzero7bit", "phpargsnames"];
+/// The bytes that base64 text stands for, up to what is not base64.
+pub(crate) fn from_base64(text: &[u8]) -> Vec<u8> {
+    base64::decode(text).unwrap_or_else(|| text.to_vec())
+}
 
 /// The transformation called `name`, in any case, with its canonical name.
 pub(crate) fn by_name(name: &[u8]) -> Option<(&'static str, Transform)> {

@@ -10,6 +10,11 @@ pub(super) fn decode(input: &[u8]) -> Option<Vec<u8>> {
 
 /// As [`decode`], and `%uHHHH`: the low byte, with full-width forms made ASCII.
 pub(super) fn decode_uni(input: &[u8]) -> Option<Vec<u8>> {
+    decode_uni_with(input, |_| None)
+}
+
+/// As [`decode_uni`], asking `table` first which byte a character becomes.
+pub(crate) fn decode_uni_with(input: &[u8], table: impl Fn(u16) -> Option<u8>) -> Option<Vec<u8>> {
     memchr::memchr2(b'%', b'+', input)?;
     let mut output = Vec::with_capacity(input.len());
     let mut at = 0;
@@ -17,7 +22,8 @@ pub(super) fn decode_uni(input: &[u8]) -> Option<Vec<u8>> {
         let unicode = byte == b'%' && matches!(input.get(at + 1), Some(b'u' | b'U'));
         let wide = if unicode { pair(input, at + 2).zip(pair(input, at + 4)) } else { None };
         if let Some((high, low)) = wide {
-            output.push(full_width(u32::from(high) << 8 | u32::from(low)));
+            let code = u16::from_be_bytes([high, low]);
+            output.push(table(code).unwrap_or_else(|| full_width(u32::from(code))));
             at += 6;
         } else if let (b'%', Some(decoded)) = (byte, pair(input, at + 1)) {
             output.push(decoded);
@@ -66,4 +72,23 @@ pub(crate) fn plain(input: &[u8]) -> (Vec<u8>, usize) {
         at += 1;
     }
     (output, invalid)
+}
+
+/// Decodes `%HH` only, as paths are written; what is not a valid escape stays as it is.
+pub(crate) fn percent(input: &[u8]) -> Vec<u8> {
+    let mut output = Vec::with_capacity(input.len());
+    let mut at = 0;
+    while let Some(&byte) = input.get(at) {
+        match pair(input, at + 1).filter(|_| byte == b'%') {
+            Some(decoded) => {
+                output.push(decoded);
+                at += 3;
+            }
+            None => {
+                output.push(byte);
+                at += 1;
+            }
+        }
+    }
+    output
 }

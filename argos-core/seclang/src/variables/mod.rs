@@ -4,7 +4,7 @@ mod select;
 mod table;
 
 pub(crate) use select::{Selector, Target, Targets};
-pub(crate) use table::{NAMES, NOT_YET, VarId};
+pub(crate) use table::{NAMES, VarId};
 
 /// The variable called `name`, in any case.
 pub(crate) fn by_name(name: &[u8]) -> Option<VarId> {
@@ -14,4 +14,10 @@ pub(crate) fn by_name(name: &[u8]) -> Option<VarId> {
 /// The name a variable is shown with.
 pub(crate) fn name_of(id: VarId) -> &'static str {
     NAMES.iter().find(|(_, candidate)| *candidate == id).map_or("", |(text, _)| text)
+}
+
+/// The collection that outlives transactions called `name`.
+pub(crate) fn persistent(name: &[u8]) -> Option<VarId> {
+    let known = [VarId::Ip, VarId::Session, VarId::User, VarId::Global, VarId::Resource];
+    by_name(name).filter(|id| known.contains(id))
 }

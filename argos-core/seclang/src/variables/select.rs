@@ -3,6 +3,7 @@
 use regex::bytes::Regex;
 
 use super::VarId;
+use crate::body::xpath::Path;
 
 /// The part after the colon.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub(crate) enum Selector {
     /// Kept in lower case; names compare without case.
     Key(Box<[u8]>),
     Regex(Box<Regex>),
+    /// Of `XML` and `RESPONSE_XML`.
+    Path(Box<Path>),
 }
 
 impl Selector {
@@ -19,6 +22,7 @@ impl Selector {
             Selector::All => true,
             Selector::Key(wanted) => wanted.eq_ignore_ascii_case(key),
             Selector::Regex(regex) => regex.is_match(key),
+            Selector::Path(path) => path.text() == key,
         }
     }
 }
@@ -29,6 +33,20 @@ pub(crate) struct Target {
     pub(crate) variable: VarId,
     pub(crate) selector: Selector,
     pub(crate) count: bool,
+}
+
+impl Target {
+    /// Whether both were written alike.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let selectors = match (&self.selector, &other.selector) {
+            (Selector::All, Selector::All) => true,
+            (Selector::Key(a), Selector::Key(b)) => a == b,
+            (Selector::Regex(a), Selector::Regex(b)) => a.as_str() == b.as_str(),
+            (Selector::Path(a), Selector::Path(b)) => a == b,
+            _ => false,
+        };
+        selectors && self.variable == other.variable && self.count == other.count
+    }
 }
 
 /// A whole variable list.

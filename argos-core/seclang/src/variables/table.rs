@@ -2,7 +2,7 @@
 
 macro_rules! variables {
     ($($id:ident $name:literal,)*) => {
-        /// A variable that this build can fill.
+        /// A variable of the language.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub(crate) enum VarId { $($id,)* }
 
@@ -63,36 +63,15 @@ variables! {
     RemoteHost "REMOTE_HOST",
     FullRequest "FULL_REQUEST",
     FullRequestLength "FULL_REQUEST_LENGTH",
+    Ip "IP", Session "SESSION", User "USER", Global "GLOBAL", Resource "RESOURCE",
+    SessionId "SESSIONID", UserId "USERID", WebAppId "WEBAPPID", Env "ENV",
+    ArgsPath "ARGS_PATH", PathInfo "PATH_INFO", RemoteUser "REMOTE_USER", FilesTmpNames "FILES_TMPNAMES",
+    MultipartFileLimitExceeded "MULTIPART_FILE_LIMIT_EXCEEDED",
+    MultipartInvalidHeaderFolding "MULTIPART_INVALID_HEADER_FOLDING",
+    Json "JSON", ResponseArgs "RESPONSE_ARGS", ResponseXml "RESPONSE_XML",
+    ResbodyProcessor "RESBODY_PROCESSOR", ResbodyError "RESBODY_ERROR", ResbodyErrorMsg "RESBODY_ERROR_MSG",
+    Geo "GEO", ModsecBuild "MODSEC_BUILD", MscPcreError "MSC_PCRE_ERROR",
+    MscPcreLimitsExceeded "MSC_PCRE_LIMITS_EXCEEDED", WebserverErrorLog "WEBSERVER_ERROR_LOG",
     Time "TIME", TimeDay "TIME_DAY", TimeEpoch "TIME_EPOCH", TimeHour "TIME_HOUR", TimeMin "TIME_MIN",
     TimeMon "TIME_MON", TimeSec "TIME_SEC", TimeWday "TIME_WDAY", TimeYear "TIME_YEAR",
 }
-
-/// Variables of the language that this build refuses by name instead of leaving them silently empty.
-pub(crate) const NOT_YET: &[&str] = &[
-    "ARGS_PATH",
-    "PATH_INFO",
-    "REMOTE_USER",
-    "FILES_TMPNAMES",
-    "MULTIPART_FILE_LIMIT_EXCEEDED",
-    "MULTIPART_INVALID_HEADER_FOLDING",
-    "JSON",
-    "RESPONSE_ARGS",
-    "RESPONSE_XML",
-    "RESBODY_PROCESSOR",
-    "RESBODY_ERROR",
-    "RESBODY_ERROR_MSG",
-    "GEO",
-    "IP",
-    "SESSION",
-    "USER",
-    "GLOBAL",
-    "RESOURCE",
-    "SESSIONID",
-    "USERID",
-    "WEBAPPID",
-    "ENV",
-    "MODSEC_BUILD",
-    "MSC_PCRE_ERROR",
-    "MSC_PCRE_LIMITS_EXCEEDED",
-    "WEBSERVER_ERROR_LOG",
-];
