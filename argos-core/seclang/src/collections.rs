@@ -14,7 +14,10 @@ pub struct Collections(Arc<Mutex<Shelf>>);
 
 /// Whose record it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key(Arc<(Box<[u8]>, VarId, Box<[u8]>)>);
+pub(crate) struct Key(Arc<Parts>);
+
+/// What tells one record from another: application, collection, name.
+type Parts = (Box<[u8]>, VarId, Box<[u8]>);
 
 /// Names and values of one record, its own facts included.
 pub(crate) type Members = Vec<(Vec<u8>, Vec<u8>)>;
