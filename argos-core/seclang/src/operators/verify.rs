@@ -56,7 +56,7 @@ fn card(text: &[u8]) -> bool {
             (_, double) => double / 10 + double % 10,
         })
         .sum();
-    (12..=19).contains(&digits.len()) && sum % 10 == 0
+    (12..=19).contains(&digits.len()) && sum.is_multiple_of(10)
 }
 
 /// United States: no part is all zeros, the area is neither 666 nor above 899. Source: Social Security

@@ -33,8 +33,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Request, u16> {
         headers: Vec::new(),
         body: Vec::new(),
     };
-    loop {
-        let Some((line, after)) = self::line(rest) else { break };
+    while let Some((line, after)) = self::line(rest) {
         rest = after;
         if line.is_empty() {
             break;

@@ -79,7 +79,7 @@ fn sniff(body: &[u8]) -> &'static str {
     };
     let magic = MAGIC.iter().find(|(magic, _)| body.starts_with(magic)).map(|(_, kind)| *kind);
     match () {
-        () if TAGS.iter().any(|name| tag(&name)) || start.starts_with(b"<!--") => "text/html; charset=utf-8",
+        () if TAGS.iter().any(tag) || start.starts_with(b"<!--") => "text/html; charset=utf-8",
         () if start.starts_with(b"<?xml") => "text/xml; charset=utf-8",
         () if magic.is_some() => magic.unwrap_or_default(),
         () if body.iter().take(512).any(|byte| matches!(byte, 0..=8 | 11 | 14..=26 | 28..=31)) => {
