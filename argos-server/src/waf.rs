@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use argos_core::error::{Error, ErrorKind, FieldError, Result};
 use argos_core::schema::WafMode;
+use argos_core::waf::ftw::{self, FtwOptions};
 use argos_core::waf::inspect::{Inspector, InspectorOptions, RequestLine, check};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
@@ -14,6 +15,9 @@ use crate::{Failure, output};
 
 /// Lines judged in one go; with several threads they share them.
 const BATCH: usize = 1024;
+
+/// Exit status of a suite with failed tests.
+const FAILED: u8 = 9;
 
 pub(crate) fn command() -> Command {
     let number = |name: &'static str, low: i64, high: i64, default: &'static str, help: &'static str| {
@@ -66,14 +70,48 @@ pub(crate) fn command() -> Command {
                 .arg(file("in", "Where requests come from [default: standard input]"))
                 .arg(file("out", "Where results go [default: standard output]")),
         )
+        .subcommand(
+            Command::new("ftw")
+                .about("Runs a regression suite in the FTW format; exit status 9 when a test fails")
+                .arg(file("tests", "A folder of suites, or one").required(true).value_name("DIR"))
+                .arg(file("crs", "A core rule set; without it the built-in rules run").value_name("DIR"))
+                .arg(file("setup", "Rule text in place of the set-up that the core rule set's suite is written for"))
+                .arg(file("overrides", "Tests whose expectation is another one, each with its reason"))
+                .arg(Arg::new("filter").long("filter").value_name("PATTERN").help("Tests whose id matches")),
+        )
 }
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("check", args)) => run_check(args),
+        Some(("ftw", args)) => run_ftw(args),
         Some((_, args)) => run_eval(args),
         None => Ok(()),
     }
+}
+
+fn run_ftw(matches: &ArgMatches) -> Result<(), Failure> {
+    let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
+    let setup = match path("setup") {
+        Some(path) => std::fs::read_to_string(&path)
+            .map_err(|e| Error::invalid("file", "setup", format!("can't be used: {e}")))?,
+        None => ftw::SETUP.to_owned(),
+    };
+    let report = ftw::run(&FtwOptions {
+        tests: path("tests").unwrap_or_default(),
+        crs: path("crs"),
+        setup: Some(setup),
+        overrides: path("overrides"),
+        filter: matches.get_one::<String>("filter").cloned(),
+    })?;
+    if matches.get_flag("json") {
+        println!("{:#}", json!(report));
+    } else {
+        report.failures.iter().for_each(|failure| println!("failed: {}: {}", failure.id, failure.reason));
+        let (run, passed) = (report.run, report.passed);
+        println!("{passed} of {run} passed, {} under an override, {} left out", report.overridden, report.ignored);
+    }
+    if report.failures.is_empty() { Ok(()) } else { Err(Failure::Findings(FAILED)) }
 }
 
 fn run_check(matches: &ArgMatches) -> Result<(), Failure> {

@@ -14,10 +14,14 @@ pub struct Collections(Arc<Mutex<Shelf>>);
 
 /// Whose record it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key(Arc<Parts>);
+pub(crate) struct Key(Arc<Owner>);
 
-/// What tells one record from another: application, collection, name.
-type Parts = (Box<[u8]>, VarId, Box<[u8]>);
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Owner {
+    application: Box<[u8]>,
+    collection: VarId,
+    key: Box<[u8]>,
+}
 
 /// Names and values of one record, its own facts included.
 pub(crate) type Members = Vec<(Vec<u8>, Vec<u8>)>;
@@ -49,9 +53,13 @@ struct Member {
 }
 
 impl Key {
-    /// The record `key` of the collection `variable`. Names longer than 1024 bytes are cut.
-    pub(crate) fn new(application: &[u8], variable: VarId, key: &[u8]) -> Self {
-        Self(Arc::new((application.into(), variable, key[..key.len().min(KEY_BYTES)].into())))
+    /// The record `key` of `collection`. Names longer than 1024 bytes are cut.
+    pub(crate) fn new(application: &[u8], collection: VarId, key: &[u8]) -> Self {
+        Self(Arc::new(Owner {
+            application: application.into(),
+            collection,
+            key: key[..key.len().min(KEY_BYTES)].into(),
+        }))
     }
 }
 
@@ -85,7 +93,7 @@ impl Collections {
         let mut members = vec![
             fact(b"create_time", record.created),
             fact(b"is_new", i64::from(record.updates == 0)),
-            (b"key".to_vec(), key.0.2.to_vec()),
+            (b"key".to_vec(), key.0.key.to_vec()),
             fact(b"last_update_time", record.written),
             fact(b"timeout", record.timeout),
             fact(b"update_counter", record.updates.min(i64::MAX as u64) as i64),

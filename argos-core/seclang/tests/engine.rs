@@ -296,3 +296,137 @@ fn rules_that_take_bytes_stay_bytes() {
     transaction.phase1();
     assert_eq!(transaction.finish().matched[0].value, b"\xff\xfe");
 }
+
+/// Knows one address, and lists one.
+struct Known;
+
+impl argos_seclang::GeoLookup for Known {
+    fn look_up(&self, address: std::net::IpAddr) -> Option<Vec<(&'static str, String)>> {
+        (address.to_string() == "192.0.2.7").then(|| vec![("COUNTRY_CODE", "NL".to_owned())])
+    }
+}
+
+impl argos_seclang::Resolver for Known {
+    fn has_address(&self, name: &str) -> bool {
+        name == "7.2.0.192.list.example"
+    }
+}
+
+#[test]
+fn lookups_of_the_caller_are_asked() {
+    let rules = r#"
+        SecRule REMOTE_ADDR "@geoLookup" "id:1,phase:1,pass,chain"
+         SecRule GEO:COUNTRY_CODE "@streq NL" ""
+        SecRule REMOTE_ADDR "@rbl list.example" "id:2,phase:1,pass""#;
+    let known = std::sync::Arc::new(Known);
+    let (set, _) =
+        RuleSet::builder(NoFiles).geo(known.clone()).resolver(known).rules_str("a.conf", rules).compile().unwrap();
+    for (last, wanted) in [(7, &[1, 2][..]), (8, &[])] {
+        let mut transaction = set.transaction(Now::default());
+        transaction.connection([192, 0, 2, last].into(), 1, [192, 0, 2, 1].into(), 2);
+        transaction.request_line(b"GET", b"/", b"HTTP/1.1");
+        transaction.phase1();
+        assert_eq!(ids(&transaction.finish()), wanted);
+    }
+}
+
+#[test]
+fn collections_outlive_transactions_and_are_shared_by_application() {
+    let rules = r#"SecAction "id:1,phase:1,pass,initcol:ip=%{REMOTE_ADDR},setvar:ip.seen=+1"
+        SecRule IP:seen "@ge 3" "id:2,phase:1,deny""#;
+    let shared = argos_seclang::Collections::new();
+    let set = |app: &str| {
+        let builder = RuleSet::builder(NoFiles).collections(shared.clone()).web_app(app);
+        builder.rules_str("a.conf", rules).compile().unwrap().0
+    };
+    let (one, two, other) = (set("a"), set("a"), set("b"));
+    let stopped = |set: &RuleSet, seconds: i64| {
+        let mut transaction = set.transaction(Now { unix_millis: seconds * 1000 });
+        transaction.connection([192, 0, 2, 7].into(), 1, [192, 0, 2, 1].into(), 2);
+        transaction.request_line(b"GET", b"/", b"HTTP/1.1");
+        transaction.phase1().is_some()
+    };
+    assert_eq!([stopped(&one, 0), stopped(&two, 1), stopped(&one, 2)], [false, false, true]);
+    assert!(!stopped(&other, 3), "another application has records of its own");
+    assert!(!stopped(&one, 2 + 3600), "nothing wrote for SecCollectionTimeout");
+    assert_eq!(shared.len(), 2);
+}
+
+/// One file called `unicode.map`.
+struct Map;
+
+impl Loader for Map {
+    fn read(&self, _: &str) -> Result<Vec<u8>, LoadError> {
+        Ok(b"# note\n1250 (one)\n0105:61\n\n20127 (two)\n0105:62 0106:63\n".to_vec())
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
+        Ok(vec![pattern.to_owned()])
+    }
+}
+
+#[test]
+fn a_unicode_map_decides_what_characters_become() {
+    for (page, wanted) in [("1250", "a"), ("20127", "b"), ("", "a")] {
+        let rules = format!(
+            "SecUnicodeMapFile unicode.map {page}\nSecRule QUERY_STRING \"@streq {wanted}\" \"id:1,phase:1,pass,t:urlDecodeUni\""
+        );
+        let (set, _) = RuleSet::builder(Map).rules_str("a.conf", &rules).compile().unwrap();
+        let mut transaction = set.transaction(Now::default());
+        transaction.request_line(b"GET", b"/?%u0105", b"HTTP/1.1");
+        transaction.phase1();
+        assert_eq!(ids(&transaction.finish()), [1], "{page}");
+    }
+    let refused = RuleSet::builder(Map).rules_str("a.conf", "SecUnicodeMapFile unicode.map 7").compile().unwrap_err();
+    assert_eq!(refused[0].code, "seclang.directive_value");
+}
+
+#[test]
+fn audit_directives_decide_what_is_recorded() {
+    let audit = |rules: &str| get(rules, "/").audit;
+    assert!(!audit("SecAction \"id:1,phase:1,pass,nolog\"").record);
+    assert!(audit("SecAction \"id:1,phase:1,pass,log\"").record);
+    let changed =
+        audit("SecAuditEngine On\nSecAuditLogParts ABZ\nSecAction \"id:1,phase:1,nolog,ctl:auditLogParts=+E\"");
+    assert_eq!((changed.record, changed.parts.as_str()), (true, "ABZE"));
+    assert!(!audit("SecAuditEngine On\nSecAction \"id:1,phase:1,pass,log,ctl:auditEngine=Off\"").record);
+}
+
+#[test]
+fn a_core_rule_set_is_loaded_around_the_rules_of_the_caller() {
+    struct Files;
+    impl Loader for Files {
+        fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+            let id = match name {
+                "crs/crs-setup.conf.example" => 1,
+                "crs/plugins/x-before.conf" => 2,
+                "crs/rules/REQUEST-901-A.conf" => 3,
+                "crs/rules/REQUEST-902-B.conf" => 5,
+                _ => 6,
+            };
+            Ok(format!("SecAction \"id:{id},phase:1,pass\"").into_bytes())
+        }
+
+        fn glob(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
+            let names: &[&str] = match pattern {
+                "crs/crs-setup.conf.example" => &["crs/crs-setup.conf.example"],
+                "crs/plugins/*-before.conf" => &["crs/plugins/x-before.conf"],
+                "crs/plugins/*-after.conf" => &["crs/plugins/x-after.conf"],
+                "crs/rules/*.conf" => &["crs/rules/REQUEST-902-B.conf", "crs/rules/REQUEST-901-A.conf"],
+                _ => &[],
+            };
+            Ok(names.iter().map(|name| (*name).to_owned()).collect())
+        }
+    }
+    let own = "SecRuleRemoveById 6\nSecAction \"id:4,phase:1,pass\"";
+    let run = |own: &str| {
+        let (set, _) = RuleSet::builder(Files).rules_str("own.conf", own).crs("crs/").compile().unwrap();
+        let mut transaction = set.transaction(Now::default());
+        transaction.phase1();
+        ids(&transaction.finish())
+    };
+    assert_eq!(run(own), [1, 2, 3, 4, 5]);
+    assert_eq!(run("SecAction \"id:4,phase:1,pass\""), [1, 2, 3, 4, 5, 6]);
+    let errors = RuleSet::builder(NoFiles).crs("nowhere").compile().unwrap_err();
+    assert_eq!(errors[0].code, "seclang.file");
+}

@@ -73,9 +73,14 @@ impl Path {
         };
         match &self.last {
             Last::Element if self.text.as_ref() == b"/*" => vec![&document.text],
+            // Nested elements share their text, so what all of them hold together is bounded.
             Last::Element => (0..document.elements.len())
                 .filter(|element| here(Some(*element), false))
                 .map(|element| &document.text[document.elements[element].start..document.elements[element].end])
+                .scan(0, |held, text| {
+                    *held += text.len();
+                    (*held <= BYTES.max(document.text.len())).then_some(text)
+                })
                 .collect(),
             Last::Text { deep } => (document.runs.iter())
                 .filter(|run| here(Some(run.element), *deep))
@@ -124,6 +129,9 @@ fn name_test(text: &[u8]) -> Option<Option<Box<[u8]>>> {
 fn local(name: &[u8]) -> &[u8] {
     name.rsplit(|byte| *byte == b':').next().unwrap_or(name)
 }
+
+/// Bytes that all values of one path may hold together.
+const BYTES: usize = 32 << 20;
 
 /// Steps of one path.
 const STEPS: usize = 32;

@@ -44,6 +44,8 @@ pub(crate) struct Captures {
     pub(crate) geo: Option<Vec<(&'static str, String)>>,
     /// What `@restpath` named.
     pub(crate) path: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Too many patterns gave up before: those that need backtracking count as giving up too.
+    pub(crate) spent: bool,
     /// A pattern gave up at its step limit.
     pub(crate) exceeded: bool,
 }

@@ -54,7 +54,17 @@ impl Pattern {
             .map_err(|error| Refusal { code: "seclang.regex", text: error.to_string().replace('\n', " ") })
     }
 
+    /// Whether the transaction has no steps left for this pattern.
+    fn gives_up(&self, captures: &mut Captures) -> bool {
+        let gives_up = captures.spent && matches!(self, Self::Backtracking(_));
+        captures.exceeded |= gives_up;
+        gives_up
+    }
+
     pub(super) fn is_match(&self, input: &[u8], captures: &mut Captures) -> bool {
+        if self.gives_up(captures) {
+            return false;
+        }
         match self {
             Self::Linear(regex) => regex.is_match(input),
             Self::Backtracking(regex) => {
@@ -67,6 +77,9 @@ impl Pattern {
 
     /// The first match and its groups, ten at most.
     pub(super) fn groups(&self, input: &[u8], captures: &mut Captures) -> Option<Vec<Vec<u8>>> {
+        if self.gives_up(captures) {
+            return None;
+        }
         match self {
             Self::Linear(regex) => regex.captures(input).map(|groups| {
                 let bytes = |group: Option<regex::bytes::Match<'_>>| group.map(|found| found.as_bytes().to_vec());
@@ -84,6 +97,9 @@ impl Pattern {
 
     /// The groups of all matches in order, ten in all.
     pub(super) fn all_groups(&self, input: &[u8], captures: &mut Captures) -> Vec<Vec<u8>> {
+        if self.gives_up(captures) {
+            return Vec::new();
+        }
         let mut found = Vec::new();
         match self {
             Self::Linear(regex) => {

@@ -88,12 +88,16 @@ impl Transaction {
         let mut matched = false;
         for candidate in &candidates {
             let argument = expand(&operator.argument, &mut self.store, context);
-            let mut captures = Captures { wanted: test.capture && !test.negate, ..Captures::default() };
+            let mut captures = Captures {
+                wanted: test.capture && !test.negate,
+                spent: self.store.steps_exceeded >= GIVEN_UP,
+                ..Captures::default()
+            };
             let hit = self
                 .values(program, test, candidate)
                 .into_iter()
                 .find(|value| operator.operator.matches(value, &argument, &mut captures) != test.negate);
-            self.store.steps_exceeded |= captures.exceeded;
+            self.store.steps_exceeded += u32::from(captures.exceeded);
             if let Some(value) = hit {
                 matched = true;
                 self.note(candidate, value, captures);
@@ -220,6 +224,9 @@ impl Transaction {
         Some(interruption)
     }
 }
+
+/// Patterns that may give up in one transaction before those that need backtracking are not tried any more.
+const GIVEN_UP: u32 = 8;
 
 /// Bytes of a matched value that are kept for the log.
 const MATCHED_BYTES: usize = 256;

@@ -70,11 +70,16 @@ pub(super) fn resolve(
     }
 }
 
-/// What a path of an XML body stands for. Values are made anew for each look, so nothing remembers them.
+/// What a path of an XML body stands for; found once, so that every rule looks at the same values.
 fn paths(store: &mut Store, variable: VarId, path: &Path) -> Vec<Value> {
+    let known = store.paths.iter().find(|(id, text, _)| *id == variable && **text == *path.text());
+    if let Some((_, _, values)) = known {
+        return values.clone();
+    }
     let slot = if variable == VarId::Xml { &mut store.xml } else { &mut store.response_xml };
     let Some(document) = slot.take() else { return Vec::new() };
-    let values = path.find(&document).into_iter().map(|value| store.value(value)).collect();
+    let values: Vec<Value> = path.find(&document).into_iter().map(|value| store.value(value)).collect();
+    store.paths.push((variable, path.text().into(), values.clone()));
     if variable == VarId::Xml {
         store.xml = Some(document);
     } else {
@@ -222,7 +227,7 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
             Some(store.highest_severity.map_or(255, |severity| severity as u32).to_string().into_bytes())
         }
         Duration => flag(false),
-        MscPcreError | MscPcreLimitsExceeded => flag(store.steps_exceeded),
+        MscPcreError | MscPcreLimitsExceeded => flag(store.steps_exceeded > 0),
         ResbodyProcessor => Some(store.response_processor.map_or("", |processor| processor.name()).as_bytes().to_vec()),
         ResbodyError => flag(store.response_error.is_some()),
         ResbodyErrorMsg => store.response_error.map(|text| text.as_bytes().to_vec()),

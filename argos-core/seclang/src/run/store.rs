@@ -82,10 +82,12 @@ pub(super) struct Store {
     pub(super) json: Vec<Member>,
     pub(super) response_args: Vec<Member>,
     pub(super) response_xml: Option<Document>,
+    /// What paths of either document stood for when first asked.
+    pub(super) paths: Vec<(VarId, Box<[u8]>, Vec<Value>)>,
     pub(super) response_processor: Option<Processor>,
     pub(super) response_error: Option<&'static str>,
-    /// A pattern gave up at its step limit.
-    pub(super) steps_exceeded: bool,
+    /// How often a pattern gave up at its step limit.
+    pub(super) steps_exceeded: u32,
     pub(super) matched: Vec<Member>,
     pub(super) highest_severity: Option<Severity>,
 }
