@@ -25,12 +25,16 @@ pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
     };
     let logged = outcome.matched.iter().filter(|m| m.log && rank(severity(m)) <= least).take(MOST_ROWS);
     let mut request = None;
+    // What rules want hidden adds to what the settings hide.
+    let hidden = outcome.masked.arguments.iter().map(|name| String::from_utf8_lossy(name).into_owned().into());
+    let masked: Vec<Box<str>> = inspection.masked.iter().cloned().chain(hidden).collect();
+    let headers = &outcome.masked.request_headers;
     for rule in logged {
-        let request = request.get_or_insert_with(|| request_of(ex, &inspection.masked));
+        let request = request.get_or_insert_with(|| request_of(ex, &masked, headers));
         let score = if rule.phase <= 2 { outcome.score_in } else { outcome.score_out };
         let raw = json!({
             "request_id": ex.id.as_str(),
-            "rule": rule_of(rule, &inspection.masked),
+            "rule": rule_of(rule, &masked),
             "verdict": verdict,
             "scores": {"in": outcome.score_in, "out": outcome.score_out, "per_category": {}},
             "paranoia": {"blocking": inspection.paranoia.0, "detection": inspection.paranoia.1},
@@ -64,13 +68,14 @@ fn rank(severity: &str) -> usize {
     names.iter().position(|n| *n == severity).unwrap_or(5)
 }
 
-fn request_of(ex: &Exchange, masked: &[Box<str>]) -> Value {
+fn request_of(ex: &Exchange, masked: &[Box<str>], hidden: &[Vec<u8>]) -> Value {
     let bytes = ex.bytes();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut headers = Map::new();
     for field in &ex.head.fields {
         let name = text(field.name.of_bytes(bytes)).to_ascii_lowercase();
-        let secret = SECRET_HEADERS.contains(&name.as_str());
+        let secret = SECRET_HEADERS.contains(&name.as_str())
+            || hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(name.as_bytes()));
         let value = if secret { "***".into() } else { mask_uri(&text(field.value.of_bytes(bytes)), masked) };
         match headers.get_mut(&name) {
             None => drop(headers.insert(name, value.into())),
