@@ -1,7 +1,7 @@
 //! The way to the operations: the running process over its Unix socket, else the data folder itself.
 
-use argos_core::api::Described;
 use argos_core::api::input::fill_path;
+use argos_core::api::{Described, Method};
 use argos_core::error::{Error, ErrorKind, Result};
 use argos_core::schema::Actor;
 use argos_core::store::Origin;
@@ -75,7 +75,8 @@ async fn ask(socket: &std::path::Path, op: &Described, mut input: Map<String, Va
     };
     let mut path = format!("/api/v1{}", fill_path(op, &mut input)?);
     let mut body = Bytes::new();
-    if op.method == argos_core::api::Method::Get {
+    // A deletion takes no body either: a field too many is refused by its name.
+    if matches!(op.method, Method::Get | Method::Delete) {
         path.push_str(&query(&input));
     } else if !input.is_empty() {
         body = Value::Object(input).to_string().into();

@@ -1,6 +1,6 @@
 //! What an operation is.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -223,7 +223,9 @@ impl Described {
 /// Every operation, in the order of the registry.
 #[must_use]
 pub fn describe() -> Vec<Described> {
-    super::registry::describe()
+    // The schemas are the same each time; making them takes a good part of a short command.
+    static ALL: LazyLock<Vec<Described>> = LazyLock::new(super::registry::describe);
+    ALL.clone()
 }
 
 /// Declares an operation: `operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201, "…");`

@@ -259,7 +259,10 @@ impl Mutation for ReorderRules {
         if let Some(missing) = stored.iter().find(|r| !seen.contains(&r.id)) {
             return Err(Error::invalid("rule.order", "rule_ids", format!("rule {} is missing", missing.id)));
         }
-        rules::reorder(tx, self.host_id, &self.rule_ids)?;
+        let placed = (10..).step_by(10).zip(&self.rule_ids);
+        if !placed.zip(&stored).all(|((priority, id), rule)| rule.id == *id && rule.priority == priority) {
+            rules::reorder(tx, self.host_id, &self.rule_ids)?;
+        }
         about(tx, "reorder", self.host_id, self.host_id)?;
         Ok(Page { items: rules::list(tx, self.host_id, 0, u32::MAX)?, next_cursor: None })
     }
