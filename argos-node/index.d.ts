@@ -1,8 +1,8 @@
 import { Operations } from './operations'
-import { Applied } from './records'
+import { Applied, Terms } from './records'
 
 export * from './operations'
-export { Applied, Page } from './records'
+export { Applied, Page, Tagged, Terms } from './records'
 
 /** How a data folder is opened. */
 export interface OpenOptions {
@@ -38,7 +38,7 @@ export class Argos extends Operations {
   static open(path: string, options?: OpenOptions): Promise<Argos>
 
   /** Runs the operation `name`, such as `hosts.create`, with its input as an object or as JSON text. */
-  call<T = unknown>(name: string, fields?: object | string): Promise<Applied<T>>
+  call<T = unknown>(name: string, fields?: object | string, terms?: Terms | null): Promise<Applied<T>>
 
   /** Serves until it is stopped; the real addresses. */
   start(options: StartOptions): Promise<string[]>

@@ -3,7 +3,7 @@
 const native = require('./argos.node')
 const { ArgosError, unpack } = require('./errors.js')
 const { Operations } = require('./operations.js')
-const { Page } = require('./records.js')
+const { Page, renamed, snake } = require('./records.js')
 
 async function unpacked(promise) {
   try {
@@ -26,9 +26,10 @@ class Argos extends Operations {
     return new Argos(await unpacked(native.Argos.open(JSON.stringify({ ...options, path }))))
   }
 
-  async call(name, fields = {}) {
+  async call(name, fields = {}, terms = null) {
     const text = typeof fields === 'string' ? fields : JSON.stringify(fields)
-    return JSON.parse(await unpacked(this.#native.call(name, text)))
+    const said = terms === null ? null : JSON.stringify(renamed(terms, snake))
+    return JSON.parse(await unpacked(this.#native.call(name, text, said)))
   }
 
   async start(options) {

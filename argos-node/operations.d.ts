@@ -1,6 +1,6 @@
 // Generated from the registry; a test rewrites this file with UPDATE=1.
 
-import { Applied, Page } from './records'
+import { Applied, Page, Tagged } from './records'
 
 /** What a matching rule does. */
 export type Action =
@@ -230,7 +230,7 @@ export type HealthMethod =
   | 'POST'
 
 /** One public name: where its requests go and what protects it. */
-export interface Host {
+export interface Host extends Tagged {
   /** Identity. */
   id: number
   /** The canonical name. */
@@ -408,6 +408,13 @@ export interface NewTarget {
   enabled?: boolean | null
 }
 
+/** The direction of a list. */
+export type Order =
+  /** Smallest first. */
+  | 'asc'
+  /** Greatest first. */
+  | 'desc'
+
 /** Globs on the matching form of the whole path. */
 export interface PathConfig {
   /** `*` is any run of characters, `?` one character but `/`; any pattern suffices. */
@@ -501,7 +508,7 @@ export interface RolledBack {
 }
 
 /** One rule of a host. The first enabled rule in order of priority whose matchers all hold decides. */
-export interface Rule {
+export interface Rule extends Tagged {
   /** Identity. */
   id: number
   /** The host it belongs to. */
@@ -523,7 +530,7 @@ export interface Rule {
 }
 
 /** The security of a host, with what the WAF does in effect. */
-export interface Security {
+export interface Security extends Tagged {
   /** The host. */
   hostId: number
   /** Whether requests are inspected. */
@@ -575,7 +582,7 @@ export interface SecuritySummary {
 }
 
 /** A setting with its value, as it is listed. */
-export interface SettingRow {
+export interface SettingRow extends Tagged {
   /** The key. */
   key: string
   /** The value without a stored row. */
@@ -593,7 +600,7 @@ export interface SettingRow {
 }
 
 /** One endpoint of a target group. */
-export interface Target {
+export interface Target extends Tagged {
   /** Identity. */
   id: number
   /** The group it belongs to. */
@@ -613,7 +620,7 @@ export interface Target {
 }
 
 /** A pool of endpoints with one protocol, one algorithm and one health check. */
-export interface TargetGroup {
+export interface TargetGroup extends Tagged {
   /** Identity. */
   id: number
   /** Unique name. */
@@ -730,7 +737,9 @@ export class HostsResource {
     targetGroupId?: number | null
     /** Items in one page, 1–500, default 100. */
     limit?: number | null
-    /** Where the page begins. */
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
     cursor?: string | null
   }): Promise<Page<Host>>
   /** Shows one host. */
@@ -765,40 +774,96 @@ export class HostsResource {
     httpsRedirect?: boolean | null
     /** Seconds of `Strict-Transport-Security`; default 0. */
     hstsMaxAgeSeconds?: number | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<Host>>
   /** Changes the given fields of a host. */
   update(id: number, fields?: {
-    /** The new name. */
-    domain?: string | null
-    /** The new default group. */
-    targetGroupId?: number | null
+    /** DNS name, `*.` and a name, IP address, or `*`. */
+    domain?: string
+    /** The default target group. */
+    targetGroupId?: number
     /** Where the certificate comes from. */
-    tlsMode?: TlsMode | null
+    tlsMode?: TlsMode
     /** Whether it takes traffic. */
-    enabled?: boolean | null
+    enabled?: boolean
+    /** Whether access rows are written. */
+    accessLog?: boolean
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes?: number | null
-    /** Whether access rows are written. */
-    accessLog?: boolean | null
-    /** Whether visitors must sign in; default false. */
-    authRequired?: boolean | null
-    /** Contact of the certificate account; default empty. */
-    tlsEmail?: string | null
-    /** How an automatic certificate is proven; default `auto`. */
-    tlsChallenge?: TlsChallenge | null
-    /** ACME directory; default empty. */
-    tlsDirectoryUrl?: string | null
-    /** Provider for DNS-01; default 0 = none. */
+    /** Provider for DNS-01; null = none. */
     dnsProviderId?: number | null
-    /** Whether plain HTTP is redirected when the host has a certificate; default true. */
-    httpsRedirect?: boolean | null
-    /** Seconds of `Strict-Transport-Security`; default 0. */
-    hstsMaxAgeSeconds?: number | null
+    /** Whether visitors must sign in. */
+    authRequired?: boolean
+    /** Contact of the certificate account. */
+    tlsEmail?: string
+    /** How an automatic certificate is proven. */
+    tlsChallenge?: TlsChallenge
+    /** ACME directory. */
+    tlsDirectoryUrl?: string
+    /** Whether plain HTTP is redirected when the host has a certificate. */
+    httpsRedirect?: boolean
+    /** Seconds of `Strict-Transport-Security`. */
+    hstsMaxAgeSeconds?: number
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Host>>
+  /** Replaces every field of a host. */
+  replace(id: number, fields: {
+    /** DNS name, `*.` and a name, IP address, or `*`. */
+    domain: string
+    /** The default target group. */
+    targetGroupId: number
+    /** Where the certificate comes from. */
+    tlsMode: TlsMode
+    /** Whether it takes traffic. */
+    enabled: boolean
+    /** Whether access rows are written. */
+    accessLog: boolean
+    /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
+    maxBodyBytes: number | null
+    /** Provider for DNS-01; null = none. */
+    dnsProviderId: number | null
+    /** Whether visitors must sign in. */
+    authRequired: boolean
+    /** Contact of the certificate account. */
+    tlsEmail: string
+    /** How an automatic certificate is proven. */
+    tlsChallenge: TlsChallenge
+    /** ACME directory. */
+    tlsDirectoryUrl: string
+    /** Whether plain HTTP is redirected when the host has a certificate. */
+    httpsRedirect: boolean
+    /** Seconds of `Strict-Transport-Security`. */
+    hstsMaxAgeSeconds: number
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
   }): Promise<Applied<Host>>
   /** Deletes a host with its rules and security settings; its log rows stay. */
-  delete(id: number): Promise<Applied<null>>
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
   /** Switches a host on or off. */
-  toggle(id: number, enabled: boolean): Promise<Applied<Host>>
+  toggle(id: number, enabled: boolean, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Host>>
 }
 
 /** Pools of upstream endpoints. */
@@ -808,7 +873,9 @@ export class TargetGroupsResource {
   list(fields?: {
     /** Items in one page, 1–500, default 100. */
     limit?: number | null
-    /** Where the page begins. */
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
     cursor?: string | null
   }): Promise<Page<TargetGroup>>
   /** Shows one target group with its targets and users. */
@@ -853,50 +920,111 @@ export class TargetGroupsResource {
     tlsServerName?: string | null
     /** Seconds over which a recovered target's weight grows, 0–600; default 0. */
     slowStartSeconds?: number | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<TargetGroup>>
   /** Changes the given fields of a target group. */
   update(id: number, fields?: {
     /** Unique name, 1–63 characters. */
-    name?: string | null
+    name?: string
     /** Whether the client's `Host` is passed on. */
-    preserveHost?: boolean | null
+    preserveHost?: boolean
     /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
     connectTimeoutMs?: number | null
     /** Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`. */
     responseTimeoutMs?: number | null
     /** Further targets tried, 0–5; null = `proxy.max_retries`. */
     maxRetries?: number | null
-    /** What is spoken to the targets; default `http`. */
-    protocol?: GroupProtocol | null
-    /** Whether target certificates are checked; default true. */
-    verifyTls?: boolean | null
-    /** How a target is chosen; default `round_robin`. */
-    algorithm?: Algorithm | null
-    /** Whether targets are checked actively; default false. */
-    healthCheckEnabled?: boolean | null
-    /** Path of the check; default `/`. */
-    healthCheckPath?: string | null
-    /** Method of the check; default `GET`. */
-    healthCheckMethod?: HealthMethod | null
-    /** Accepted statuses; default `200`. */
-    healthCheckExpectStatus?: string | null
-    /** Seconds between checks, 1–300; default 30. */
-    healthCheckIntervalSeconds?: number | null
-    /** Seconds until a check fails, 1–60; default 5. */
-    healthCheckTimeoutSeconds?: number | null
-    /** Failures until a target is out, 1–10; default 2. */
-    healthCheckFailsToUnhealthy?: number | null
-    /** Successes until it is back, 1–10; default 2. */
-    healthCheckPassesToHealthy?: number | null
-    /** HTTP version spoken to the targets; default `auto`. */
-    httpVersion?: HttpVersion | null
-    /** Name for SNI and the certificate check; default empty = target host. */
-    tlsServerName?: string | null
-    /** Seconds over which a recovered target's weight grows, 0–600; default 0. */
-    slowStartSeconds?: number | null
+    /** What is spoken to the targets. */
+    protocol?: GroupProtocol
+    /** Whether target certificates are checked. */
+    verifyTls?: boolean
+    /** How a target is chosen. */
+    algorithm?: Algorithm
+    /** Whether targets are checked actively. */
+    healthCheckEnabled?: boolean
+    /** Path of the check. */
+    healthCheckPath?: string
+    /** Method of the check. */
+    healthCheckMethod?: HealthMethod
+    /** Accepted statuses. */
+    healthCheckExpectStatus?: string
+    /** Seconds between checks, 1–300. */
+    healthCheckIntervalSeconds?: number
+    /** Seconds until a check fails, 1–60. */
+    healthCheckTimeoutSeconds?: number
+    /** Failures until a target is out, 1–10. */
+    healthCheckFailsToUnhealthy?: number
+    /** Successes until it is back, 1–10. */
+    healthCheckPassesToHealthy?: number
+    /** HTTP version spoken to the targets. */
+    httpVersion?: HttpVersion
+    /** Name for SNI and the certificate check. */
+    tlsServerName?: string
+    /** Seconds over which a recovered target's weight grows, 0–600. */
+    slowStartSeconds?: number
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<TargetGroup>>
+  /** Replaces every field of a target group; its targets are resources of their own. */
+  replace(id: number, fields: {
+    /** Unique name, 1–63 characters. */
+    name: string
+    /** Whether the client's `Host` is passed on. */
+    preserveHost: boolean
+    /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
+    connectTimeoutMs: number | null
+    /** Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`. */
+    responseTimeoutMs: number | null
+    /** Further targets tried, 0–5; null = `proxy.max_retries`. */
+    maxRetries: number | null
+    /** What is spoken to the targets. */
+    protocol: GroupProtocol
+    /** Whether target certificates are checked. */
+    verifyTls: boolean
+    /** How a target is chosen. */
+    algorithm: Algorithm
+    /** Whether targets are checked actively. */
+    healthCheckEnabled: boolean
+    /** Path of the check. */
+    healthCheckPath: string
+    /** Method of the check. */
+    healthCheckMethod: HealthMethod
+    /** Accepted statuses. */
+    healthCheckExpectStatus: string
+    /** Seconds between checks, 1–300. */
+    healthCheckIntervalSeconds: number
+    /** Seconds until a check fails, 1–60. */
+    healthCheckTimeoutSeconds: number
+    /** Failures until a target is out, 1–10. */
+    healthCheckFailsToUnhealthy: number
+    /** Successes until it is back, 1–10. */
+    healthCheckPassesToHealthy: number
+    /** HTTP version spoken to the targets. */
+    httpVersion: HttpVersion
+    /** Name for SNI and the certificate check. */
+    tlsServerName: string
+    /** Seconds over which a recovered target's weight grows, 0–600. */
+    slowStartSeconds: number
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
   }): Promise<Applied<TargetGroup>>
   /** Deletes a target group that no host and no rule uses. */
-  delete(id: number): Promise<Applied<null>>
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
 }
 
 /** The endpoints of one target group. */
@@ -906,7 +1034,9 @@ export class TargetsResource {
   list(fields?: {
     /** Items in one page, 1–500, default 100. */
     limit?: number | null
-    /** Where the page begins. */
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
     cursor?: string | null
   }): Promise<Page<Target>>
   /** Shows one target. */
@@ -921,22 +1051,60 @@ export class TargetsResource {
     weight?: number | null
     /** Whether it takes requests; default true. */
     enabled?: boolean | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<Target>>
   /** Changes the given fields of a target. */
   update(id: number, fields?: {
     /** Address or name. */
-    host?: string | null
+    host?: string
     /** TCP port, 1–65535. */
-    port?: number | null
+    port?: number
     /** Share of the requests, 1–256. */
-    weight?: number | null
+    weight?: number
     /** Whether it takes requests. */
-    enabled?: boolean | null
+    enabled?: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Target>>
+  /** Replaces every field of a target. */
+  replace(id: number, fields: {
+    /** Address or name. */
+    host: string
+    /** TCP port, 1–65535. */
+    port: number
+    /** Share of the requests, 1–256. */
+    weight: number
+    /** Whether it takes requests. */
+    enabled: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
   }): Promise<Applied<Target>>
   /** Deletes a target. */
-  delete(id: number): Promise<Applied<null>>
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
   /** Switches a target on or off. */
-  toggle(id: number, enabled: boolean): Promise<Applied<Target>>
+  toggle(id: number, enabled: boolean, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Target>>
 }
 
 /** The rules of one host. */
@@ -946,7 +1114,9 @@ export class RulesResource {
   list(fields?: {
     /** Items in one page, 1–500, default 100. */
     limit?: number | null
-    /** Where the page begins. */
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
     cursor?: string | null
   }): Promise<Page<Rule>>
   /** Shows one rule. */
@@ -963,28 +1133,75 @@ export class RulesResource {
     enabled?: boolean | null
     /** What must hold; empty = always. */
     matchers?: Matcher[]
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<Rule>>
   /** Changes the given fields of a rule. */
   update(id: number, fields?: {
     /** 1–50,000, unique in the host. */
-    priority?: number | null
+    priority?: number
     /** A name for people, at most 128 characters. */
-    name?: string | null
+    name?: string
     /** Whether it takes part. */
-    enabled?: boolean | null
+    enabled?: boolean
     /** What happens. */
-    action?: Action | null
+    action?: Action
     /** What must hold; empty = always. */
-    matchers?: Matcher[] | null
+    matchers?: Matcher[]
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Rule>>
+  /** Replaces every field of a rule. */
+  replace(id: number, fields: {
+    /** 1–50,000, unique in the host. */
+    priority: number
+    /** A name for people, at most 128 characters. */
+    name: string
+    /** Whether it takes part. */
+    enabled: boolean
+    /** What happens. */
+    action: Action
+    /** What must hold; empty = always. */
+    matchers: Matcher[]
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
   }): Promise<Applied<Rule>>
   /** Deletes a rule; its log rows stay. */
-  delete(id: number): Promise<Applied<null>>
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
   /** Switches a rule on or off. */
-  toggle(id: number, enabled: boolean): Promise<Applied<Rule>>
+  toggle(id: number, enabled: boolean, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Rule>>
   /** Gives the rules of a host the priorities 10, 20, 30 … in the given order. */
   reorder(fields: {
     /** Every rule of the host exactly once. */
     ruleIds: number[]
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<Page<Rule>>>
 }
 
@@ -996,35 +1213,78 @@ export class SecurityResource {
   /** Changes the given fields of a host's security. */
   update(fields?: {
     /** Whether requests are inspected. */
-    wafEnabled?: boolean | null
+    wafEnabled?: boolean
     /** Detect or block; capped by `appsec.mode`. */
-    wafMode?: WafMode | null
+    wafMode?: WafMode
     /** Blocking paranoia level, 1–4. */
-    wafParanoia?: number | null
+    wafParanoia?: number
     /** Status of a block answer, 400–599. */
-    wafBlockStatus?: number | null
+    wafBlockStatus?: number
     /** Body of a block answer, at most 1 MiB; empty = the standard page. */
-    wafBlockBody?: string | null
+    wafBlockBody?: string
+    /** Whether response bodies are inspected. */
+    wafResponseBody?: boolean
     /** Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it. */
     wafDetectionParanoia?: number | null
     /** Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`. */
     wafInboundThreshold?: number | null
     /** Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`. */
     wafOutboundThreshold?: number | null
-    /** Whether response bodies are inspected. */
-    wafResponseBody?: boolean | null
     /** Whether requests are limited. */
-    rateLimitEnabled?: boolean | null
+    rateLimitEnabled?: boolean
     /** Requests per window. */
-    rateLimitRequests?: number | null
+    rateLimitRequests?: number
     /** Seconds. */
-    rateLimitWindowSeconds?: number | null
+    rateLimitWindowSeconds?: number
     /** What is counted by. */
-    rateLimitKey?: RateLimitKey | null
+    rateLimitKey?: RateLimitKey
     /** The header of key `header`. */
-    rateLimitHeaderName?: string | null
+    rateLimitHeaderName?: string
     /** Status over the limit. */
-    rateLimitStatus?: number | null
+    rateLimitStatus?: number
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Security>>
+  /** Replaces every field of a host's security. */
+  replace(fields: {
+    /** Whether requests are inspected. */
+    wafEnabled: boolean
+    /** Detect or block; capped by `appsec.mode`. */
+    wafMode: WafMode
+    /** Blocking paranoia level, 1–4. */
+    wafParanoia: number
+    /** Status of a block answer, 400–599. */
+    wafBlockStatus: number
+    /** Body of a block answer, at most 1 MiB; empty = the standard page. */
+    wafBlockBody: string
+    /** Whether response bodies are inspected. */
+    wafResponseBody: boolean
+    /** Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it. */
+    wafDetectionParanoia: number | null
+    /** Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`. */
+    wafInboundThreshold: number | null
+    /** Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`. */
+    wafOutboundThreshold: number | null
+    /** Whether requests are limited. */
+    rateLimitEnabled: boolean
+    /** Requests per window. */
+    rateLimitRequests: number
+    /** Seconds. */
+    rateLimitWindowSeconds: number
+    /** What is counted by. */
+    rateLimitKey: RateLimitKey
+    /** The header of key `header`. */
+    rateLimitHeaderName: string
+    /** Status over the limit. */
+    rateLimitStatus: number
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
   }): Promise<Applied<Security>>
 }
 
@@ -1035,15 +1295,36 @@ export class SettingsResource {
   list(fields?: {
     /** Only keys that begin so, such as `proxy.`. */
     prefix?: string | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
   }): Promise<Page<SettingRow>>
   /** Shows one setting. */
   get(key: string): Promise<SettingRow>
   /** Writes one setting. */
-  set(key: string, value: string): Promise<Applied<SettingRow>>
+  set(key: string, value: string, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<SettingRow>>
   /** Puts one setting back to its default. */
-  reset(key: string): Promise<Applied<SettingRow>>
+  reset(key: string, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
   /** Writes several settings as one change. */
-  update(values: Record<string, string>): Promise<Applied<Page<SettingRow>>>
+  update(values: Record<string, string>, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Page<SettingRow>>>
 }
 
 /** The configuration in time. */
@@ -1053,20 +1334,41 @@ export class ConfigResource {
   versions(fields?: {
     /** Items in one page, 1–500, default 100. */
     limit?: number | null
-    /** Where the page begins. */
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
     cursor?: string | null
   }): Promise<Page<ConfigVersion>>
   /** Shows what differs between two kept generations, field by field; secrets are `***`. */
-  diff(a: number, b: number): Promise<Page<FieldChange>>
+  diff(a: number, b: number, fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<FieldChange>>
   /** Writes the configuration of an earlier generation again, all of it or one object, as a new generation. */
   rollback(n: number, fields?: {
     /** The configuration table of the one object that goes back, such as `hosts`; omitted = everything. */
     table?: string | null
     /** The row of that object: its number, or the name of a setting. */
     key?: string | number | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<RolledBack>>
   /** Shows since when, and by whom, each field of an object has its value; null before the kept history. */
-  blame(table: string, key: string | number): Promise<Page<FieldBlame>>
+  blame(table: string, key: string | number, fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<FieldBlame>>
 }
 
 /** Bearer tokens for the API. */
@@ -1076,7 +1378,9 @@ export class TokensResource {
   list(fields?: {
     /** Items in one page, 1–500, default 100. */
     limit?: number | null
-    /** Where the page begins. */
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
     cursor?: string | null
   }): Promise<Page<ApiToken>>
   /** Makes a token and shows its text this once. */
@@ -1085,6 +1389,9 @@ export class TokensResource {
     role: TokenRole
     /** When it ends; null = never. */
     expiresAt?: string | null
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<CreatedToken>>
   /** Ends a token at once. */
   revoke(id: number): Promise<Applied<null>>
@@ -1126,7 +1433,7 @@ export class LogsResource {
     /** At most so many milliseconds. */
     maxDurationMs?: number | null
     /** `desc` (newest first, default) or `asc`. */
-    order?: string | null
+    order?: Order | null
     /** Items in one page, 1–1000, default 100. */
     limit?: number | null
     /** Where the page begins. */
@@ -1165,6 +1472,9 @@ export class SetupResource {
     username: string
     /** At least `auth.password_min_length` characters. */
     password: string
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
   }): Promise<Applied<FirstAdmin>>
 }
 

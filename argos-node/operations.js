@@ -18,20 +18,24 @@ class HostsResource {
     return records.query(this.#argos, 'hosts.get', { id })
   }
 
-  create(fields) {
-    return records.change(this.#argos, 'hosts.create', { ...fields })
+  create(fields, terms) {
+    return records.change(this.#argos, 'hosts.create', { ...fields }, terms)
   }
 
-  update(id, fields = {}) {
-    return records.change(this.#argos, 'hosts.update', { ...fields, id })
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'hosts.update', { ...fields, id }, terms)
   }
 
-  delete(id) {
-    return records.change(this.#argos, 'hosts.delete', { id })
+  replace(id, fields, terms) {
+    return records.change(this.#argos, 'hosts.replace', { ...fields, id }, terms)
   }
 
-  toggle(id, enabled) {
-    return records.change(this.#argos, 'hosts.toggle', { id, enabled })
+  delete(id, terms) {
+    return records.change(this.#argos, 'hosts.delete', { id }, terms)
+  }
+
+  toggle(id, enabled, terms) {
+    return records.change(this.#argos, 'hosts.toggle', { id, enabled }, terms)
   }
 }
 
@@ -50,16 +54,20 @@ class TargetGroupsResource {
     return records.query(this.#argos, 'target_groups.get', { id })
   }
 
-  create(name, fields = {}) {
-    return records.change(this.#argos, 'target_groups.create', { ...fields, name })
+  create(name, fields = {}, terms) {
+    return records.change(this.#argos, 'target_groups.create', { ...fields, name }, terms)
   }
 
-  update(id, fields = {}) {
-    return records.change(this.#argos, 'target_groups.update', { ...fields, id })
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'target_groups.update', { ...fields, id }, terms)
   }
 
-  delete(id) {
-    return records.change(this.#argos, 'target_groups.delete', { id })
+  replace(id, fields, terms) {
+    return records.change(this.#argos, 'target_groups.replace', { ...fields, id }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'target_groups.delete', { id }, terms)
   }
 }
 
@@ -80,20 +88,24 @@ class TargetsResource {
     return records.query(this.#argos, 'targets.get', { targetGroupId: this.#targetGroupId, id })
   }
 
-  create(fields) {
-    return records.change(this.#argos, 'targets.create', { ...fields, targetGroupId: this.#targetGroupId })
+  create(fields, terms) {
+    return records.change(this.#argos, 'targets.create', { ...fields, targetGroupId: this.#targetGroupId }, terms)
   }
 
-  update(id, fields = {}) {
-    return records.change(this.#argos, 'targets.update', { ...fields, targetGroupId: this.#targetGroupId, id })
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'targets.update', { ...fields, targetGroupId: this.#targetGroupId, id }, terms)
   }
 
-  delete(id) {
-    return records.change(this.#argos, 'targets.delete', { targetGroupId: this.#targetGroupId, id })
+  replace(id, fields, terms) {
+    return records.change(this.#argos, 'targets.replace', { ...fields, targetGroupId: this.#targetGroupId, id }, terms)
   }
 
-  toggle(id, enabled) {
-    return records.change(this.#argos, 'targets.toggle', { targetGroupId: this.#targetGroupId, id, enabled })
+  delete(id, terms) {
+    return records.change(this.#argos, 'targets.delete', { targetGroupId: this.#targetGroupId, id }, terms)
+  }
+
+  toggle(id, enabled, terms) {
+    return records.change(this.#argos, 'targets.toggle', { targetGroupId: this.#targetGroupId, id, enabled }, terms)
   }
 }
 
@@ -114,24 +126,28 @@ class RulesResource {
     return records.query(this.#argos, 'rules.get', { hostId: this.#hostId, id })
   }
 
-  create(fields) {
-    return records.change(this.#argos, 'rules.create', { ...fields, hostId: this.#hostId })
+  create(fields, terms) {
+    return records.change(this.#argos, 'rules.create', { ...fields, hostId: this.#hostId }, terms)
   }
 
-  update(id, fields = {}) {
-    return records.change(this.#argos, 'rules.update', { ...fields, hostId: this.#hostId, id })
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'rules.update', { ...fields, hostId: this.#hostId, id }, terms)
   }
 
-  delete(id) {
-    return records.change(this.#argos, 'rules.delete', { hostId: this.#hostId, id })
+  replace(id, fields, terms) {
+    return records.change(this.#argos, 'rules.replace', { ...fields, hostId: this.#hostId, id }, terms)
   }
 
-  toggle(id, enabled) {
-    return records.change(this.#argos, 'rules.toggle', { hostId: this.#hostId, id, enabled })
+  delete(id, terms) {
+    return records.change(this.#argos, 'rules.delete', { hostId: this.#hostId, id }, terms)
   }
 
-  reorder(fields) {
-    return records.changePage(this.#argos, 'rules.reorder', { ...fields, hostId: this.#hostId })
+  toggle(id, enabled, terms) {
+    return records.change(this.#argos, 'rules.toggle', { hostId: this.#hostId, id, enabled }, terms)
+  }
+
+  reorder(fields, terms) {
+    return records.changePage(this.#argos, 'rules.reorder', { ...fields, hostId: this.#hostId }, terms)
   }
 }
 
@@ -148,8 +164,12 @@ class SecurityResource {
     return records.query(this.#argos, 'security.get', { hostId: this.#hostId })
   }
 
-  update(fields = {}) {
-    return records.change(this.#argos, 'security.update', { ...fields, hostId: this.#hostId })
+  update(fields = {}, terms) {
+    return records.change(this.#argos, 'security.update', { ...fields, hostId: this.#hostId }, terms)
+  }
+
+  replace(fields, terms) {
+    return records.change(this.#argos, 'security.replace', { ...fields, hostId: this.#hostId }, terms)
   }
 }
 
@@ -168,16 +188,16 @@ class SettingsResource {
     return records.query(this.#argos, 'settings.get', { key })
   }
 
-  set(key, value) {
-    return records.change(this.#argos, 'settings.set', { key, value })
+  set(key, value, terms) {
+    return records.change(this.#argos, 'settings.set', { key, value }, terms)
   }
 
-  reset(key) {
-    return records.change(this.#argos, 'settings.reset', { key })
+  reset(key, terms) {
+    return records.change(this.#argos, 'settings.reset', { key }, terms)
   }
 
-  update(values) {
-    return records.changeMap(this.#argos, 'settings.update', values)
+  update(values, terms) {
+    return records.changeMap(this.#argos, 'settings.update', values, terms)
   }
 }
 
@@ -192,16 +212,16 @@ class ConfigResource {
     return records.queryPage(this.#argos, 'config.versions', { ...fields })
   }
 
-  diff(a, b) {
-    return records.queryPage(this.#argos, 'config.diff', { a, b })
+  diff(a, b, fields = {}) {
+    return records.queryPage(this.#argos, 'config.diff', { ...fields, a, b })
   }
 
-  rollback(n, fields = {}) {
-    return records.change(this.#argos, 'config.rollback', { ...fields, n })
+  rollback(n, fields = {}, terms) {
+    return records.change(this.#argos, 'config.rollback', { ...fields, n }, terms)
   }
 
-  blame(table, key) {
-    return records.queryPage(this.#argos, 'config.blame', { table, key })
+  blame(table, key, fields = {}) {
+    return records.queryPage(this.#argos, 'config.blame', { ...fields, table, key })
   }
 }
 
@@ -216,8 +236,8 @@ class TokensResource {
     return records.queryPage(this.#argos, 'tokens.list', { ...fields })
   }
 
-  create(name, fields) {
-    return records.change(this.#argos, 'tokens.create', { ...fields, name })
+  create(name, fields, terms) {
+    return records.change(this.#argos, 'tokens.create', { ...fields, name }, terms)
   }
 
   revoke(id) {
@@ -272,8 +292,8 @@ class SetupResource {
     this.#argos = argos
   }
 
-  create(fields) {
-    return records.change(this.#argos, 'setup.create', { ...fields })
+  create(fields, terms) {
+    return records.change(this.#argos, 'setup.create', { ...fields }, terms)
   }
 }
 

@@ -16,10 +16,11 @@ function renamed(value, rename) {
 class Page {
   #ask
 
-  constructor(items, nextCursor, ask = null) {
+  constructor(items, nextCursor, etag = null, ask = null) {
     this.items = items
     this.nextCursor = nextCursor
     this.#ask = ask
+    tagged(this, etag)
   }
 
   async *pages() {
@@ -36,30 +37,39 @@ class Page {
   }
 }
 
-async function change(argos, name, fields) {
-  const { value, generation } = await argos.call(name, renamed(fields, snake))
-  return { value: renamed(value, camel), generation }
+/** The same value with its tag, which is no field: copies and comparisons leave it out. */
+function tagged(value, etag) {
+  if (etag && value !== null) Object.defineProperty(value, 'etag', { value: etag })
+  return value
 }
 
-async function changePage(argos, name, fields) {
-  const { value, generation } = await change(argos, name, fields)
-  return { value: new Page(value.items, value.nextCursor), generation }
+async function change(argos, name, fields, terms) {
+  const { value, generation, etag } = await argos.call(name, renamed(fields, snake), terms)
+  return { value: tagged(renamed(value, camel), etag), generation, etag }
+}
+
+async function changePage(argos, name, fields, terms) {
+  const { value, generation, etag } = await argos.call(name, renamed(fields, snake), terms)
+  const { items, nextCursor } = renamed(value, camel)
+  return { value: new Page(items, nextCursor, etag), generation, etag }
 }
 
 /** For inputs that are free maps: their keys stay as they are. */
-async function changeMap(argos, name, fields) {
-  const { value, generation } = await argos.call(name, fields)
+async function changeMap(argos, name, fields, terms) {
+  const { value, generation, etag } = await argos.call(name, fields, terms)
   const { items, nextCursor } = renamed(value, camel)
-  return { value: new Page(items, nextCursor), generation }
+  return { value: new Page(items, nextCursor, etag), generation, etag }
 }
 
 async function query(argos, name, fields) {
-  return (await change(argos, name, fields)).value
+  const { value, etag } = await argos.call(name, renamed(fields, snake))
+  return tagged(renamed(value, camel), etag)
 }
 
 async function queryPage(argos, name, fields) {
-  const { items, nextCursor } = await query(argos, name, fields)
-  return new Page(items, nextCursor, (cursor) => queryPage(argos, name, { ...fields, cursor }))
+  const { value, etag } = await argos.call(name, renamed(fields, snake))
+  const { items, nextCursor } = renamed(value, camel)
+  return new Page(items, nextCursor, etag, (cursor) => queryPage(argos, name, { ...fields, cursor }))
 }
 
 /** For results without a known form: they stay as they are. */
@@ -67,4 +77,4 @@ async function queryPlain(argos, name, fields) {
   return (await argos.call(name, renamed(fields, snake))).value
 }
 
-module.exports = { Page, change, changeMap, changePage, query, queryPage, queryPlain }
+module.exports = { Page, change, changeMap, changePage, query, queryPage, queryPlain, renamed, snake }

@@ -2,6 +2,7 @@
 
 mod change;
 pub mod handles;
+mod repeat;
 mod serve;
 
 use std::fmt;
@@ -11,9 +12,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
 
+use repeat::{Answers, Call};
 pub use serve::{ServeOptions, Serving};
 
-use crate::api::{Context, Mutation, Query, View};
+use crate::api::{Context, Mutation, Query, Terms, View, routes};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::schema::{Actor, ApiToken};
@@ -56,12 +58,24 @@ pub struct Applied<T> {
     pub generation: Option<u64>,
 }
 
+/// The result of a call by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The operation's result as JSON.
+    pub value: Value,
+    /// The new generation; none when no configuration changed.
+    pub generation: Option<u64>,
+    /// The tag of what was shown or changed, for `if_match`; none when nothing there has one.
+    pub etag: Option<String>,
+}
+
 /// One open Argos. Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Argos {
     inner: Arc<Inner>,
     actor: Actor,
     origin: Origin,
+    terms: Terms,
 }
 
 struct Inner {
@@ -70,6 +84,7 @@ struct Inner {
     rule_sets: RuleSets,
     cx: Context,
     faults: Vec<HostFault>,
+    answers: Answers,
 }
 
 impl fmt::Debug for Argos {
@@ -98,7 +113,13 @@ impl Argos {
     /// The same Argos, asked by `actor`.
     #[must_use]
     pub fn acting(&self, actor: Actor, origin: Origin) -> Self {
-        Self { inner: self.inner.clone(), actor, origin }
+        Self { inner: self.inner.clone(), actor, origin, terms: self.terms.clone() }
+    }
+
+    /// The same Argos, which makes its changes on these terms only.
+    #[must_use]
+    pub fn on(&self, terms: Terms) -> Self {
+        Self { terms, ..self.clone() }
     }
 
     /// Who asks through this handle.
@@ -134,10 +155,15 @@ impl Argos {
     /// Those of the operation, of the actor's role, and of the compiler.
     pub fn change<M: Mutation>(&self, mut op: M) -> Result<Applied<M::Output>> {
         self.actor.require(M::ROLE)?;
+        self.terms.suit::<M>()?;
         self.view(|view| op.prepare(view))?;
         let inner = self.inner.clone();
-        let (actor, origin) = (self.actor.clone(), self.origin.clone());
-        let applied = self.inner.store.write(move |conn| inner.run(conn, actor, &origin, op))??;
+        let (actor, origin, terms) = (self.actor.clone(), self.origin.clone(), self.terms.clone());
+        let dry_run = terms.dry_run;
+        let applied = self.inner.store.write(move |conn| inner.run(conn, actor, &origin, &terms, op))??;
+        if dry_run {
+            return Ok(applied);
+        }
         M::done(&self.inner.cx);
         if let Some(generation) = applied.generation {
             self.tend_history(generation);
@@ -149,8 +175,15 @@ impl Argos {
     ///
     /// # Errors
     /// `NotFound` for an unknown name, `Invalid` naming the field, and those of the operation.
-    pub fn call(&self, name: &str, input: Map<String, Value>) -> Result<Applied<Value>> {
-        handles::call(self, name, input)
+    pub fn call(&self, name: &str, input: Map<String, Value>) -> Result<Reply> {
+        let mut once = self.clone();
+        // Nothing else than POST needs a key to be made again, and what is only tried leaves nothing behind.
+        let key = once.terms.idempotency_key.take().filter(|_| routes::repeats(name) && !self.terms.dry_run);
+        let Some(key) = key else { return handles::call(&once, name, input) };
+        // What a role does not allow is not given a second time either.
+        self.actor.require(routes::role(name))?;
+        let call = Call::new(&self.actor, &key, name, &input)?;
+        self.inner.answers.once(call, self.inner.cx.clock.now(), || handles::call(&once, name, input))
     }
 
     /// The live token whose text is `text`; notes its use at most once a minute.

@@ -39,15 +39,22 @@ fn block(argos: &Argos, host: i64) -> u64 {
 }
 
 fn diff(argos: &Argos, a: u64, b: u64) -> Vec<FieldChange> {
-    argos.config().diff(DiffVersions { a, b }).unwrap().items
+    let mut page = argos.config().diff(DiffVersions::first(a, b)).unwrap();
+    while let Some(cursor) = page.next_cursor.take() {
+        let next = DiffVersions { limit: Some(500), cursor: Some(cursor), ..DiffVersions::first(a, b) };
+        let next = argos.config().diff(next).unwrap();
+        page.items.extend(next.items);
+        page.next_cursor = next.next_cursor;
+    }
+    page.items
 }
 
 fn versions(argos: &Argos) -> Vec<ConfigVersion> {
-    argos.config().versions(ListVersions { limit: Some(500), cursor: None }).unwrap().items
+    argos.config().versions(ListVersions { limit: Some(500), ..ListVersions::default() }).unwrap().items
 }
 
 fn blame(argos: &Argos, table: &str, key: i64) -> BTreeMap<String, FieldBlame> {
-    let op = BlameObject { table: table.into(), key: RowKey::Number(key) };
+    let op = BlameObject::first(table.into(), RowKey::Number(key));
     argos.config().blame(op).unwrap().items.into_iter().map(|f| (f.field.clone(), f)).collect()
 }
 
@@ -249,7 +256,7 @@ fn what_is_not_there_is_not_found_and_what_is_no_table_is_refused() {
     for n in [0, now + 1, u64::MAX] {
         assert_eq!(refused(&argos, &folder, RollBack::all(n)).kind(), ErrorKind::NotFound, "{n}");
         for (a, b) in [(n, now), (now, n)] {
-            let error = argos.config().diff(DiffVersions { a, b }).unwrap_err();
+            let error = argos.config().diff(DiffVersions::first(a, b)).unwrap_err();
             assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "config.version_not_found"), "{n}");
         }
     }
@@ -267,7 +274,7 @@ fn what_is_not_there_is_not_found_and_what_is_no_table_is_refused() {
         let error = refused(&argos, &folder, op);
         assert_eq!((error.code(), error.fields().first().map_or("", |f| &f.field)), (code, field));
     }
-    let op = BlameObject { table: "settings".into(), key: text("crypto.key_check") };
+    let op = BlameObject::first("settings".into(), text("crypto.key_check"));
     assert_eq!(argos.config().blame(op).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
@@ -387,7 +394,7 @@ fn a_large_configuration_is_not_copied_for_every_change() {
         assert_eq!(shown, (last.saturating_sub(9).max(1)..=last).rev().collect::<Vec<u64>>());
         if last > 10 {
             assert_eq!(
-                argos.config().diff(DiffVersions { a: last - 10, b: last }).unwrap_err().kind(),
+                argos.config().diff(DiffVersions::first(last - 10, last)).unwrap_err().kind(),
                 ErrorKind::NotFound
             );
         }
@@ -420,8 +427,8 @@ fn a_change_that_was_tampered_with_is_not_used() {
     let error = refused(&argos, &folder, RollBack::all(made));
     assert_eq!((error.kind(), error.code()), (ErrorKind::Corrupt, "config.history_corrupt"));
     assert_eq!(error.message(), format!("generation {bad}: its changes do not match their checksum"));
-    assert_eq!(argos.config().diff(DiffVersions { a: made, b: now }).unwrap_err().kind(), ErrorKind::Corrupt);
-    let op = BlameObject { table: "hosts".into(), key: RowKey::Number(1) };
+    assert_eq!(argos.config().diff(DiffVersions::first(made, now)).unwrap_err().kind(), ErrorKind::Corrupt);
+    let op = BlameObject::first("hosts".into(), RowKey::Number(1));
     assert_eq!(argos.config().blame(op).unwrap_err().kind(), ErrorKind::Corrupt);
     // What does not lead over it is used.
     argos.config().rollback(RollBack::all(good)).unwrap();
@@ -534,7 +541,7 @@ fn versions_come_newest_first_page_by_page() {
     let mut cursor = None;
     let mut seen = Vec::new();
     loop {
-        let page = argos.config().versions(ListVersions { limit: Some(2), cursor }).unwrap();
+        let page = argos.config().versions(ListVersions { limit: Some(2), cursor, ..ListVersions::default() }).unwrap();
         seen.extend(page.items);
         cursor = page.next_cursor;
         if cursor.is_none() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use argos_core::api::input;
+use argos_core::api::{Terms, input};
 use argos_core::secret::Secret;
 use argos_core::{Argos, Error, ErrorKind, Options, Result, ServeOptions, Serving};
 use napi::bindgen_prelude::AsyncTask;
@@ -84,12 +84,20 @@ impl Client {
         promise(move || Ok(Self { slot: Arc::new(RwLock::new(Some(Open::new(&options)?))) }))
     }
 
-    /// Runs an operation: JSON text of its input → JSON text `{"value": …, "generation": …}`.
+    /// Runs an operation: JSON text of its input and of its terms → JSON text
+    /// `{"value": …, "generation": …, "etag": …}`.
     #[napi]
-    pub fn call(&self, name: String, input: String) -> AsyncTask<Work<String>> {
+    pub fn call(&self, name: String, input: String, terms: Option<String>) -> AsyncTask<Work<String>> {
         self.with(move |open| {
-            let applied = open.argos.call(&name, input::parse_object(input.as_bytes())?)?;
-            Ok(json!({ "value": applied.value, "generation": applied.generation }).to_string())
+            let input = input::parse_object(input.as_bytes())?;
+            let reply = match terms {
+                None => open.argos.call(&name, input),
+                Some(terms) => {
+                    let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
+                    open.argos.on(terms).call(&name, input)
+                }
+            }?;
+            Ok(json!({ "value": reply.value, "generation": reply.generation, "etag": reply.etag }).to_string())
         })
     }
 

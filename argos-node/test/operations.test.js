@@ -32,7 +32,7 @@ test('a host comes back with its fields in camel case', async (t) => {
   assert.deepEqual(await argos.hosts.get(host.id), host)
   const toggled = await argos.hosts.toggle(host.id, false)
   assert.deepEqual([toggled.value.enabled, toggled.generation], [false, 2])
-  assert.deepEqual(await argos.hosts.delete(host.id), { value: null, generation: 3 })
+  assert.deepEqual(await argos.hosts.delete(host.id), { value: null, generation: 3, etag: null })
   await assert.rejects(argos.hosts.get(host.id), (error) => error instanceof ArgosError && error.code === 'ARGOS_NOT_FOUND')
 })
 
@@ -91,4 +91,38 @@ test('every operation of the document is here', async (t) => {
     const of = typeof argos[resource] === 'function' ? argos[resource](1) : argos[resource]
     assert.equal(typeof of[verb], 'function', name)
   }
+})
+
+test('a change takes terms', async (t) => {
+  const argos = await opened(t)
+  const host = await make(argos, 'shop.test')
+  assert.equal(typeof host.etag, 'string')
+  assert.equal((await argos.hosts.get(host.id)).etag, host.etag)
+  assert.ok(!Object.keys(host).includes('etag'))
+  const tried = await argos.hosts.update(host.id, { accessLog: false }, { dryRun: true })
+  assert.deepEqual([tried.value.accessLog, tried.generation], [false, null])
+  assert.deepEqual(await argos.hosts.get(host.id), host)
+  const done = await argos.hosts.update(host.id, { accessLog: false }, { ifMatch: host.etag })
+  assert.equal(done.value.etag, done.etag)
+  const stale = (error) => error.code === 'ARGOS_CONFLICT' && error.argosCode === 'stale'
+  await assert.rejects(argos.hosts.delete(host.id, { ifMatch: host.etag }), stale)
+  const rules = argos.rules(host.id)
+  const make2 = (terms) => rules.create({ action: { type: 'block', config: {} } }, terms)
+  const first = await make2({ idempotencyKey: 'one' })
+  assert.deepEqual(await make2({ idempotencyKey: 'one' }), first)
+  const second = await make2()
+  const { etag } = await rules.list()
+  await rules.reorder({ ruleIds: [second.value.id, first.value.id] }, { ifMatch: etag })
+  await assert.rejects(rules.reorder({ ruleIds: [first.value.id, second.value.id] }, { ifMatch: etag }), stale)
+  await assert.rejects(argos.call('hosts.get', { id: host.id }, { no: 1 }), (error) => error.code === 'ARGOS_INVALID')
+})
+
+test('put takes every field', async (t) => {
+  const argos = await opened(t)
+  const { targetGroupId } = await make(argos, 'shop.test')
+  const targets = argos.targets(targetGroupId)
+  const [{ id }] = (await targets.list()).items
+  const done = await targets.replace(id, { host: '::1', port: 1, weight: 2, enabled: false })
+  assert.deepEqual([done.value.host, done.value.port, done.value.weight, done.value.enabled], ['::1', 1, 2, false])
+  await assert.rejects(targets.replace(id, { port: 2 }), (error) => error.argosCode === 'missing_field')
 })

@@ -45,10 +45,20 @@ class Argos(Operations):
         """
         return cls(_argos.Argos.open(path, master_key, master_key_file, create))
 
-    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied[Any]:
-        """Runs the operation ``name``, such as ``hosts.create``, with its input as a mapping or as JSON text."""
+    def call(
+        self,
+        name: str,
+        fields: Mapping[str, Any] | str | None = None,
+        terms: Mapping[str, Any] | None = None,
+        /,
+    ) -> Applied[Any]:
+        """Runs the operation ``name``, such as ``hosts.create``, with its input as a mapping or as JSON text.
+
+        ``terms`` may hold ``if_match``, ``dry_run`` and ``idempotency_key``.
+        """
         text = fields if isinstance(fields, str) else json.dumps({} if fields is None else dict(fields))
-        return Applied(**json.loads(self._native.call(name, text)))
+        said = json.dumps(dict(terms)) if terms else None
+        return Applied(**json.loads(self._native.call(name, text, said)))
 
     def start(self, *, http: Sequence[str], threads: int = 0) -> list[str]:
         """Serves plain HTTP on addresses such as ``127.0.0.1:8080`` until it is stopped; the real addresses.

@@ -44,6 +44,7 @@ __all__ = [
     "NewGroup",
     "NewTarget",
     "Operations",
+    "Order",
     "PathConfig",
     "PathExactConfig",
     "PathRegexConfig",
@@ -143,6 +144,15 @@ class LogSource(StrEnum):
     """A change or sign-in."""
     WAF_AUDIT = "waf_audit"
     """A rule of the WAF that matched."""
+
+
+class Order(StrEnum):
+    """The direction of a list."""
+
+    ASC = "asc"
+    """Smallest first."""
+    DESC = "desc"
+    """Greatest first."""
 
 
 class RateLimitKey(StrEnum):
@@ -441,7 +451,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(records.Resource):
     """One public name: where its requests go and what protects it."""
 
     id: int
@@ -699,7 +709,7 @@ class RolledBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(records.Resource):
     """One rule of a host. The first enabled rule in order of priority whose matchers all hold decides."""
 
     id: int
@@ -723,7 +733,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Security:
+class Security(records.Resource):
     """The security of a host, with what the WAF does in effect."""
 
     host_id: int
@@ -779,7 +789,7 @@ class SecuritySummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettingRow:
+class SettingRow(records.Resource):
     """A setting with its value, as it is listed."""
 
     key: str
@@ -799,7 +809,7 @@ class SettingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(records.Resource):
     """One endpoint of a target group."""
 
     id: int
@@ -821,7 +831,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetGroup:
+class TargetGroup(records.Resource):
     """A pool of endpoints with one protocol, one algorithm and one health check."""
 
     id: int
@@ -924,6 +934,7 @@ class HostsResource:
         enabled: bool | None | Unset = UNSET,
         target_group_id: int | None | Unset = UNSET,
         limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
         cursor: str | None | Unset = UNSET,
     ) -> Page[Host]:
         """Lists hosts by id.
@@ -933,13 +944,15 @@ class HostsResource:
             enabled: Only hosts that take traffic, or only those that don't.
             target_group_id: Only hosts of this default group.
             limit: Items in one page, 1–500, default 100.
-            cursor: Where the page begins.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, Host, "hosts.list", {
             "q": q,
             "enabled": enabled,
             "target_group_id": target_group_id,
             "limit": limit,
+            "order": order,
             "cursor": cursor,
         })
 
@@ -973,6 +986,8 @@ class HostsResource:
         dns_provider_id: int | None | Unset = UNSET,
         https_redirect: bool | None | Unset = UNSET,
         hsts_max_age_seconds: int | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[Host]:
         """Makes a host, and its target group if one is given.
 
@@ -993,6 +1008,9 @@ class HostsResource:
             https_redirect: Whether plain HTTP is redirected when the host has a certificate; default
                 true.
             hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``; default 0.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, Host, "hosts.create", {
             "domain": domain,
@@ -1009,45 +1027,49 @@ class HostsResource:
             "dns_provider_id": dns_provider_id,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
-        })
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def update(
         self,
         id: int,
         *,
-        domain: str | None | Unset = UNSET,
-        target_group_id: int | None | Unset = UNSET,
-        tls_mode: TlsMode | None | Unset = UNSET,
-        enabled: bool | None | Unset = UNSET,
+        domain: str | Unset = UNSET,
+        target_group_id: int | Unset = UNSET,
+        tls_mode: TlsMode | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        access_log: bool | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
-        access_log: bool | None | Unset = UNSET,
-        auth_required: bool | None | Unset = UNSET,
-        tls_email: str | None | Unset = UNSET,
-        tls_challenge: TlsChallenge | None | Unset = UNSET,
-        tls_directory_url: str | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
-        https_redirect: bool | None | Unset = UNSET,
-        hsts_max_age_seconds: int | None | Unset = UNSET,
+        auth_required: bool | Unset = UNSET,
+        tls_email: str | Unset = UNSET,
+        tls_challenge: TlsChallenge | Unset = UNSET,
+        tls_directory_url: str | Unset = UNSET,
+        https_redirect: bool | Unset = UNSET,
+        hsts_max_age_seconds: int | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[Host]:
         """Changes the given fields of a host.
 
         Arguments:
             id: The host.
-            domain: The new name.
-            target_group_id: The new default group.
+            domain: DNS name, ``*.`` and a name, IP address, or ``*``.
+            target_group_id: The default target group.
             tls_mode: Where the certificate comes from.
             enabled: Whether it takes traffic.
+            access_log: Whether access rows are written.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
-            access_log: Whether access rows are written.
-            auth_required: Whether visitors must sign in; default false.
-            tls_email: Contact of the certificate account; default empty.
-            tls_challenge: How an automatic certificate is proven; default ``auto``.
-            tls_directory_url: ACME directory; default empty.
-            dns_provider_id: Provider for DNS-01; default 0 = none.
-            https_redirect: Whether plain HTTP is redirected when the host has a certificate; default
-                true.
-            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``; default 0.
+            dns_provider_id: Provider for DNS-01; null = none.
+            auth_required: Whether visitors must sign in.
+            tls_email: Contact of the certificate account.
+            tls_challenge: How an automatic certificate is proven.
+            tls_directory_url: ACME directory.
+            https_redirect: Whether plain HTTP is redirected when the host has a certificate.
+            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change(self._caller, Host, "hosts.update", {
             "id": id,
@@ -1055,45 +1077,119 @@ class HostsResource:
             "target_group_id": target_group_id,
             "tls_mode": tls_mode,
             "enabled": enabled,
-            "max_body_bytes": max_body_bytes,
             "access_log": access_log,
+            "max_body_bytes": max_body_bytes,
+            "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
-            "dns_provider_id": dns_provider_id,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        id: int,
+        *,
+        domain: str,
+        target_group_id: int,
+        tls_mode: TlsMode,
+        enabled: bool,
+        access_log: bool,
+        max_body_bytes: int | None,
+        dns_provider_id: int | None,
+        auth_required: bool,
+        tls_email: str,
+        tls_challenge: TlsChallenge,
+        tls_directory_url: str,
+        https_redirect: bool,
+        hsts_max_age_seconds: int,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[Host]:
+        """Replaces every field of a host.
+
+        Arguments:
+            id: The host.
+            domain: DNS name, ``*.`` and a name, IP address, or ``*``.
+            target_group_id: The default target group.
+            tls_mode: Where the certificate comes from.
+            enabled: Whether it takes traffic.
+            access_log: Whether access rows are written.
+            max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
+                limit.
+            dns_provider_id: Provider for DNS-01; null = none.
+            auth_required: Whether visitors must sign in.
+            tls_email: Contact of the certificate account.
+            tls_challenge: How an automatic certificate is proven.
+            tls_directory_url: ACME directory.
+            https_redirect: Whether plain HTTP is redirected when the host has a certificate.
+            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, Host, "hosts.replace", {
+            "id": id,
+            "domain": domain,
+            "target_group_id": target_group_id,
+            "tls_mode": tls_mode,
+            "enabled": enabled,
+            "access_log": access_log,
+            "max_body_bytes": max_body_bytes,
+            "dns_provider_id": dns_provider_id,
+            "auth_required": auth_required,
+            "tls_email": tls_email,
+            "tls_challenge": tls_challenge,
+            "tls_directory_url": tls_directory_url,
+            "https_redirect": https_redirect,
+            "hsts_max_age_seconds": hsts_max_age_seconds,
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(
         self,
         id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[None]:
         """Deletes a host with its rules and security settings; its log rows stay.
 
         Arguments:
             id: The host.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change_plain(self._caller, "hosts.delete", {
             "id": id,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def toggle(
         self,
         id: int,
         enabled: bool,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[Host]:
         """Switches a host on or off.
 
         Arguments:
             id: The host.
             enabled: Whether it takes traffic.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, Host, "hosts.toggle", {
             "id": id,
             "enabled": enabled,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
 
 
 class TargetGroupsResource:
@@ -1108,16 +1204,19 @@ class TargetGroupsResource:
         self,
         *,
         limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
         cursor: str | None | Unset = UNSET,
     ) -> Page[TargetGroup]:
         """Lists target groups by id, with their targets.
 
         Arguments:
             limit: Items in one page, 1–500, default 100.
-            cursor: Where the page begins.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, TargetGroup, "target_groups.list", {
             "limit": limit,
+            "order": order,
             "cursor": cursor,
         })
 
@@ -1157,6 +1256,8 @@ class TargetGroupsResource:
         http_version: HttpVersion | None | Unset = UNSET,
         tls_server_name: str | None | Unset = UNSET,
         slow_start_seconds: int | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[TargetGroup]:
         """Makes a target group with its targets.
 
@@ -1183,6 +1284,9 @@ class TargetGroupsResource:
             http_version: HTTP version spoken to the targets; default ``auto``.
             tls_server_name: Name for SNI and the certificate check; default empty = target host.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600; default 0.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, TargetGroup, "target_groups.create", {
             "name": name,
@@ -1205,31 +1309,33 @@ class TargetGroupsResource:
             "http_version": http_version,
             "tls_server_name": tls_server_name,
             "slow_start_seconds": slow_start_seconds,
-        })
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def update(
         self,
         id: int,
         *,
-        name: str | None | Unset = UNSET,
-        preserve_host: bool | None | Unset = UNSET,
+        name: str | Unset = UNSET,
+        preserve_host: bool | Unset = UNSET,
         connect_timeout_ms: int | None | Unset = UNSET,
         response_timeout_ms: int | None | Unset = UNSET,
         max_retries: int | None | Unset = UNSET,
-        protocol: GroupProtocol | None | Unset = UNSET,
-        verify_tls: bool | None | Unset = UNSET,
-        algorithm: Algorithm | None | Unset = UNSET,
-        health_check_enabled: bool | None | Unset = UNSET,
-        health_check_path: str | None | Unset = UNSET,
-        health_check_method: HealthMethod | None | Unset = UNSET,
-        health_check_expect_status: str | None | Unset = UNSET,
-        health_check_interval_seconds: int | None | Unset = UNSET,
-        health_check_timeout_seconds: int | None | Unset = UNSET,
-        health_check_fails_to_unhealthy: int | None | Unset = UNSET,
-        health_check_passes_to_healthy: int | None | Unset = UNSET,
-        http_version: HttpVersion | None | Unset = UNSET,
-        tls_server_name: str | None | Unset = UNSET,
-        slow_start_seconds: int | None | Unset = UNSET,
+        protocol: GroupProtocol | Unset = UNSET,
+        verify_tls: bool | Unset = UNSET,
+        algorithm: Algorithm | Unset = UNSET,
+        health_check_enabled: bool | Unset = UNSET,
+        health_check_path: str | Unset = UNSET,
+        health_check_method: HealthMethod | Unset = UNSET,
+        health_check_expect_status: str | Unset = UNSET,
+        health_check_interval_seconds: int | Unset = UNSET,
+        health_check_timeout_seconds: int | Unset = UNSET,
+        health_check_fails_to_unhealthy: int | Unset = UNSET,
+        health_check_passes_to_healthy: int | Unset = UNSET,
+        http_version: HttpVersion | Unset = UNSET,
+        tls_server_name: str | Unset = UNSET,
+        slow_start_seconds: int | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[TargetGroup]:
         """Changes the given fields of a target group.
 
@@ -1242,20 +1348,23 @@ class TargetGroupsResource:
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
                 ``proxy.response_timeout_ms``.
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
-            protocol: What is spoken to the targets; default ``http``.
-            verify_tls: Whether target certificates are checked; default true.
-            algorithm: How a target is chosen; default ``round_robin``.
-            health_check_enabled: Whether targets are checked actively; default false.
-            health_check_path: Path of the check; default ``/``.
-            health_check_method: Method of the check; default ``GET``.
-            health_check_expect_status: Accepted statuses; default ``200``.
-            health_check_interval_seconds: Seconds between checks, 1–300; default 30.
-            health_check_timeout_seconds: Seconds until a check fails, 1–60; default 5.
-            health_check_fails_to_unhealthy: Failures until a target is out, 1–10; default 2.
-            health_check_passes_to_healthy: Successes until it is back, 1–10; default 2.
-            http_version: HTTP version spoken to the targets; default ``auto``.
-            tls_server_name: Name for SNI and the certificate check; default empty = target host.
-            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600; default 0.
+            protocol: What is spoken to the targets.
+            verify_tls: Whether target certificates are checked.
+            algorithm: How a target is chosen.
+            health_check_enabled: Whether targets are checked actively.
+            health_check_path: Path of the check.
+            health_check_method: Method of the check.
+            health_check_expect_status: Accepted statuses.
+            health_check_interval_seconds: Seconds between checks, 1–300.
+            health_check_timeout_seconds: Seconds until a check fails, 1–60.
+            health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
+            health_check_passes_to_healthy: Successes until it is back, 1–10.
+            http_version: HTTP version spoken to the targets.
+            tls_server_name: Name for SNI and the certificate check.
+            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change(self._caller, TargetGroup, "target_groups.update", {
             "id": id,
@@ -1278,20 +1387,104 @@ class TargetGroupsResource:
             "http_version": http_version,
             "tls_server_name": tls_server_name,
             "slow_start_seconds": slow_start_seconds,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        id: int,
+        *,
+        name: str,
+        preserve_host: bool,
+        connect_timeout_ms: int | None,
+        response_timeout_ms: int | None,
+        max_retries: int | None,
+        protocol: GroupProtocol,
+        verify_tls: bool,
+        algorithm: Algorithm,
+        health_check_enabled: bool,
+        health_check_path: str,
+        health_check_method: HealthMethod,
+        health_check_expect_status: str,
+        health_check_interval_seconds: int,
+        health_check_timeout_seconds: int,
+        health_check_fails_to_unhealthy: int,
+        health_check_passes_to_healthy: int,
+        http_version: HttpVersion,
+        tls_server_name: str,
+        slow_start_seconds: int,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[TargetGroup]:
+        """Replaces every field of a target group; its targets are resources of their own.
+
+        Arguments:
+            id: The group.
+            name: Unique name, 1–63 characters.
+            preserve_host: Whether the client's ``Host`` is passed on.
+            connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
+                ``proxy.connect_timeout_ms``.
+            response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
+                ``proxy.response_timeout_ms``.
+            max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
+            protocol: What is spoken to the targets.
+            verify_tls: Whether target certificates are checked.
+            algorithm: How a target is chosen.
+            health_check_enabled: Whether targets are checked actively.
+            health_check_path: Path of the check.
+            health_check_method: Method of the check.
+            health_check_expect_status: Accepted statuses.
+            health_check_interval_seconds: Seconds between checks, 1–300.
+            health_check_timeout_seconds: Seconds until a check fails, 1–60.
+            health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
+            health_check_passes_to_healthy: Successes until it is back, 1–10.
+            http_version: HTTP version spoken to the targets.
+            tls_server_name: Name for SNI and the certificate check.
+            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, TargetGroup, "target_groups.replace", {
+            "id": id,
+            "name": name,
+            "preserve_host": preserve_host,
+            "connect_timeout_ms": connect_timeout_ms,
+            "response_timeout_ms": response_timeout_ms,
+            "max_retries": max_retries,
+            "protocol": protocol,
+            "verify_tls": verify_tls,
+            "algorithm": algorithm,
+            "health_check_enabled": health_check_enabled,
+            "health_check_path": health_check_path,
+            "health_check_method": health_check_method,
+            "health_check_expect_status": health_check_expect_status,
+            "health_check_interval_seconds": health_check_interval_seconds,
+            "health_check_timeout_seconds": health_check_timeout_seconds,
+            "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
+            "health_check_passes_to_healthy": health_check_passes_to_healthy,
+            "http_version": http_version,
+            "tls_server_name": tls_server_name,
+            "slow_start_seconds": slow_start_seconds,
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(
         self,
         id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[None]:
         """Deletes a target group that no host and no rule uses.
 
         Arguments:
             id: The group.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change_plain(self._caller, "target_groups.delete", {
             "id": id,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
 
 
 class TargetsResource:
@@ -1307,17 +1500,20 @@ class TargetsResource:
         self,
         *,
         limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
         cursor: str | None | Unset = UNSET,
     ) -> Page[Target]:
         """Lists the targets of a group by id.
 
         Arguments:
             limit: Items in one page, 1–500, default 100.
-            cursor: Where the page begins.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, Target, "targets.list", {
             "target_group_id": self._target_group_id,
             "limit": limit,
+            "order": order,
             "cursor": cursor,
         })
 
@@ -1342,6 +1538,8 @@ class TargetsResource:
         port: int,
         weight: int | None | Unset = UNSET,
         enabled: bool | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[Target]:
         """Makes a target.
 
@@ -1350,6 +1548,9 @@ class TargetsResource:
             port: TCP port, 1–65535.
             weight: Share of the requests, 1–256, default 1.
             enabled: Whether it takes requests; default true.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, Target, "targets.create", {
             "target_group_id": self._target_group_id,
@@ -1357,16 +1558,18 @@ class TargetsResource:
             "port": port,
             "weight": weight,
             "enabled": enabled,
-        })
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def update(
         self,
         id: int,
         *,
-        host: str | None | Unset = UNSET,
-        port: int | None | Unset = UNSET,
-        weight: int | None | Unset = UNSET,
-        enabled: bool | None | Unset = UNSET,
+        host: str | Unset = UNSET,
+        port: int | Unset = UNSET,
+        weight: int | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[Target]:
         """Changes the given fields of a target.
 
@@ -1376,6 +1579,9 @@ class TargetsResource:
             port: TCP port, 1–65535.
             weight: Share of the requests, 1–256.
             enabled: Whether it takes requests.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change(self._caller, Target, "targets.update", {
             "target_group_id": self._target_group_id,
@@ -1384,38 +1590,85 @@ class TargetsResource:
             "port": port,
             "weight": weight,
             "enabled": enabled,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        id: int,
+        *,
+        host: str,
+        port: int,
+        weight: int,
+        enabled: bool,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[Target]:
+        """Replaces every field of a target.
+
+        Arguments:
+            id: The target.
+            host: Address or name.
+            port: TCP port, 1–65535.
+            weight: Share of the requests, 1–256.
+            enabled: Whether it takes requests.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, Target, "targets.replace", {
+            "target_group_id": self._target_group_id,
+            "id": id,
+            "host": host,
+            "port": port,
+            "weight": weight,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(
         self,
         id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[None]:
         """Deletes a target.
 
         Arguments:
             id: The target.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change_plain(self._caller, "targets.delete", {
             "target_group_id": self._target_group_id,
             "id": id,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def toggle(
         self,
         id: int,
         enabled: bool,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[Target]:
         """Switches a target on or off.
 
         Arguments:
             id: The target.
             enabled: Whether it takes requests.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, Target, "targets.toggle", {
             "target_group_id": self._target_group_id,
             "id": id,
             "enabled": enabled,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
 
 
 class RulesResource:
@@ -1431,17 +1684,20 @@ class RulesResource:
         self,
         *,
         limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
         cursor: str | None | Unset = UNSET,
     ) -> Page[Rule]:
         """Lists the rules of a host in order of priority.
 
         Arguments:
             limit: Items in one page, 1–500, default 100.
-            cursor: Where the page begins.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, Rule, "rules.list", {
             "host_id": self._host_id,
             "limit": limit,
+            "order": order,
             "cursor": cursor,
         })
 
@@ -1467,6 +1723,8 @@ class RulesResource:
         name: str | Unset = UNSET,
         enabled: bool | None | Unset = UNSET,
         matchers: Sequence[Matcher] | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[Rule]:
         """Makes a rule.
 
@@ -1476,6 +1734,9 @@ class RulesResource:
             name: A name for people, at most 128 characters.
             enabled: Whether it takes part; default true.
             matchers: What must hold; empty = always.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, Rule, "rules.create", {
             "host_id": self._host_id,
@@ -1484,17 +1745,19 @@ class RulesResource:
             "name": name,
             "enabled": enabled,
             "matchers": matchers,
-        })
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def update(
         self,
         id: int,
         *,
-        priority: int | None | Unset = UNSET,
-        name: str | None | Unset = UNSET,
-        enabled: bool | None | Unset = UNSET,
-        action: Action | None | Unset = UNSET,
-        matchers: Sequence[Matcher] | None | Unset = UNSET,
+        priority: int | Unset = UNSET,
+        name: str | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        action: Action | Unset = UNSET,
+        matchers: Sequence[Matcher] | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[Rule]:
         """Changes the given fields of a rule.
 
@@ -1505,6 +1768,9 @@ class RulesResource:
             enabled: Whether it takes part.
             action: What happens.
             matchers: What must hold; empty = always.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change(self._caller, Rule, "rules.update", {
             "host_id": self._host_id,
@@ -1514,53 +1780,111 @@ class RulesResource:
             "enabled": enabled,
             "action": action,
             "matchers": matchers,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        id: int,
+        *,
+        priority: int,
+        name: str,
+        enabled: bool,
+        action: Action,
+        matchers: Sequence[Matcher],
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[Rule]:
+        """Replaces every field of a rule.
+
+        Arguments:
+            id: The rule.
+            priority: 1–50,000, unique in the host.
+            name: A name for people, at most 128 characters.
+            enabled: Whether it takes part.
+            action: What happens.
+            matchers: What must hold; empty = always.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, Rule, "rules.replace", {
+            "host_id": self._host_id,
+            "id": id,
+            "priority": priority,
+            "name": name,
+            "enabled": enabled,
+            "action": action,
+            "matchers": matchers,
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(
         self,
         id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[None]:
         """Deletes a rule; its log rows stay.
 
         Arguments:
             id: The rule.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change_plain(self._caller, "rules.delete", {
             "host_id": self._host_id,
             "id": id,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def toggle(
         self,
         id: int,
         enabled: bool,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[Rule]:
         """Switches a rule on or off.
 
         Arguments:
             id: The rule.
             enabled: Whether it takes part.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, Rule, "rules.toggle", {
             "host_id": self._host_id,
             "id": id,
             "enabled": enabled,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def reorder(
         self,
         *,
         rule_ids: Sequence[int],
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[Page[Rule]]:
         """Gives the rules of a host the priorities 10, 20, 30 … in the given order.
 
         Arguments:
             rule_ids: Every rule of the host exactly once.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change_page(self._caller, Rule, "rules.reorder", {
             "host_id": self._host_id,
             "rule_ids": rule_ids,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
 
 
 class SecurityResource:
@@ -1583,21 +1907,23 @@ class SecurityResource:
     def update(
         self,
         *,
-        waf_enabled: bool | None | Unset = UNSET,
-        waf_mode: WafMode | None | Unset = UNSET,
-        waf_paranoia: int | None | Unset = UNSET,
-        waf_block_status: int | None | Unset = UNSET,
-        waf_block_body: str | None | Unset = UNSET,
+        waf_enabled: bool | Unset = UNSET,
+        waf_mode: WafMode | Unset = UNSET,
+        waf_paranoia: int | Unset = UNSET,
+        waf_block_status: int | Unset = UNSET,
+        waf_block_body: str | Unset = UNSET,
+        waf_response_body: bool | Unset = UNSET,
         waf_detection_paranoia: int | None | Unset = UNSET,
         waf_inbound_threshold: int | None | Unset = UNSET,
         waf_outbound_threshold: int | None | Unset = UNSET,
-        waf_response_body: bool | None | Unset = UNSET,
-        rate_limit_enabled: bool | None | Unset = UNSET,
-        rate_limit_requests: int | None | Unset = UNSET,
-        rate_limit_window_seconds: int | None | Unset = UNSET,
-        rate_limit_key: RateLimitKey | None | Unset = UNSET,
-        rate_limit_header_name: str | None | Unset = UNSET,
-        rate_limit_status: int | None | Unset = UNSET,
+        rate_limit_enabled: bool | Unset = UNSET,
+        rate_limit_requests: int | Unset = UNSET,
+        rate_limit_window_seconds: int | Unset = UNSET,
+        rate_limit_key: RateLimitKey | Unset = UNSET,
+        rate_limit_header_name: str | Unset = UNSET,
+        rate_limit_status: int | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[Security]:
         """Changes the given fields of a host's security.
 
@@ -1607,18 +1933,21 @@ class SecurityResource:
             waf_paranoia: Blocking paranoia level, 1–4.
             waf_block_status: Status of a block answer, 400–599.
             waf_block_body: Body of a block answer, at most 1 MiB; empty = the standard page.
+            waf_response_body: Whether response bodies are inspected.
             waf_detection_paranoia: Recorded paranoia level, 1–4, not below ``waf_paranoia``; null = equal
                 to it.
             waf_inbound_threshold: Inbound anomaly threshold, 1–1000; null = ``appsec.inbound_threshold``.
             waf_outbound_threshold: Outbound anomaly threshold, 1–1000; null =
                 ``appsec.outbound_threshold``.
-            waf_response_body: Whether response bodies are inspected.
             rate_limit_enabled: Whether requests are limited.
             rate_limit_requests: Requests per window.
             rate_limit_window_seconds: Seconds.
             rate_limit_key: What is counted by.
             rate_limit_header_name: The header of key ``header``.
             rate_limit_status: Status over the limit.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change(self._caller, Security, "security.update", {
             "host_id": self._host_id,
@@ -1627,17 +1956,81 @@ class SecurityResource:
             "waf_paranoia": waf_paranoia,
             "waf_block_status": waf_block_status,
             "waf_block_body": waf_block_body,
+            "waf_response_body": waf_response_body,
             "waf_detection_paranoia": waf_detection_paranoia,
             "waf_inbound_threshold": waf_inbound_threshold,
             "waf_outbound_threshold": waf_outbound_threshold,
-            "waf_response_body": waf_response_body,
             "rate_limit_enabled": rate_limit_enabled,
             "rate_limit_requests": rate_limit_requests,
             "rate_limit_window_seconds": rate_limit_window_seconds,
             "rate_limit_key": rate_limit_key,
             "rate_limit_header_name": rate_limit_header_name,
             "rate_limit_status": rate_limit_status,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        *,
+        waf_enabled: bool,
+        waf_mode: WafMode,
+        waf_paranoia: int,
+        waf_block_status: int,
+        waf_block_body: str,
+        waf_response_body: bool,
+        waf_detection_paranoia: int | None,
+        waf_inbound_threshold: int | None,
+        waf_outbound_threshold: int | None,
+        rate_limit_enabled: bool,
+        rate_limit_requests: int,
+        rate_limit_window_seconds: int,
+        rate_limit_key: RateLimitKey,
+        rate_limit_header_name: str,
+        rate_limit_status: int,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[Security]:
+        """Replaces every field of a host's security.
+
+        Arguments:
+            waf_enabled: Whether requests are inspected.
+            waf_mode: Detect or block; capped by ``appsec.mode``.
+            waf_paranoia: Blocking paranoia level, 1–4.
+            waf_block_status: Status of a block answer, 400–599.
+            waf_block_body: Body of a block answer, at most 1 MiB; empty = the standard page.
+            waf_response_body: Whether response bodies are inspected.
+            waf_detection_paranoia: Recorded paranoia level, 1–4, not below ``waf_paranoia``; null = equal
+                to it.
+            waf_inbound_threshold: Inbound anomaly threshold, 1–1000; null = ``appsec.inbound_threshold``.
+            waf_outbound_threshold: Outbound anomaly threshold, 1–1000; null =
+                ``appsec.outbound_threshold``.
+            rate_limit_enabled: Whether requests are limited.
+            rate_limit_requests: Requests per window.
+            rate_limit_window_seconds: Seconds.
+            rate_limit_key: What is counted by.
+            rate_limit_header_name: The header of key ``header``.
+            rate_limit_status: Status over the limit.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, Security, "security.replace", {
+            "host_id": self._host_id,
+            "waf_enabled": waf_enabled,
+            "waf_mode": waf_mode,
+            "waf_paranoia": waf_paranoia,
+            "waf_block_status": waf_block_status,
+            "waf_block_body": waf_block_body,
+            "waf_response_body": waf_response_body,
+            "waf_detection_paranoia": waf_detection_paranoia,
+            "waf_inbound_threshold": waf_inbound_threshold,
+            "waf_outbound_threshold": waf_outbound_threshold,
+            "rate_limit_enabled": rate_limit_enabled,
+            "rate_limit_requests": rate_limit_requests,
+            "rate_limit_window_seconds": rate_limit_window_seconds,
+            "rate_limit_key": rate_limit_key,
+            "rate_limit_header_name": rate_limit_header_name,
+            "rate_limit_status": rate_limit_status,
+        }, {"if_match": if_match, "dry_run": dry_run})
 
 
 class SettingsResource:
@@ -1652,14 +2045,23 @@ class SettingsResource:
         self,
         *,
         prefix: str | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
     ) -> Page[SettingRow]:
         """Lists settings by key.
 
         Arguments:
             prefix: Only keys that begin so, such as ``proxy.``.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, SettingRow, "settings.list", {
             "prefix": prefix,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
         })
 
     def get(
@@ -1679,37 +2081,58 @@ class SettingsResource:
         self,
         key: str,
         value: str,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[SettingRow]:
         """Writes one setting.
 
         Arguments:
             key: The key.
             value: The new value.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
         return records.change(self._caller, SettingRow, "settings.set", {
             "key": key,
             "value": value,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def reset(
         self,
         key: str,
-    ) -> Applied[SettingRow]:
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[None]:
         """Puts one setting back to its default.
 
         Arguments:
             key: The key.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
         """
-        return records.change(self._caller, SettingRow, "settings.reset", {
+        return records.change_plain(self._caller, "settings.reset", {
             "key": key,
-        })
+        }, {"if_match": if_match, "dry_run": dry_run})
 
     def update(
         self,
         values: Mapping[str, str],
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
     ) -> Applied[Page[SettingRow]]:
-        """Writes several settings as one change."""
-        return records.change_page(self._caller, SettingRow, "settings.update", values)
+        """Writes several settings as one change.
+
+        Arguments:
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change_page(self._caller, SettingRow, "settings.update", values, {"if_match": if_match, "dry_run": dry_run})
 
 
 class ConfigResource:
@@ -1724,16 +2147,19 @@ class ConfigResource:
         self,
         *,
         limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
         cursor: str | None | Unset = UNSET,
     ) -> Page[ConfigVersion]:
         """Lists the kept generations of the configuration, newest first.
 
         Arguments:
             limit: Items in one page, 1–500, default 100.
-            cursor: Where the page begins.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, ConfigVersion, "config.versions", {
             "limit": limit,
+            "order": order,
             "cursor": cursor,
         })
 
@@ -1741,16 +2167,26 @@ class ConfigResource:
         self,
         a: int,
         b: int,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
     ) -> Page[FieldChange]:
         """Shows what differs between two kept generations, field by field; secrets are ``***``.
 
         Arguments:
             a: The generation of the old values; may be the later one.
             b: The generation of the new values.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, FieldChange, "config.diff", {
             "a": a,
             "b": b,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
         })
 
     def rollback(
@@ -1759,6 +2195,8 @@ class ConfigResource:
         *,
         table: str | None | Unset = UNSET,
         key: str | float | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
     ) -> Applied[RolledBack]:
         """Writes the configuration of an earlier generation again, all of it or one object, as a new
         generation.
@@ -1768,17 +2206,24 @@ class ConfigResource:
             table: The configuration table of the one object that goes back, such as ``hosts``; omitted =
                 everything.
             key: The row of that object: its number, or the name of a setting.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, RolledBack, "config.rollback", {
             "n": n,
             "table": table,
             "key": key,
-        })
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def blame(
         self,
         table: str,
         key: str | float,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
     ) -> Page[FieldBlame]:
         """Shows since when, and by whom, each field of an object has its value; null before the kept
         history.
@@ -1786,10 +2231,16 @@ class ConfigResource:
         Arguments:
             table: The configuration table, such as ``hosts``.
             key: The row: its number, or the name of a setting.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, FieldBlame, "config.blame", {
             "table": table,
             "key": key,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
         })
 
 
@@ -1805,16 +2256,19 @@ class TokensResource:
         self,
         *,
         limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
         cursor: str | None | Unset = UNSET,
     ) -> Page[ApiToken]:
         """Lists tokens by id; their texts are never shown again.
 
         Arguments:
             limit: Items in one page, 1–500, default 100.
-            cursor: Where the page begins.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
         """
         return records.query_page(self._caller, ApiToken, "tokens.list", {
             "limit": limit,
+            "order": order,
             "cursor": cursor,
         })
 
@@ -1824,6 +2278,7 @@ class TokensResource:
         *,
         role: TokenRole,
         expires_at: datetime | None | Unset = UNSET,
+        idempotency_key: str | None = None,
     ) -> Applied[CreatedToken]:
         """Makes a token and shows its text this once.
 
@@ -1831,12 +2286,14 @@ class TokensResource:
             name: Unique name, 1–64 characters.
             role: What it may do; not more than its maker.
             expires_at: When it ends; null = never.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, CreatedToken, "tokens.create", {
             "name": name,
             "role": role,
             "expires_at": expires_at,
-        })
+        }, {"idempotency_key": idempotency_key})
 
     def revoke(
         self,
@@ -1849,7 +2306,7 @@ class TokensResource:
         """
         return records.change_plain(self._caller, "tokens.revoke", {
             "id": id,
-        })
+        }, {})
 
 
 class LogsResource:
@@ -1878,7 +2335,7 @@ class LogsResource:
         path: str | None | Unset = UNSET,
         min_duration_ms: int | None | Unset = UNSET,
         max_duration_ms: int | None | Unset = UNSET,
-        order: str | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
         limit: int | None | Unset = UNSET,
         cursor: str | None | Unset = UNSET,
     ) -> Page[LogEntry]:
@@ -1997,6 +2454,7 @@ class SetupResource:
         token: str,
         username: str,
         password: str,
+        idempotency_key: str | None = None,
     ) -> Applied[FirstAdmin]:
         """Makes the first administrator with the token that the start printed.
 
@@ -2004,12 +2462,14 @@ class SetupResource:
             token: The setup token.
             username: 1–64 ASCII letters, digits and ``_ . - @``.
             password: At least ``auth.password_min_length`` characters.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
         return records.change(self._caller, FirstAdmin, "setup.create", {
             "token": token,
             "username": username,
             "password": password,
-        })
+        }, {"idempotency_key": idempotency_key})
 
 
 class Operations:
@@ -2017,7 +2477,13 @@ class Operations:
 
     __slots__ = ()
 
-    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied[Any]:
+    def call(
+        self,
+        name: str,
+        fields: Mapping[str, Any] | str | None = None,
+        terms: Mapping[str, Any] | None = None,
+        /,
+    ) -> Applied[Any]:
         """Runs the operation ````name````."""
         raise NotImplementedError
 

@@ -31,6 +31,21 @@ class Applied(Generic[T]):
     """The result."""
     generation: int | None
     """The generation that a change of configuration made."""
+    etag: str | None = None
+    """The tag of what was shown or changed, for ``if_match``; ``None`` where nothing has one."""
+
+
+class Resource:
+    """A record that has a tag where it was asked for alone, or is the result of a change."""
+
+    __slots__ = ("_etag",)
+
+    _etag: str | None
+
+    @property
+    def etag(self) -> str | None:
+        """The tag for ``if_match``: it stands for this state of the resource."""
+        return getattr(self, "_etag", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,8 @@ class Page(Generic[T]):
     """The items of this page, in the list's order."""
     next_cursor: str | None
     """Where the next page begins; ``None`` at the end."""
+    etag: str | None = field(default=None, repr=False, compare=False)
+    """The tag for ``if_match``, where a change of the list takes one."""
     _ask: Callable[[str], Page[T]] | None = field(default=None, repr=False, compare=False)
 
     def pages(self) -> Iterator[Page[T]]:
@@ -59,7 +76,13 @@ class Page(Generic[T]):
 class Caller(Protocol):
     """Runs operations by name."""
 
-    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied[Any]: ...
+    def call(
+        self,
+        name: str,
+        fields: Mapping[str, Any] | str | None = None,
+        terms: Mapping[str, Any] | None = None,
+        /,
+    ) -> Applied[Any]: ...
 
 
 def plain(value: Any) -> Any:
@@ -122,9 +145,20 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in arguments.items() if value is not UNSET}
 
 
+def _said(terms: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in terms.items() if value not in (None, False)}
+
+
+def _tagged(value: T, etag: str | None) -> T:
+    if etag is not None and isinstance(value, Resource):
+        object.__setattr__(value, "_etag", etag)
+    return value
+
+
 def query(caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any]) -> T:
     """Asks for one record."""
-    return record(kind, caller.call(name, _given(arguments)).value)
+    done = caller.call(name, _given(arguments))
+    return _tagged(record(kind, done.value), done.etag)
 
 
 def query_page(caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any]) -> Page[T]:
@@ -133,8 +167,9 @@ def query_page(caller: Caller, kind: type[T], name: str, arguments: Mapping[str,
     def ask(cursor: str) -> Page[T]:
         return query_page(caller, kind, name, {**arguments, "cursor": cursor})
 
-    found = caller.call(name, _given(arguments)).value
-    return Page(tuple(record(kind, item) for item in found["items"]), found["next_cursor"], ask)
+    done = caller.call(name, _given(arguments))
+    found = done.value
+    return Page(tuple(record(kind, item) for item in found["items"]), found["next_cursor"], done.etag, ask)
 
 
 def query_plain(caller: Caller, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -142,19 +177,25 @@ def query_plain(caller: Caller, name: str, arguments: Mapping[str, Any]) -> Any:
     return caller.call(name, _given(arguments)).value
 
 
-def change(caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any]) -> Applied[T]:
+def change(
+    caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any], terms: Mapping[str, Any]
+) -> Applied[T]:
     """Makes a change whose result is one record."""
-    done = caller.call(name, _given(arguments))
-    return Applied(record(kind, done.value), done.generation)
+    done = caller.call(name, _given(arguments), _said(terms))
+    return Applied(_tagged(record(kind, done.value), done.etag), done.generation, done.etag)
 
 
-def change_page(caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any]) -> Applied[Page[T]]:
+def change_page(
+    caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any], terms: Mapping[str, Any]
+) -> Applied[Page[T]]:
     """Makes a change whose result is a page of records; no page follows it."""
-    done = caller.call(name, _given(arguments))
+    done = caller.call(name, _given(arguments), _said(terms))
     items = tuple(record(kind, item) for item in done.value["items"])
-    return Applied(Page(items, done.value["next_cursor"]), done.generation)
+    return Applied(Page(items, done.value["next_cursor"], done.etag), done.generation, done.etag)
 
 
-def change_plain(caller: Caller, name: str, arguments: Mapping[str, Any]) -> Applied[Any]:
+def change_plain(
+    caller: Caller, name: str, arguments: Mapping[str, Any], terms: Mapping[str, Any]
+) -> Applied[Any]:
     """Makes a change whose result is plain data or nothing."""
-    return caller.call(name, _given(arguments))
+    return caller.call(name, _given(arguments), _said(terms))

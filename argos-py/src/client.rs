@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use argos_core::api::input;
+use argos_core::api::{Terms, input};
 use argos_core::secret::Secret;
 use argos_core::{Argos, Error, ErrorKind, Options, Result, ServeOptions, Serving};
 use pyo3::prelude::*;
@@ -70,11 +70,19 @@ impl Client {
         Ok(Self { open: RwLock::new(Some(Open { argos, serving: Mutex::default() })) })
     }
 
-    /// Runs an operation: JSON text of its input → JSON text `{"value": …, "generation": …}`.
-    fn call(&self, py: Python<'_>, name: &str, input: &str) -> PyResult<String> {
+    /// Runs an operation: JSON text of its input and of its terms → JSON text
+    /// `{"value": …, "generation": …, "etag": …}`.
+    fn call(&self, py: Python<'_>, name: &str, input: &str, terms: Option<&str>) -> PyResult<String> {
         self.with(py, |open| {
-            let applied = open.argos.call(name, input::parse_object(input.as_bytes())?)?;
-            Ok(json!({ "value": applied.value, "generation": applied.generation }).to_string())
+            let input = input::parse_object(input.as_bytes())?;
+            let reply = match terms {
+                None => open.argos.call(name, input),
+                Some(terms) => {
+                    let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
+                    open.argos.on(terms).call(name, input)
+                }
+            }?;
+            Ok(json!({ "value": reply.value, "generation": reply.generation, "etag": reply.etag }).to_string())
         })
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from argos import Argos, InvalidError, NotFoundError, operations
+from argos import Argos, ConflictError, InvalidError, NotFoundError, operations
 from argos.operations import (
     BlockConfig,
     Host,
@@ -92,7 +92,8 @@ def test_security_settings_and_targets(opened: Argos) -> None:
     assert opened.settings.set("proxy.max_retries", "2").value.value == "2"
     changed = opened.settings.update({"proxy.max_retries": "3"}).value.items
     assert [(row.key, row.value) for row in changed] == [("proxy.max_retries", "3")]
-    assert opened.settings.reset("proxy.max_retries").value.value != "3"
+    assert opened.settings.reset("proxy.max_retries").value is None
+    assert opened.settings.get("proxy.max_retries").value != "3"
     targets = opened.targets(host.target_group_id)
     assert [(t.host, t.port) for t in targets.list()] == [("127.0.0.1", 3000)]
 
@@ -113,3 +114,36 @@ def test_every_operation_of_the_document_is_here(opened: Argos) -> None:
         kind = "".join(word.title() for word in resource.split("_")) + "Resource"
         assert callable(getattr(getattr(operations, kind), verb)), name
     assert [role.value for role in Role] == ["user", "viewer", "operator", "admin"]
+
+
+def test_a_change_takes_terms(opened: Argos) -> None:
+    host = make(opened, "shop.test")
+    assert host.etag is not None and host.etag == opened.hosts.get(host.id).etag
+    tried = opened.hosts.update(host.id, access_log=False, dry_run=True)
+    assert (tried.value.access_log, tried.generation) == (False, None)
+    assert opened.hosts.get(host.id) == host
+    done = opened.hosts.update(host.id, access_log=False, if_match=host.etag)
+    assert done.value.etag == done.etag != host.etag
+    with pytest.raises(ConflictError) as stale:
+        opened.hosts.delete(host.id, if_match=host.etag)
+    assert stale.value.code == "stale"
+    rules = opened.rules(host.id)
+    key = "one"
+    first = rules.create(action=BlockConfig(), idempotency_key=key)
+    assert rules.create(action=BlockConfig(), idempotency_key=key) == first
+    second = rules.create(action=BlockConfig()).value
+    listed = rules.list()
+    assert [rule.etag for rule in listed.items] == [None, None]
+    rules.reorder(rule_ids=[second.id, first.value.id], if_match=listed.etag)
+    with pytest.raises(ConflictError):
+        rules.reorder(rule_ids=[first.value.id, second.id], if_match=listed.etag)
+
+
+def test_put_takes_every_field(opened: Argos) -> None:
+    host = make(opened, "shop.test")
+    target = opened.targets(host.target_group_id).list().items[0]
+    done = opened.targets(host.target_group_id).replace(target.id, host="::1", port=1, weight=2, enabled=False)
+    assert (done.value.host, done.value.port, done.value.weight, done.value.enabled) == ("::1", 1, 2, False)
+    with pytest.raises(InvalidError) as refused:
+        opened.call("targets.replace", {"target_group_id": host.target_group_id, "id": target.id, "port": 2})
+    assert refused.value.code == "missing_field"

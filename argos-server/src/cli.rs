@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use argos_core::api::input::{coerce, types_of};
-use argos_core::api::{Described, Version, describe};
+use argos_core::api::input::{coerce, into_operation, parse_object, types_of};
+use argos_core::api::{Described, Term, Terms, Version, describe};
 use argos_core::error::{Error, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
@@ -12,6 +12,9 @@ use crate::{Failure, client, environment, logs, output, serve, waf};
 
 /// Verbs with a command of their own below the resource.
 const OWN: &[&str] = &["logs.tail", "logs.search"];
+
+/// Begins the names of options that are terms, so that no field has the same.
+const TERM: &str = "term ";
 
 /// Heading of the options that every command has.
 const EVERYWHERE: &str = "Options of every command";
@@ -141,6 +144,9 @@ fn operation_command(op: &Described) -> Command {
         }
         command = command.arg(arg);
     }
+    for term in op.terms() {
+        command = command.arg(term_option(term));
+    }
     if op.input.get("additionalProperties").is_some_and(Value::is_object) {
         command = command.arg(Arg::new("").value_name("KEY=VALUE").num_args(1..).required(true));
     }
@@ -178,6 +184,32 @@ fn words(schema: &Value) -> Vec<&str> {
     own.chain(options.flat_map(words)).collect()
 }
 
+/// An option of the command line for a term of the call.
+fn term_option(term: &'static Term) -> Arg {
+    let option = Arg::new(TERM.to_owned() + term.name)
+        .long(term.name.replace('_', "-"))
+        .help_heading("Terms of the change")
+        .help(term.doc.trim_end_matches('.'));
+    if term.switch { option.action(ArgAction::SetTrue) } else { option.value_name("TEXT").allow_hyphen_values(true) }
+}
+
+/// The terms that a command's arguments give.
+fn terms(op: &Described, matches: &ArgMatches) -> Result<Terms> {
+    let mut terms = Terms::default();
+    for term in op.terms() {
+        let id = TERM.to_owned() + term.name;
+        let word = if term.switch {
+            matches.get_flag(&id).then_some("true")
+        } else {
+            matches.get_one::<String>(&id).map(String::as_str)
+        };
+        if let Some(word) = word {
+            terms.set(term.name, word)?;
+        }
+    }
+    Ok(terms)
+}
+
 /// The fields that a command's arguments give.
 pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String, Value>> {
     let mut fields = Map::new();
@@ -204,6 +236,17 @@ fn call_command() -> Command {
                 .required(true),
         )
         .arg(Arg::new("input").value_name("JSON").default_value("{}").help("The input as a JSON object"))
+        .arg(
+            Arg::new("terms")
+                .long("terms")
+                .value_name("JSON")
+                .help("The terms as a JSON object of if_match, dry_run and idempotency_key"),
+        )
+}
+
+fn read_terms(text: Option<&str>) -> Result<Terms> {
+    let Some(text) = text else { return Ok(Terms::default()) };
+    into_operation(parse_object(text.as_bytes())?)
 }
 
 /// Runs the command that was given.
@@ -227,7 +270,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             }
             let input = fields(op, args)?;
             let way = client::Way::open(args)?;
-            let mut done = way.call(op, input.clone())?;
+            let reply = way.call_on(op, input.clone(), &terms(op, args)?)?;
+            let mut done = reply.value;
             if op.verb() == "list" && !input.contains_key("limit") {
                 add_pages(&way, op, &input, &mut done)?;
             }
@@ -235,6 +279,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
                 logs::print(&done);
             } else {
                 output::value(&done, args.get_flag("json"));
+            }
+            if let Some(etag) = reply.etag.filter(|_| op.verb() == "get") {
+                output::note(format_args!("etag: {etag}"));
             }
             if let Some(cursor) = done["next_cursor"].as_str().filter(|_| !args.get_flag("json")) {
                 output::note(format_args!("more: --cursor {cursor}"));
@@ -269,8 +316,9 @@ fn call(matches: &ArgMatches) -> Result<(), Failure> {
     let name = matches.get_one::<String>("name").expect("clap demands it");
     if name != "-" {
         let input = matches.get_one::<String>("input").expect("it has a default");
-        let input = argos_core::api::input::parse_object(input.as_bytes())?;
-        output::value(&way.call(find(name)?, input)?, true);
+        let input = parse_object(input.as_bytes())?;
+        let terms = read_terms(matches.get_one::<String>("terms").map(String::as_str))?;
+        output::value(&way.call_on(find(name)?, input, &terms)?.value, true);
         return Ok(());
     }
     for line in std::io::stdin().lines() {
@@ -278,7 +326,7 @@ fn call(matches: &ArgMatches) -> Result<(), Failure> {
         if line.trim().is_empty() {
             continue;
         }
-        let mut call = argos_core::api::input::parse_object(line.as_bytes())?;
+        let mut call = parse_object(line.as_bytes())?;
         let input = match call.remove("input") {
             Some(Value::Object(input)) => input,
             None => Map::new(),

@@ -1,11 +1,11 @@
 //! The way to the operations: the running process over its Unix socket, else the data folder itself.
 
 use argos_core::api::input::fill_path;
-use argos_core::api::{Described, Method};
+use argos_core::api::{Described, Method, Place, Terms};
 use argos_core::error::{Error, ErrorKind, Result};
 use argos_core::schema::Actor;
 use argos_core::store::Origin;
-use argos_core::{Argos, Options, clock::Clock};
+use argos_core::{Argos, Options, Reply, clock::Clock};
 use clap::ArgMatches;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -62,33 +62,48 @@ impl Way {
     /// # Errors
     /// Those of the operation.
     pub(crate) fn call(&self, op: &Described, input: Map<String, Value>) -> Result<Value> {
+        Ok(self.call_on(op, input, &Terms::default())?.value)
+    }
+
+    /// As [`Way::call`], on these terms.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub(crate) fn call_on(&self, op: &Described, input: Map<String, Value>, terms: &Terms) -> Result<Reply> {
         match self {
-            Self::Folder(argos) => Ok(argos.call(op.name, input)?.value),
-            Self::Process { runtime, socket } => runtime.block_on(ask(socket, op, input)),
+            Self::Folder(argos) => argos.on(terms.clone()).call(op.name, input),
+            Self::Process { runtime, socket } => runtime.block_on(ask(socket, op, input, terms)),
         }
     }
 }
 
-async fn ask(socket: &std::path::Path, op: &Described, mut input: Map<String, Value>) -> Result<Value> {
+async fn ask(socket: &std::path::Path, op: &Described, mut input: Map<String, Value>, terms: &Terms) -> Result<Reply> {
     let gone = |e: &dyn std::fmt::Display| {
         Error::new(ErrorKind::Unavailable, "process.gone", format!("the running process does not answer: {e}"))
     };
-    let mut path = format!("/api/v1{}", fill_path(op, &mut input)?);
-    let mut body = Bytes::new();
+    let mut path = format!("/api/v1{}", fill_path(op.path, |field| input.remove(field))?);
+    let mut request = hyper::Request::builder()
+        .method(op.method.as_str())
+        .header("host", "localhost")
+        .header("user-agent", concat!("argos/", env!("CARGO_PKG_VERSION")))
+        .header("content-type", "application/json");
+    let (mut words, mut body) = (Map::new(), Bytes::new());
     // A deletion takes no body either: a field too many is refused by its name.
     if matches!(op.method, Method::Get | Method::Delete) {
-        path.push_str(&query(&input));
+        words = input;
     } else if !input.is_empty() {
         body = Value::Object(input).to_string().into();
     }
-    let request = hyper::Request::builder()
-        .method(op.method.as_str())
-        .uri(path)
-        .header("host", "localhost")
-        .header("user-agent", concat!("argos/", env!("CARGO_PKG_VERSION")))
-        .header("content-type", "application/json")
-        .body(Full::new(body))
-        .map_err(|e| Error::internal(format!("making a request: {e}")))?;
+    for term in op.terms() {
+        let Some(word) = terms.word(term.name) else { continue };
+        match term.place {
+            Place::Header(name) => request = request.header(name, word),
+            Place::Query => drop(words.insert(term.name.to_owned(), word.into())),
+        }
+    }
+    path.push_str(&query(&words));
+    let request =
+        request.uri(path).body(Full::new(body)).map_err(|e| Error::internal(format!("making a request: {e}")))?;
     let stream = UnixStream::connect(socket).await.map_err(|e| gone(&e))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| gone(&e))?;
     tokio::spawn(async move {
@@ -97,10 +112,13 @@ async fn ask(socket: &std::path::Path, op: &Described, mut input: Map<String, Va
     });
     let response = sender.send_request(request).await.map_err(|e| gone(&e))?;
     let status = response.status();
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let generation = header("x-argos-generation").and_then(|text| text.parse().ok());
+    let etag = header("etag").filter(|_| op.tagged).map(|text| text.trim_matches('"').to_owned());
     let bytes = response.into_body().collect().await.map_err(|e| gone(&e))?.to_bytes();
     let value: Value =
         if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).map_err(|e| gone(&e))? };
-    if status.is_success() { Ok(value) } else { Err(refusal(status.as_u16(), &value)) }
+    if status.is_success() { Ok(Reply { value, generation, etag }) } else { Err(refusal(status.as_u16(), &value)) }
 }
 
 fn query(input: &Map<String, Value>) -> String {
@@ -134,6 +152,9 @@ fn refusal(status: u16, problem: &Value) -> Error {
         _ => ErrorKind::Internal,
     };
     let mut error = Error::from_remote(kind, code, problem["detail"].as_str().unwrap_or("refused"));
+    if let Some(seconds) = problem["retry_after"].as_u64().and_then(|n| u32::try_from(n).ok()) {
+        error = error.with_retry_after(seconds);
+    }
     for field in problem["errors"].as_array().into_iter().flatten() {
         error =
             error.with_field(field["field"].as_str().unwrap_or_default(), field["reason"].as_str().unwrap_or_default());

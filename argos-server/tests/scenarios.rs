@@ -43,7 +43,7 @@ impl Face for Http {
 
     fn call(&mut self, step: &Step, mut input: Map<String, Value>) -> Outcome {
         let op = self.operations.iter().find(|op| op.name == step.call).unwrap();
-        let mut target = format!("/api/v1{}", fill_path(op, &mut input).unwrap());
+        let mut target = format!("/api/v1{}", fill_path(op.path, |field| input.remove(field)).unwrap());
         let mut body = step.text.clone().unwrap_or_default();
         if matches!(op.method, Method::Get | Method::Delete) {
             target.push_str(&query(&input));

@@ -4,45 +4,38 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::operation::operation;
-use super::page::by_number;
+use super::page::{by_number, list_input, of_all};
 use super::{Context, Mutation, Page, Query, View};
 use crate::error::{Error, Result};
-use crate::schema::{ConfigVersion, FieldBlame, FieldChange, HostId, RolledBack, RowKey};
+use crate::schema::{ConfigVersion, FieldBlame, FieldChange, HostId, Order, RolledBack, RowKey};
 use crate::store::history::{self, Net};
 use crate::store::rollback::{self, Scope};
 use crate::store::{Tx, versions};
 
-/// Lists the kept generations of the configuration, newest first.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListVersions {
-    /// Items in one page, 1–500, default 100.
-    pub limit: Option<i64>,
-    /// Where the page begins.
-    pub cursor: Option<String>,
+list_input! {
+    /// Lists the kept generations of the configuration, newest first.
+    #[derive(Default)]
+    ListVersions {}
 }
 operation!(ListVersions => Page<ConfigVersion>, "config.versions", Get "/config/versions", Viewer, 200,
     "Lists the kept generations of the configuration, newest first.");
 
 impl Query for ListVersions {
     fn run(self, view: &View<'_>) -> Result<Page<ConfigVersion>> {
-        let fetch = |before: i64, limit| {
-            let before = if before == 0 { i64::MAX } else { before };
-            versions::list(&view.read, before, limit)
-        };
         let number = |v: &ConfigVersion| i64::try_from(v.generation).unwrap_or(i64::MAX);
-        by_number(view, "config.versions", self.limit, self.cursor.as_deref(), fetch, number)
+        let fetch = |span| versions::list(&view.read, span);
+        by_number(view, "config.versions", &self.asked(Order::Desc), fetch, number)
     }
 }
 
-/// Shows what differs between two kept generations, field by field.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DiffVersions {
-    /// The generation of the old values; may be the later one.
-    pub a: u64,
-    /// The generation of the new values.
-    pub b: u64,
+list_input! {
+    /// Shows what differs between two kept generations, field by field.
+    DiffVersions {
+        /// The generation of the old values; may be the later one.
+        a: u64,
+        /// The generation of the new values.
+        b: u64,
+    }
 }
 operation!(DiffVersions => Page<FieldChange>, "config.diff", Get "/config/versions/{a}/diff/{b}", Viewer, 200,
     "Shows what differs between two kept generations, field by field; secrets are `***`.");
@@ -53,18 +46,18 @@ impl Query for DiffVersions {
         versions::require(&view.read, self.b)?;
         let net = Net::between(&view.read, self.a.min(self.b), self.a.max(self.b))?;
         let net = if self.a > self.b { net.reversed() } else { net };
-        Ok(Page { items: net.fields(), next_cursor: None })
+        of_all(view, &format!("diff of {} and {}", self.a, self.b), &self.asked(Order::Asc), net.fields())
     }
 }
 
-/// Shows since when, and by whom, each field of an object has its value.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BlameObject {
-    /// The configuration table, such as `hosts`.
-    pub table: String,
-    /// The row: its number, or the name of a setting.
-    pub key: RowKey,
+list_input! {
+    /// Shows since when, and by whom, each field of an object has its value.
+    BlameObject {
+        /// The configuration table, such as `hosts`.
+        table: String,
+        /// The row: its number, or the name of a setting.
+        key: RowKey,
+    }
 }
 operation!(BlameObject => Page<FieldBlame>, "config.blame", Get "/config/blame", Viewer, 200,
     "Shows since when, and by whom, each field of an object has its value; null before the kept history.",
@@ -74,7 +67,8 @@ impl Query for BlameObject {
     fn run(self, view: &View<'_>) -> Result<Page<FieldBlame>> {
         let table = history::table(&self.table)?;
         let key = history::key_in(table, &self.key)?;
-        Ok(Page { items: history::blame(&view.read, table, &key)?, next_cursor: None })
+        let fields = history::blame(&view.read, table, &key)?;
+        of_all(view, &format!("blame of {} {key}", table.name), &self.asked(Order::Asc), fields)
     }
 }
 

@@ -3,39 +3,37 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::changes::changes;
 use super::operation::operation;
-use super::page::by_number;
+use super::page::{by_number, list_input};
 use super::target_groups::store_new_group;
-use super::{Context, Mutation, Page, Query, View, in_range, input_with_later};
+use super::{Context, Mutation, Page, Query, View, in_range, input_with_later, not_yet};
 use crate::error::{Error, Result};
-use crate::schema::{GroupId, GroupName, Host, HostId, Hostname, Patch, TargetHost, TlsChallenge, TlsMode};
+use crate::schema::{GroupId, GroupName, Host, HostId, Hostname, Order, Patch, TargetHost, TlsChallenge, TlsMode};
 use crate::store::Tx;
 use crate::store::hosts::{self, HostFields, HostFilter};
 use crate::store::target_groups::{self, GroupFields};
 use crate::store::targets::TargetFields;
 
-/// Lists hosts by id.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListHosts {
-    /// A part of the name.
-    pub q: Option<String>,
-    /// Only hosts that take traffic, or only those that don't.
-    pub enabled: Option<bool>,
-    /// Only hosts of this default group.
-    pub target_group_id: Option<GroupId>,
-    /// Items in one page, 1–500, default 100.
-    pub limit: Option<i64>,
-    /// Where the page begins.
-    pub cursor: Option<String>,
+list_input! {
+    /// Lists hosts by id.
+    #[derive(Default)]
+    ListHosts {
+        /// A part of the name.
+        q: Option<String>,
+        /// Only hosts that take traffic, or only those that don't.
+        enabled: Option<bool>,
+        /// Only hosts of this default group.
+        target_group_id: Option<GroupId>,
+    }
 }
 operation!(ListHosts => Page<Host>, "hosts.list", Get "/hosts", Viewer, 200, "Lists hosts by id.");
 
 impl Query for ListHosts {
     fn run(self, view: &View<'_>) -> Result<Page<Host>> {
-        let filter = HostFilter { q: self.q, enabled: self.enabled, target_group_id: self.target_group_id };
-        let fetch = |after, limit| hosts::list(&view.read, &filter, after, limit);
-        by_number(view, "hosts", self.limit, self.cursor.as_deref(), fetch, |h| h.id.0)
+        let asked = self.asked(Order::Asc);
+        let filter = HostFilter { q: self.q.clone(), enabled: self.enabled, target_group_id: self.target_group_id };
+        by_number(view, "hosts", &asked, |span| hosts::list(&view.read, &filter, span), |h| h.id.0)
     }
 }
 
@@ -96,32 +94,7 @@ pub struct NewGroup {
     pub preserve_host: Option<bool>,
 }
 
-/// Declares an input with the fields of a host that belong to TLS and sign-in, which do not exist yet.
-macro_rules! host_input {
-    ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
-        input_with_later! {
-            $(#[$doc])* $name { $($own)* }
-            later {
-                /// Whether visitors must sign in; default false.
-                auth_required: bool = false,
-                /// Contact of the certificate account; default empty.
-                tls_email: String = String::new(),
-                /// How an automatic certificate is proven; default `auto`.
-                tls_challenge: TlsChallenge = TlsChallenge::Auto,
-                /// ACME directory; default empty.
-                tls_directory_url: String = String::new(),
-                /// Provider for DNS-01; default 0 = none.
-                dns_provider_id: i64 = 0,
-                /// Whether plain HTTP is redirected when the host has a certificate; default true.
-                https_redirect: bool = true,
-                /// Seconds of `Strict-Transport-Security`; default 0.
-                hsts_max_age_seconds: i64 = 0,
-            }
-        }
-    };
-}
-
-host_input! {
+input_with_later! {
     /// Makes a host.
     CreateHost {
         /// DNS name, `*.` and a name, IP address, or `*`.
@@ -138,6 +111,22 @@ host_input! {
         max_body_bytes: Option<i64>,
         /// Whether access rows are written; default true.
         access_log: Option<bool>,
+    }
+    later {
+        /// Whether visitors must sign in; default false.
+        auth_required: bool = false,
+        /// Contact of the certificate account; default empty.
+        tls_email: String = String::new(),
+        /// How an automatic certificate is proven; default `auto`.
+        tls_challenge: TlsChallenge = TlsChallenge::Auto,
+        /// ACME directory; default empty.
+        tls_directory_url: String = String::new(),
+        /// Provider for DNS-01; default 0 = none.
+        dns_provider_id: i64 = 0,
+        /// Whether plain HTTP is redirected when the host has a certificate; default true.
+        https_redirect: bool = true,
+        /// Seconds of `Strict-Transport-Security`; default 0.
+        hsts_max_age_seconds: i64 = 0,
     }
 }
 operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201,
@@ -252,51 +241,52 @@ fn require_group(tx: &Tx<'_>, id: GroupId) -> Result<()> {
     Err(Error::invalid("target_group.missing", "target_group_id", format!("target group {id} does not exist")))
 }
 
-host_input! {
+changes! {
     /// Changes the given fields of a host; omitted ones stay.
-    UpdateHost {
+    UpdateHost,
+    /// Replaces every field of a host.
+    ReplaceHost
+    at {
         /// The host.
         id: HostId,
-        /// The new name.
-        domain: Option<Hostname>,
-        /// The new default group.
-        target_group_id: Option<GroupId>,
+    }
+    fields {
+        /// DNS name, `*.` and a name, IP address, or `*`.
+        domain: Hostname,
+        /// The default target group.
+        target_group_id: GroupId,
         /// Where the certificate comes from.
-        tls_mode: Option<TlsMode>,
+        tls_mode: TlsMode,
         /// Whether it takes traffic.
-        enabled: Option<bool>,
-        /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
-        #[serde(default)]
-        max_body_bytes: Patch<i64>,
+        enabled: bool,
         /// Whether access rows are written.
-        access_log: Option<bool>,
+        access_log: bool,
+    }
+    nullable {
+        /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
+        max_body_bytes: i64,
+        /// Provider for DNS-01; null = none.
+        dns_provider_id: i64,
+    }
+    later {
+        /// Whether visitors must sign in.
+        auth_required: bool = false,
+        /// Contact of the certificate account.
+        tls_email: String = String::new(),
+        /// How an automatic certificate is proven.
+        tls_challenge: TlsChallenge = TlsChallenge::Auto,
+        /// ACME directory.
+        tls_directory_url: String = String::new(),
+        /// Whether plain HTTP is redirected when the host has a certificate.
+        https_redirect: bool = true,
+        /// Seconds of `Strict-Transport-Security`.
+        hsts_max_age_seconds: i64 = 0,
     }
 }
 operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200,
-    "Changes the given fields of a host.");
-
-impl UpdateHost {
-    /// A change of nothing yet.
-    #[must_use]
-    pub fn new(id: HostId) -> Self {
-        Self {
-            id,
-            domain: None,
-            target_group_id: None,
-            tls_mode: None,
-            enabled: None,
-            max_body_bytes: Patch::Keep,
-            access_log: None,
-            auth_required: None,
-            tls_email: None,
-            tls_challenge: None,
-            tls_directory_url: None,
-            dns_provider_id: None,
-            https_redirect: None,
-            hsts_max_age_seconds: None,
-        }
-    }
-}
+    "Changes the given fields of a host.", of GetHost { id });
+operation!(ReplaceHost => Host, "hosts.replace", Put "/hosts/{id}", Operator, 200,
+    "Replaces every field of a host.", of GetHost { id });
 
 fn fields_of(host: &Host) -> HostFields {
     HostFields {
@@ -313,6 +303,9 @@ impl Mutation for UpdateHost {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
         let old = fields_of(&hosts::get(tx, self.id)?);
         self.refuse_later()?;
+        if let Patch::Set(provider) = self.dns_provider_id {
+            not_yet("dns_provider_id", Some(provider), &0)?;
+        }
         let mut new = old.clone();
         new.domain = self.domain.unwrap_or(new.domain);
         new.enabled = self.enabled.unwrap_or(new.enabled);
@@ -347,7 +340,7 @@ pub struct DeleteHost {
     pub id: HostId,
 }
 operation!(DeleteHost => (), "hosts.delete", Delete "/hosts/{id}", Operator, 204,
-    "Deletes a host with its rules and security settings; its log rows stay.");
+    "Deletes a host with its rules and security settings; its log rows stay.", of GetHost { id });
 
 impl Mutation for DeleteHost {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
@@ -374,7 +367,7 @@ pub struct ToggleHost {
     pub enabled: bool,
 }
 operation!(ToggleHost => Host, "hosts.toggle", Post "/hosts/{id}/toggle", Operator, 200,
-    "Switches a host on or off.", positional ["enabled"]);
+    "Switches a host on or off.", positional ["enabled"], of GetHost { id });
 
 impl Mutation for ToggleHost {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {

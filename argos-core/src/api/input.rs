@@ -111,18 +111,18 @@ pub fn types_of(schema: &Value) -> Vec<&str> {
     types
 }
 
-/// The HTTP path of an operation with its path fields filled in (and taken out of `fields`).
+/// A path of the registry with the value of each field put in.
 ///
 /// # Errors
 /// `missing_field`.
-pub fn fill_path(op: &Described, fields: &mut Map<String, Value>) -> Result<String> {
+pub fn fill_path(path: &str, mut value_of: impl FnMut(&str) -> Option<Value>) -> Result<String> {
+    let segments = path.split('/').skip(1);
     let mut path = String::new();
-    for segment in op.path.split('/').skip(1) {
+    for segment in segments {
         path.push('/');
         match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
             Some(field) => {
-                let value = fields.remove(field);
-                let text = match value {
+                let text = match value_of(field) {
                     Some(Value::String(text)) => text,
                     Some(Value::Number(number)) => number.to_string(),
                     _ => return Err(Error::invalid("missing_field", field, "is needed")),
@@ -278,10 +278,11 @@ mod tests {
         assert_eq!(coerce(&update, "enabled", "yes").unwrap_err().fields()[0].field, "enabled");
         assert_eq!(coerce(&update, "colour", "x").unwrap_err().code(), "unknown_field");
         let mut fields = Map::from_iter([("id".to_owned(), Value::from(7)), ("enabled".to_owned(), true.into())]);
-        assert_eq!(fill_path(&update, &mut fields).unwrap(), "/hosts/7");
+        assert_eq!(fill_path(update.path, |field| fields.remove(field)).unwrap(), "/hosts/7");
         assert_eq!(fields.len(), 1);
-        let key = &mut Map::from_iter([("key".to_owned(), Value::from("a/b c"))]);
-        assert_eq!(fill_path(&op("settings.get"), key).unwrap(), "/settings/a%2Fb%20c");
+        let key = |_: &str| Some(Value::from("a/b c"));
+        assert_eq!(fill_path(op("settings.get").path, key).unwrap(), "/settings/a%2Fb%20c");
+        assert_eq!(fill_path(update.path, |_| None).unwrap_err().fields()[0].field, "id");
         assert_eq!((UpdateHost::NAME, SearchLogs::NAME), ("hosts.update", "logs.search"));
     }
 }

@@ -8,7 +8,7 @@ use super::page::limit;
 use super::{Query, View, cursor};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::schema::{HostId, LogEntry, LogId, LogSource, RuleId, csv};
+use crate::schema::{HostId, LogEntry, LogId, LogSource, Order, RuleId, csv};
 use crate::store::{hosts, logs};
 
 /// One page of log rows.
@@ -55,7 +55,7 @@ pub struct SearchLogs {
     /// At most so many milliseconds.
     pub max_duration_ms: Option<i64>,
     /// `desc` (newest first, default) or `asc`.
-    pub order: Option<String>,
+    pub order: Option<Order>,
     /// Items in one page, 1–1000, default 100.
     pub limit: Option<i64>,
     /// Where the page begins.
@@ -65,11 +65,7 @@ operation!(SearchLogs => LogPage, "logs.search", Get "/logs", Viewer, 200, "Sear
 
 impl Query for SearchLogs {
     fn run(self, view: &View<'_>) -> Result<LogPage> {
-        let ascending = match self.order.as_deref() {
-            None | Some("desc") => false,
-            Some("asc") => true,
-            Some(_) => return Err(Error::invalid("order", "order", "allowed: desc, asc")),
-        };
+        let ascending = self.order == Some(Order::Asc);
         let list = if ascending { "logs.asc" } else { "logs.desc" };
         let key = view.cx.cursor_key();
         let limit = limit(self.limit, 1000)?;

@@ -4,6 +4,7 @@
 //! and documentation are on it. A [`Query`] looks, a [`Mutation`] changes. What is in [`for_each_operation`]
 //! exists in Rust, over HTTP, at the command line and in the bindings; nothing else does.
 
+mod changes;
 mod config;
 mod cursor;
 mod hosts;
@@ -13,30 +14,37 @@ mod openapi;
 mod operation;
 mod page;
 mod registry;
+pub(crate) mod routes;
 mod rules;
 mod security;
 mod settings;
 mod setup;
+mod shape;
 mod system;
+mod tag;
 mod target_groups;
 mod targets;
+mod terms;
 mod tokens;
 
-pub use config::{BlameObject, DiffVersions, ListVersions, RollBack};
-pub use hosts::{CreateHost, DeleteHost, GetHost, ListHosts, NewGroup, NewTarget, ToggleHost, UpdateHost};
-pub use logs::{GetLog, LogPage, SearchLogs, TailLogs};
+pub use config::*;
+pub use hosts::*;
+pub use logs::*;
 pub use openapi::{GetOpenApi, components, openapi};
-pub use operation::{Context, Described, Method, Mutation, Operation, Query, View, describe};
+pub(crate) use operation::json;
+pub use operation::{Context, Described, Method, Mutation, Of, Operation, Query, View, describe};
 pub use page::Page;
 pub(crate) use registry::for_each_operation;
-pub use rules::{CreateRule, DeleteRule, GetRule, ListRules, ReorderRules, ToggleRule, UpdateRule};
-pub use security::{GetSecurity, Security, UpdateSecurity};
-pub use settings::{GetSetting, ListSettings, ResetSetting, SetSetting, UpdateSettings};
-pub use setup::{CreateFirstAdmin, FirstAdmin};
-pub use system::{GetHealth, GetVersion, Health, Version};
-pub use target_groups::{CreateGroup, DeleteGroup, GetGroup, ListGroups, UpdateGroup};
-pub use targets::{CreateTarget, DeleteTarget, GetTarget, ListTargets, ToggleTarget, UpdateTarget};
-pub use tokens::{CreateToken, CreatedToken, ListTokens, RevokeToken};
+pub use rules::*;
+pub use security::*;
+pub use settings::*;
+pub use setup::*;
+pub use system::*;
+pub use tag::{names as tag_names, tag};
+pub use target_groups::*;
+pub use targets::*;
+pub use terms::{Place, STALE, TERMS, Term, Terms};
+pub use tokens::*;
 
 use crate::error::{Error, Result};
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::operation::operation;
-use super::{Described, Method, Query, View, describe};
+use super::{Described, Method, Place, Query, View, describe};
 use crate::error::{FieldError, Result};
 
 /// Shows the OpenAPI document of this interface.
@@ -79,6 +79,14 @@ pub fn openapi() -> Value {
                     "description": "The path of the new resource.",
                     "schema": { "type": "string" },
                 },
+                "ETag": {
+                    "description": "The tag of the resource as it is shown, in quotes.",
+                    "schema": { "type": "string" },
+                },
+                "RequestId": {
+                    "description": "The call in the audit row and in the process log.",
+                    "schema": { "type": "string" },
+                },
             },
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "A token of `tokens.create`." },
@@ -109,6 +117,21 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
             "schema": schema,
         }));
     }
+    for term in op.terms() {
+        let (name, place) = match term.place {
+            Place::Header(name) => (name, "header"),
+            Place::Query => (term.name, "query"),
+        };
+        parameters.push(json!({
+            "name": name, "in": place, "required": false, "description": term.doc, "schema": term.schema(),
+        }));
+    }
+    if op.method == Method::Get {
+        parameters.push(json!({
+            "name": "If-None-Match", "in": "header", "required": false, "schema": { "type": "string" },
+            "description": "Tags in quotes; the answer is 304 if it still has one of them.",
+        }));
+    }
     let mut shown = json!({
         "operationId": op.name,
         "summary": op.summary,
@@ -136,24 +159,51 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
         });
     }
     let mut answer = json!({ "description": "It is done." });
-    let mut headers = Map::new();
-    if op.mutates {
-        headers.insert("X-Argos-Generation".into(), json!({ "$ref": "#/components/headers/Generation" }));
+    let mut headers = Map::from_iter([("X-Request-Id".to_owned(), header("RequestId"))]);
+    if op.tagged || op.method == Method::Get {
+        headers.insert("ETag".into(), header("ETag"));
     }
-    if op.status == 201 {
-        headers.insert("Location".into(), json!({ "$ref": "#/components/headers/Location" }));
+    if op.configures {
+        headers.insert("X-Argos-Generation".into(), header("Generation"));
     }
-    if !headers.is_empty() {
-        answer["headers"] = headers.into();
+    if op.place.is_some() {
+        headers.insert("Location".into(), header("Location"));
     }
+    answer["headers"] = headers.into();
     if op.status != 204 {
         answer["content"] = json!({ "application/json": { "schema": output } });
     }
-    shown["responses"] = json!({
-        op.status.to_string(): answer,
-        "default": { "$ref": "#/components/responses/Problem" },
-    });
+    let mut responses = Map::from_iter([(op.status.to_string(), answer)]);
+    if op.method == Method::Get {
+        let unchanged = json!({ "description": "It still has that tag.", "headers": { "ETag": header("ETag") } });
+        responses.insert("304".into(), unchanged);
+    }
+    for status in refusals(op, shown.get("requestBody").is_some()) {
+        responses.insert(status.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
+    }
+    responses.insert("default".into(), json!({ "$ref": "#/components/responses/Problem" }));
+    shown["responses"] = responses.into();
     shown
+}
+
+fn header(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+/// The statuses of refusals that this operation can answer.
+fn refusals(op: &Described, has_body: bool) -> Vec<u16> {
+    let takes = |name: &str| op.terms().any(|term| term.name == name);
+    let in_path = op.path_fields().count() > 0;
+    let mut statuses = vec![403, 421, 422, 500, 503];
+    statuses.extend(op.role.map(|_| 401));
+    statuses.extend((in_path || op.role.is_none()).then_some(404));
+    statuses.extend(op.mutates.then_some(409));
+    statuses.extend(takes("if_match").then_some(412));
+    if has_body {
+        statuses.extend([400, 413, 415]);
+    }
+    statuses.sort_unstable();
+    statuses
 }
 
 fn names(list: &Value) -> impl Iterator<Item = &str> {

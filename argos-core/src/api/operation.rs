@@ -8,9 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::routes;
+use super::shape::refine;
 use crate::auth::SetupToken;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::logs::Queue;
 use crate::schema::Role;
 use crate::secret::{MasterKey, Subkey};
@@ -64,6 +66,26 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const SUMMARY: &'static str;
     /// Fields beside those of the path that the command line takes by position.
     const POSITIONAL: &'static [&'static str] = &[];
+    /// What shows the thing that it changes.
+    const OF: Option<Of> = None;
+
+    /// What it changes, as [`Operation::OF`] shows it; none where nothing does.
+    ///
+    /// # Errors
+    /// Those of that query.
+    fn shown(&self, view: &View<'_>) -> Result<Option<Value>> {
+        let _ = view;
+        Ok(None)
+    }
+}
+
+/// The query that shows what an operation changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Of {
+    /// Its name, such as `hosts.get`.
+    pub query: &'static str,
+    /// Whether the operation's result is what the query shows; else it is a part of it, or nothing.
+    pub answered: bool,
 }
 
 /// An operation that looks.
@@ -77,6 +99,9 @@ pub trait Query: Operation {
 
 /// An operation that changes something.
 pub trait Mutation: Operation {
+    /// Whether it changes configuration: it makes a generation, and can be tried without being done.
+    const CONFIGURES: bool = true;
+
     /// Work that needs no transaction and would hold up the writer, such as hashing a password.
     ///
     /// # Errors
@@ -152,6 +177,14 @@ pub struct Described {
     pub parent: Option<&'static str>,
     /// Whether it changes something.
     pub mutates: bool,
+    /// Whether it changes configuration.
+    pub configures: bool,
+    /// The query that shows what it changes.
+    pub of: Option<&'static str>,
+    /// Whether its result has a tag.
+    pub tagged: bool,
+    /// The path at which what it makes is found, with `{id}` for the result's.
+    pub place: Option<&'static str>,
     /// Fields beside those of the path that the command line takes by position.
     pub positional: &'static [&'static str],
     /// JSON Schema of the input, references resolved in place.
@@ -162,11 +195,15 @@ pub struct Described {
 }
 
 impl Described {
-    pub(crate) fn new<O: Operation>(
-        mutates: bool,
-        resource_summary: &'static str,
-        parent: Option<&'static str>,
-    ) -> Self {
+    pub(super) fn query<Q: Query>(resource_summary: &'static str, parent: Option<&'static str>) -> Self {
+        Self::new::<Q>(resource_summary, parent)
+    }
+
+    pub(super) fn change<M: Mutation>(resource_summary: &'static str, parent: Option<&'static str>) -> Self {
+        Self { mutates: true, configures: M::CONFIGURES, ..Self::new::<M>(resource_summary, parent) }
+    }
+
+    fn new<O: Operation>(resource_summary: &'static str, parent: Option<&'static str>) -> Self {
         let schema =
             |inline: bool| SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = inline).into_generator();
         Self {
@@ -178,11 +215,17 @@ impl Described {
             summary: O::SUMMARY,
             resource_summary: resource_summary.trim_ascii(),
             parent,
-            mutates,
+            mutates: false,
+            configures: false,
+            of: O::OF.map(|of| of.query),
+            tagged: routes::tagged(O::NAME),
+            place: routes::place(O::NAME),
             positional: O::POSITIONAL,
-            input: schema(true).into_root_schema_for::<O>().to_value(),
+            input: refine(O::METHOD, schema(true).into_root_schema_for::<O>().to_value()),
             output: schema(false).into_root_schema_for::<O::Output>().to_value(),
-            shared: |all| (O::json_schema(all).to_value(), all.subschema_for::<O::Output>().to_value()),
+            shared: |all| {
+                (refine(O::METHOD, O::json_schema(all).to_value()), all.subschema_for::<O::Output>().to_value())
+            },
         }
     }
 
@@ -228,21 +271,67 @@ pub fn describe() -> Vec<Described> {
     ALL.clone()
 }
 
-/// Declares an operation: `operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201, "…");`
+/// Declares an operation: `operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200, "…");`
+///
+/// Behind the summary may stand `positional ["field"]`, and `of GetHost { id }`: the query that shows what the operation
+/// changes, with fields of the same name or of the given value. With `of` the result is what that query shows, or
+/// nothing; with `part of` it is something else. `If-Match` is compared with the tag of what the query shows.
 macro_rules! operation {
     (@role Public) => { None };
     (@role $role:ident) => { Some($crate::schema::Role::$role) };
-    ($op:ty => $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal $(, positional $positional:expr)?) => {
+    (@value $op:ident $field:ident) => { ::std::clone::Clone::clone(&$op.$field) };
+    (@value $op:ident $field:ident $value:expr) => { $value };
+    (@of [$($part:ident)?] $query:ident { $($field:ident $(: $value:expr)?),* }) => {
+        const OF: Option<$crate::api::Of> = Some($crate::api::Of {
+            query: <$query as $crate::api::Operation>::NAME,
+            answered: $crate::api::operation::operation!(@answered $($part)?),
+        });
+
+        fn shown(&self, view: &$crate::api::View<'_>) -> $crate::error::Result<Option<serde_json::Value>> {
+            let op = self;
+            let _ = op;
+            let query = $query { $($field: $crate::api::operation::operation!(@value op $field $($value)?)),* };
+            let shown = $crate::api::Query::run(query, view)?;
+            $crate::api::operation::json(&shown).map(Some)
+        }
+    };
+    (@facts $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal
+        $(, $positional:expr)?) => {
+        type Output = $output;
+        const NAME: &'static str = $name;
+        const METHOD: $crate::api::Method = $crate::api::Method::$method;
+        const PATH: &'static str = $path;
+        const ROLE: Option<$crate::schema::Role> = $crate::api::operation::operation!(@role $role);
+        const STATUS: u16 = $status;
+        const SUMMARY: &'static str = $summary;
+        $(const POSITIONAL: &'static [&'static str] = &$positional;)?
+    };
+    (@answered) => { true };
+    (@answered part) => { false };
+    ($op:ty => $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal
+        $(, positional $positional:expr)?) => {
         impl $crate::api::Operation for $op {
-            type Output = $output;
-            const NAME: &'static str = $name;
-            const METHOD: $crate::api::Method = $crate::api::Method::$method;
-            const PATH: &'static str = $path;
-            const ROLE: Option<$crate::schema::Role> = $crate::api::operation::operation!(@role $role);
-            const STATUS: u16 = $status;
-            const SUMMARY: &'static str = $summary;
-            $(const POSITIONAL: &'static [&'static str] = &$positional;)?
+            $crate::api::operation::operation!(@facts $output, $name, $method $path, $role, $status, $summary $(, $positional)?);
+        }
+    };
+    ($op:ty => $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal
+        $(, positional $positional:expr)?, of $query:ident { $($of:tt)* }) => {
+        impl $crate::api::Operation for $op {
+            $crate::api::operation::operation!(@facts $output, $name, $method $path, $role, $status, $summary $(, $positional)?);
+            $crate::api::operation::operation!(@of [] $query { $($of)* });
+        }
+    };
+    ($op:ty => $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal
+        $(, positional $positional:expr)?, part of $query:ident { $($of:tt)* }) => {
+        impl $crate::api::Operation for $op {
+            $crate::api::operation::operation!(@facts $output, $name, $method $path, $role, $status, $summary $(, $positional)?);
+            $crate::api::operation::operation!(@of [part] $query { $($of)* });
         }
     };
 }
 pub(super) use operation;
+
+/// A result as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|e| Error::internal(format!("writing a result: {e}")))
+}

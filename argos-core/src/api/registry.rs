@@ -10,27 +10,29 @@ macro_rules! for_each_operation {
             /// Public names and how they are served.
             hosts: Hosts () {
                 list: query ListHosts, get: query GetHost, create: change CreateHost,
-                update: change UpdateHost, delete: change DeleteHost, toggle: change ToggleHost,
+                update: change UpdateHost, replace: change ReplaceHost, delete: change DeleteHost,
+                toggle: change ToggleHost,
             }
             /// Pools of upstream endpoints.
             target_groups: TargetGroups () {
                 list: query ListGroups, get: query GetGroup, create: change CreateGroup,
-                update: change UpdateGroup, delete: change DeleteGroup,
+                update: change UpdateGroup, replace: change ReplaceGroup, delete: change DeleteGroup,
             }
             /// The endpoints of one target group.
             targets: Targets (target_group_id: GroupId) {
                 list: query ListTargets, get: query GetTarget, create: change CreateTarget,
-                update: change UpdateTarget, delete: change DeleteTarget, toggle: change ToggleTarget,
+                update: change UpdateTarget, replace: change ReplaceTarget, delete: change DeleteTarget,
+                toggle: change ToggleTarget,
             }
             /// The rules of one host.
             rules: Rules (host_id: HostId) {
                 list: query ListRules, get: query GetRule, create: change CreateRule,
-                update: change UpdateRule, delete: change DeleteRule, toggle: change ToggleRule,
-                reorder: change ReorderRules,
+                update: change UpdateRule, replace: change ReplaceRule, delete: change DeleteRule,
+                toggle: change ToggleRule, reorder: change ReorderRules,
             }
             /// What protects one host.
             security: SecurityOf (host_id: HostId) {
-                get: query GetSecurity, update: change UpdateSecurity,
+                get: query GetSecurity, update: change UpdateSecurity, replace: change ReplaceSecurity,
             }
             /// Settings of the whole installation.
             settings: Settings () {
@@ -67,10 +69,8 @@ macro_rules! describe_all {
     ($(#[doc = $doc:literal] $resource:ident : $handle:ident $parent:tt {
         $($verb:ident : $kind:ident $op:ident),+ $(,)?
     })+) => {
-        vec![$($(Described::new::<super::$op>(describe_all!(@$kind), $doc, describe_all!(@parent $parent))),+),+]
+        vec![$($(Described::$kind::<super::$op>($doc, describe_all!(@parent $parent))),+),+]
     };
-    (@query) => { false };
-    (@change) => { true };
     (@parent ()) => { None };
     (@parent ($parent:ident : $id:ident)) => { Some(stringify!($parent)) };
 }

@@ -5,24 +5,21 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::changes::changes;
 use super::operation::operation;
-use super::page::by_number;
+use super::page::{by_number, list_input};
 use super::{Context, Mutation, Page, Query, View, in_range};
 use crate::error::{Error, Result};
-use crate::schema::{Action, HostId, Matcher, Rule, RuleId};
+use crate::schema::{Action, HostId, Matcher, Order, Rule, RuleId};
 use crate::store::rules::{self, MAX_PRIORITY, RuleFields};
-use crate::store::{Tx, hosts};
+use crate::store::{Span, Tx, hosts};
 
-/// Lists the rules of a host in order of priority.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListRules {
-    /// The host.
-    pub host_id: HostId,
-    /// Items in one page, 1–500, default 100.
-    pub limit: Option<i64>,
-    /// Where the page begins.
-    pub cursor: Option<String>,
+list_input! {
+    /// Lists the rules of a host in order of priority.
+    ListRules {
+        /// The host.
+        host_id: HostId,
+    }
 }
 operation!(ListRules => Page<Rule>, "rules.list", Get "/hosts/{host_id}/rules", Viewer, 200,
     "Lists the rules of a host in order of priority.");
@@ -30,14 +27,15 @@ operation!(ListRules => Page<Rule>, "rules.list", Get "/hosts/{host_id}/rules", 
 impl Query for ListRules {
     fn run(self, view: &View<'_>) -> Result<Page<Rule>> {
         hosts::get(&view.read, self.host_id)?;
-        let fetch = |after, limit| rules::list(&view.read, self.host_id, after, limit);
-        by_number(view, "rules", self.limit, self.cursor.as_deref(), fetch, |r| r.priority)
+        let fetch = |span| rules::list(&view.read, self.host_id, span);
+        let of = format!("rules of {}", self.host_id);
+        by_number(view, &of, &self.asked(Order::Asc), fetch, |r| r.priority)
     }
 }
 
 impl From<HostId> for ListRules {
     fn from(host_id: HostId) -> Self {
-        Self { host_id, limit: None, cursor: None }
+        Self::first(host_id)
     }
 }
 
@@ -125,27 +123,36 @@ impl Mutation for CreateRule {
     }
 }
 
-/// Changes the given fields of a rule; omitted ones stay.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateRule {
-    /// The host.
-    pub host_id: HostId,
-    /// The rule.
-    pub id: RuleId,
-    /// 1–50,000, unique in the host.
-    pub priority: Option<i64>,
-    /// A name for people, at most 128 characters.
-    pub name: Option<String>,
-    /// Whether it takes part.
-    pub enabled: Option<bool>,
-    /// What happens.
-    pub action: Option<Action>,
-    /// What must hold; empty = always.
-    pub matchers: Option<Vec<Matcher>>,
+changes! {
+    /// Changes the given fields of a rule; omitted ones stay.
+    UpdateRule,
+    /// Replaces every field of a rule.
+    ReplaceRule
+    at {
+        /// The host.
+        host_id: HostId,
+        /// The rule.
+        id: RuleId,
+    }
+    fields {
+        /// 1–50,000, unique in the host.
+        priority: i64,
+        /// A name for people, at most 128 characters.
+        name: String,
+        /// Whether it takes part.
+        enabled: bool,
+        /// What happens.
+        action: Action,
+        /// What must hold; empty = always.
+        matchers: Vec<Matcher>,
+    }
+    nullable {}
+    later {}
 }
+operation!(ReplaceRule => Rule, "rules.replace", Put "/hosts/{host_id}/rules/{id}", Operator, 200,
+    "Replaces every field of a rule.", of GetRule { host_id, id });
 operation!(UpdateRule => Rule, "rules.update", Patch "/hosts/{host_id}/rules/{id}", Operator, 200,
-    "Changes the given fields of a rule.");
+    "Changes the given fields of a rule.", of GetRule { host_id, id });
 
 fn fields_of(rule: Rule) -> RuleFields {
     RuleFields {
@@ -159,6 +166,7 @@ fn fields_of(rule: Rule) -> RuleFields {
 
 impl Mutation for UpdateRule {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Rule> {
+        self.refuse_later()?;
         let old = fields_of(rules::get(tx, self.host_id, self.id)?);
         let new = RuleFields {
             priority: self.priority.unwrap_or(old.priority),
@@ -197,7 +205,7 @@ pub struct DeleteRule {
     pub id: RuleId,
 }
 operation!(DeleteRule => (), "rules.delete", Delete "/hosts/{host_id}/rules/{id}", Operator, 204,
-    "Deletes a rule; its log rows stay.");
+    "Deletes a rule; its log rows stay.", of GetRule { host_id, id });
 
 impl Mutation for DeleteRule {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
@@ -219,7 +227,7 @@ pub struct ToggleRule {
     pub enabled: bool,
 }
 operation!(ToggleRule => Rule, "rules.toggle", Post "/hosts/{host_id}/rules/{id}/toggle", Operator, 200,
-    "Switches a rule on or off.", positional ["enabled"]);
+    "Switches a rule on or off.", positional ["enabled"], of GetRule { host_id, id });
 
 impl Mutation for ToggleRule {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Rule> {
@@ -239,12 +247,13 @@ pub struct ReorderRules {
     pub rule_ids: Vec<RuleId>,
 }
 operation!(ReorderRules => Page<Rule>, "rules.reorder", Post "/hosts/{host_id}/rules/reorder", Operator, 200,
-    "Gives the rules of a host the priorities 10, 20, 30 … in the given order.");
+    "Gives the rules of a host the priorities 10, 20, 30 … in the given order.",
+    of ListRules { host_id, limit: Some(500), order: None, cursor: None });
 
 impl Mutation for ReorderRules {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Page<Rule>> {
         hosts::get(tx, self.host_id)?;
-        let stored = rules::list(tx, self.host_id, 0, u32::MAX)?;
+        let stored = rules::list(tx, self.host_id, Span::ALL)?;
         let known: HashSet<RuleId> = stored.iter().map(|r| r.id).collect();
         let mut seen = HashSet::new();
         for (i, id) in self.rule_ids.iter().enumerate() {
@@ -264,6 +273,6 @@ impl Mutation for ReorderRules {
             rules::reorder(tx, self.host_id, &self.rule_ids)?;
         }
         about(tx, "reorder", self.host_id, self.host_id)?;
-        Ok(Page { items: rules::list(tx, self.host_id, 0, u32::MAX)?, next_cursor: None })
+        Ok(Page { items: rules::list(tx, self.host_id, Span::ALL)?, next_cursor: None })
     }
 }

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::changes::changes;
 use super::operation::operation;
-use super::{Context, Mutation, Query, View, in_range, not_yet};
+use super::{Context, Mutation, Query, View, in_range};
 use crate::error::{Error, Result};
 use crate::schema::{AppsecMode, HostId, HostSecurity, Patch, RateLimitKey, WafMode};
 use crate::store::host_security::{self, WafFields};
@@ -54,73 +55,56 @@ impl From<HostId> for GetSecurity {
     }
 }
 
-/// Changes the given fields of a host's security; omitted ones stay.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateSecurity {
-    /// The host.
-    pub host_id: HostId,
-    /// Whether requests are inspected.
-    pub waf_enabled: Option<bool>,
-    /// Detect or block; capped by `appsec.mode`.
-    pub waf_mode: Option<WafMode>,
-    /// Blocking paranoia level, 1–4.
-    pub waf_paranoia: Option<i64>,
-    /// Status of a block answer, 400–599.
-    pub waf_block_status: Option<i64>,
-    /// Body of a block answer, at most 1 MiB; empty = the standard page.
-    pub waf_block_body: Option<String>,
-    /// Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it.
-    #[serde(default)]
-    pub waf_detection_paranoia: Patch<i64>,
-    /// Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`.
-    #[serde(default)]
-    pub waf_inbound_threshold: Patch<i64>,
-    /// Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`.
-    #[serde(default)]
-    pub waf_outbound_threshold: Patch<i64>,
-    /// Whether response bodies are inspected.
-    pub waf_response_body: Option<bool>,
-    /// Whether requests are limited.
-    pub rate_limit_enabled: Option<bool>,
-    /// Requests per window.
-    pub rate_limit_requests: Option<i64>,
-    /// Seconds.
-    pub rate_limit_window_seconds: Option<i64>,
-    /// What is counted by.
-    pub rate_limit_key: Option<RateLimitKey>,
-    /// The header of key `header`.
-    pub rate_limit_header_name: Option<String>,
-    /// Status over the limit.
-    pub rate_limit_status: Option<i64>,
-}
-operation!(UpdateSecurity => Security, "security.update", Patch "/hosts/{host_id}/security", Operator, 200,
-    "Changes the given fields of a host's security.");
-
-impl UpdateSecurity {
-    /// A change of nothing yet.
-    #[must_use]
-    pub fn new(host_id: HostId) -> Self {
-        Self {
-            host_id,
-            waf_enabled: None,
-            waf_mode: None,
-            waf_paranoia: None,
-            waf_block_status: None,
-            waf_block_body: None,
-            waf_detection_paranoia: Patch::Keep,
-            waf_inbound_threshold: Patch::Keep,
-            waf_outbound_threshold: Patch::Keep,
-            waf_response_body: None,
-            rate_limit_enabled: None,
-            rate_limit_requests: None,
-            rate_limit_window_seconds: None,
-            rate_limit_key: None,
-            rate_limit_header_name: None,
-            rate_limit_status: None,
-        }
+changes! {
+    /// Changes the given fields of a host's security; omitted ones stay.
+    UpdateSecurity,
+    /// Replaces every field of a host's security.
+    ReplaceSecurity
+    at {
+        /// The host.
+        host_id: HostId,
+    }
+    fields {
+        /// Whether requests are inspected.
+        waf_enabled: bool,
+        /// Detect or block; capped by `appsec.mode`.
+        waf_mode: WafMode,
+        /// Blocking paranoia level, 1–4.
+        waf_paranoia: i64,
+        /// Status of a block answer, 400–599.
+        waf_block_status: i64,
+        /// Body of a block answer, at most 1 MiB; empty = the standard page.
+        waf_block_body: String,
+        /// Whether response bodies are inspected.
+        waf_response_body: bool,
+    }
+    nullable {
+        /// Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it.
+        waf_detection_paranoia: i64,
+        /// Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`.
+        waf_inbound_threshold: i64,
+        /// Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`.
+        waf_outbound_threshold: i64,
+    }
+    later {
+        /// Whether requests are limited.
+        rate_limit_enabled: bool = false,
+        /// Requests per window.
+        rate_limit_requests: i64 = 0,
+        /// Seconds.
+        rate_limit_window_seconds: i64 = 0,
+        /// What is counted by.
+        rate_limit_key: RateLimitKey = RateLimitKey::Ip,
+        /// The header of key `header`.
+        rate_limit_header_name: String = String::new(),
+        /// Status over the limit.
+        rate_limit_status: i64 = 429,
     }
 }
+operation!(UpdateSecurity => Security, "security.update", Patch "/hosts/{host_id}/security", Operator, 200,
+    "Changes the given fields of a host's security.", of GetSecurity { host_id });
+operation!(ReplaceSecurity => Security, "security.replace", Put "/hosts/{host_id}/security", Operator, 200,
+    "Replaces every field of a host's security.", of GetSecurity { host_id });
 
 fn number<T: TryFrom<i64>>(field: &'static str, value: i64, min: i64, max: i64) -> Result<T> {
     in_range(field, value, min, max)?;
@@ -139,12 +123,7 @@ fn nullable<T: TryFrom<i64>>(field: &'static str, patch: Patch<i64>, max: i64, s
 impl Mutation for UpdateSecurity {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Security> {
         let host = hosts::get(tx, self.host_id)?;
-        not_yet("rate_limit_enabled", self.rate_limit_enabled, &false)?;
-        not_yet("rate_limit_requests", self.rate_limit_requests, &0)?;
-        not_yet("rate_limit_window_seconds", self.rate_limit_window_seconds, &0)?;
-        not_yet("rate_limit_key", self.rate_limit_key, &RateLimitKey::Ip)?;
-        not_yet("rate_limit_header_name", self.rate_limit_header_name, &String::new())?;
-        not_yet("rate_limit_status", self.rate_limit_status, &429)?;
+        self.refuse_later()?;
         let old = fields_of(host_security::get(tx, self.host_id)?);
         let mut new = old.clone();
         new.waf_enabled = self.waf_enabled.unwrap_or(new.waf_enabled);

@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::operation::operation;
+use super::page::{list_input, of_all};
 use super::{Context, Mutation, Page, Query, View};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::schema::{Access, SETTINGS, Setting, SettingKind, SettingRow};
+use crate::schema::{Access, Order, SETTINGS, Setting, SettingKind, SettingRow};
 use crate::store::{Tx, settings};
 
 fn show(setting: &Setting, stored: Option<&(String, Timestamp)>) -> SettingRow {
@@ -30,21 +31,24 @@ fn known(key: &str) -> Result<&'static Setting> {
     Setting::find(key).ok_or_else(|| Error::not_found("setting.not_found", format!("setting {key:?}")))
 }
 
-/// Lists settings by key.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListSettings {
-    /// Only keys that begin so, such as `proxy.`.
-    pub prefix: Option<String>,
+list_input! {
+    /// Lists settings by key.
+    #[derive(Default)]
+    ListSettings {
+        /// Only keys that begin so, such as `proxy.`.
+        prefix: Option<String>,
+    }
 }
 operation!(ListSettings => Page<SettingRow>, "settings.list", Get "/settings", Viewer, 200, "Lists settings by key.");
 
 impl Query for ListSettings {
     fn run(self, view: &View<'_>) -> Result<Page<SettingRow>> {
         let stored = settings::rows(&view.read)?;
-        let prefix = self.prefix.unwrap_or_default();
-        let shown = SETTINGS.iter().filter(|s| s.key.starts_with(&prefix));
-        Ok(Page { items: shown.map(|s| show(s, stored.get(s.key))).collect(), next_cursor: None })
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        let mut settings: Vec<_> = SETTINGS.iter().filter(|s| s.key.starts_with(prefix)).collect();
+        settings.sort_unstable_by_key(|s| s.key);
+        let shown = settings.into_iter().map(|s| show(s, stored.get(s.key))).collect();
+        of_all(view, &format!("settings of {prefix}"), &self.asked(Order::Asc), shown)
     }
 }
 
@@ -74,7 +78,7 @@ pub struct SetSetting {
     pub value: String,
 }
 operation!(SetSetting => SettingRow, "settings.set", Put "/settings/{key}", Admin, 200, "Writes one setting.",
-    positional ["value"]);
+    positional ["value"], of GetSetting { key });
 
 fn write(tx: &Tx<'_>, setting: &'static Setting, value: &str) -> Result<()> {
     setting.check(value)?;
@@ -105,15 +109,15 @@ pub struct ResetSetting {
     /// The key.
     pub key: String,
 }
-operation!(ResetSetting => SettingRow, "settings.reset", Delete "/settings/{key}", Admin, 200,
-    "Puts one setting back to its default.");
+operation!(ResetSetting => (), "settings.reset", Delete "/settings/{key}", Admin, 204,
+    "Puts one setting back to its default.", of GetSetting { key });
 
 impl Mutation for ResetSetting {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<SettingRow> {
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
         let setting = known(&self.key)?;
         write(tx, setting, setting.default)?;
         tx.about("update", "setting", setting.key, None);
-        shown(tx, setting)
+        Ok(())
     }
 }
 
@@ -125,7 +129,8 @@ pub struct UpdateSettings {
     pub values: BTreeMap<String, String>,
 }
 operation!(UpdateSettings => Page<SettingRow>, "settings.update", Patch "/settings", Admin, 200,
-    "Writes several settings as one change.");
+    "Writes several settings as one change.", 
+    part of ListSettings { prefix: None, limit: Some(500), order: None, cursor: None });
 
 impl Mutation for UpdateSettings {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Page<SettingRow>> {

@@ -72,6 +72,8 @@ fn check_username(name: &str) -> Result<()> {
 }
 
 impl Mutation for CreateFirstAdmin {
+    const CONFIGURES: bool = false;
+
     fn prepare(&mut self, view: &View<'_>) -> Result<()> {
         refuse_second(&view.read)?;
         view.cx.setup.check(&self.token)?;

@@ -3,30 +3,27 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::changes::changes;
 use super::operation::operation;
-use super::page::by_number;
+use super::page::{by_number, list_input};
 use super::{Context, Mutation, NewTarget, Page, Query, View, in_range, input_with_later};
 use crate::error::Result;
-use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HttpVersion, Patch, TargetGroup};
+use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HttpVersion, Order, TargetGroup};
 use crate::store::target_groups::{self, GroupFields};
 use crate::store::{Tx, targets};
 
-/// Lists target groups by id.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListGroups {
-    /// Items in one page, 1–500, default 100.
-    pub limit: Option<i64>,
-    /// Where the page begins.
-    pub cursor: Option<String>,
+list_input! {
+    /// Lists target groups by id.
+    #[derive(Default)]
+    ListGroups {}
 }
 operation!(ListGroups => Page<TargetGroup>, "target_groups.list", Get "/target-groups", Viewer, 200,
     "Lists target groups by id, with their targets.");
 
 impl Query for ListGroups {
     fn run(self, view: &View<'_>) -> Result<Page<TargetGroup>> {
-        let fetch = |after, limit| target_groups::list(&view.read, after, limit);
-        by_number(view, "target_groups", self.limit, self.cursor.as_deref(), fetch, |g| g.id.0)
+        let fetch = |span| target_groups::list(&view.read, span);
+        by_number(view, "target_groups", &self.asked(Order::Asc), fetch, |g| g.id.0)
     }
 }
 
@@ -52,46 +49,7 @@ impl From<GroupId> for GetGroup {
     }
 }
 
-/// Declares an input with the fields of a group that belong to parts which do not exist yet.
-macro_rules! group_input {
-    ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
-        input_with_later! {
-            $(#[$doc])* $name { $($own)* }
-            later {
-                /// What is spoken to the targets; default `http`.
-                protocol: GroupProtocol = GroupProtocol::Http,
-                /// Whether target certificates are checked; default true.
-                verify_tls: bool = true,
-                /// How a target is chosen; default `round_robin`.
-                algorithm: Algorithm = Algorithm::RoundRobin,
-                /// Whether targets are checked actively; default false.
-                health_check_enabled: bool = false,
-                /// Path of the check; default `/`.
-                health_check_path: String = "/".to_owned(),
-                /// Method of the check; default `GET`.
-                health_check_method: HealthMethod = HealthMethod::Get,
-                /// Accepted statuses; default `200`.
-                health_check_expect_status: String = "200".to_owned(),
-                /// Seconds between checks, 1–300; default 30.
-                health_check_interval_seconds: i64 = 30,
-                /// Seconds until a check fails, 1–60; default 5.
-                health_check_timeout_seconds: i64 = 5,
-                /// Failures until a target is out, 1–10; default 2.
-                health_check_fails_to_unhealthy: i64 = 2,
-                /// Successes until it is back, 1–10; default 2.
-                health_check_passes_to_healthy: i64 = 2,
-                /// HTTP version spoken to the targets; default `auto`.
-                http_version: HttpVersion = HttpVersion::Auto,
-                /// Name for SNI and the certificate check; default empty = target host.
-                tls_server_name: String = String::new(),
-                /// Seconds over which a recovered target's weight grows, 0–600; default 0.
-                slow_start_seconds: i64 = 0,
-            }
-        }
-    };
-}
-
-group_input! {
+input_with_later! {
     /// Makes a target group.
     CreateGroup {
         /// Unique name, 1–63 characters.
@@ -107,6 +65,36 @@ group_input! {
         response_timeout_ms: Option<i64>,
         /// Further targets tried, 0–5; null = `proxy.max_retries`.
         max_retries: Option<i64>,
+    }
+    later {
+        /// What is spoken to the targets; default `http`.
+        protocol: GroupProtocol = GroupProtocol::Http,
+        /// Whether target certificates are checked; default true.
+        verify_tls: bool = true,
+        /// How a target is chosen; default `round_robin`.
+        algorithm: Algorithm = Algorithm::RoundRobin,
+        /// Whether targets are checked actively; default false.
+        health_check_enabled: bool = false,
+        /// Path of the check; default `/`.
+        health_check_path: String = "/".to_owned(),
+        /// Method of the check; default `GET`.
+        health_check_method: HealthMethod = HealthMethod::Get,
+        /// Accepted statuses; default `200`.
+        health_check_expect_status: String = "200".to_owned(),
+        /// Seconds between checks, 1–300; default 30.
+        health_check_interval_seconds: i64 = 30,
+        /// Seconds until a check fails, 1–60; default 5.
+        health_check_timeout_seconds: i64 = 5,
+        /// Failures until a target is out, 1–10; default 2.
+        health_check_fails_to_unhealthy: i64 = 2,
+        /// Successes until it is back, 1–10; default 2.
+        health_check_passes_to_healthy: i64 = 2,
+        /// HTTP version spoken to the targets; default `auto`.
+        http_version: HttpVersion = HttpVersion::Auto,
+        /// Name for SNI and the certificate check; default empty = target host.
+        tls_server_name: String = String::new(),
+        /// Seconds over which a recovered target's weight grows, 0–600; default 0.
+        slow_start_seconds: i64 = 0,
     }
 }
 operation!(CreateGroup => TargetGroup, "target_groups.create", Post "/target-groups", Operator, 201,
@@ -177,28 +165,64 @@ impl Mutation for CreateGroup {
     }
 }
 
-group_input! {
+changes! {
     /// Changes the given fields of a target group; omitted ones stay.
-    UpdateGroup {
+    UpdateGroup,
+    /// Replaces every field of a target group; its targets are resources of their own.
+    ReplaceGroup
+    at {
         /// The group.
         id: GroupId,
+    }
+    fields {
         /// Unique name, 1–63 characters.
-        name: Option<GroupName>,
+        name: GroupName,
         /// Whether the client's `Host` is passed on.
-        preserve_host: Option<bool>,
+        preserve_host: bool,
+    }
+    nullable {
         /// Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`.
-        #[serde(default)]
-        connect_timeout_ms: Patch<i64>,
+        connect_timeout_ms: i64,
         /// Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`.
-        #[serde(default)]
-        response_timeout_ms: Patch<i64>,
+        response_timeout_ms: i64,
         /// Further targets tried, 0–5; null = `proxy.max_retries`.
-        #[serde(default)]
-        max_retries: Patch<i64>,
+        max_retries: i64,
+    }
+    later {
+        /// What is spoken to the targets.
+        protocol: GroupProtocol = GroupProtocol::Http,
+        /// Whether target certificates are checked.
+        verify_tls: bool = true,
+        /// How a target is chosen.
+        algorithm: Algorithm = Algorithm::RoundRobin,
+        /// Whether targets are checked actively.
+        health_check_enabled: bool = false,
+        /// Path of the check.
+        health_check_path: String = "/".to_owned(),
+        /// Method of the check.
+        health_check_method: HealthMethod = HealthMethod::Get,
+        /// Accepted statuses.
+        health_check_expect_status: String = "200".to_owned(),
+        /// Seconds between checks, 1–300.
+        health_check_interval_seconds: i64 = 30,
+        /// Seconds until a check fails, 1–60.
+        health_check_timeout_seconds: i64 = 5,
+        /// Failures until a target is out, 1–10.
+        health_check_fails_to_unhealthy: i64 = 2,
+        /// Successes until it is back, 1–10.
+        health_check_passes_to_healthy: i64 = 2,
+        /// HTTP version spoken to the targets.
+        http_version: HttpVersion = HttpVersion::Auto,
+        /// Name for SNI and the certificate check.
+        tls_server_name: String = String::new(),
+        /// Seconds over which a recovered target's weight grows, 0–600.
+        slow_start_seconds: i64 = 0,
     }
 }
+operation!(ReplaceGroup => TargetGroup, "target_groups.replace", Put "/target-groups/{id}", Operator, 200,
+    "Replaces every field of a target group; its targets are resources of their own.", of GetGroup { id });
 operation!(UpdateGroup => TargetGroup, "target_groups.update", Patch "/target-groups/{id}", Operator, 200,
-    "Changes the given fields of a target group.");
+    "Changes the given fields of a target group.", of GetGroup { id });
 
 impl Mutation for UpdateGroup {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<TargetGroup> {
@@ -234,7 +258,7 @@ pub struct DeleteGroup {
     pub id: GroupId,
 }
 operation!(DeleteGroup => (), "target_groups.delete", Delete "/target-groups/{id}", Operator, 204,
-    "Deletes a target group that no host and no rule uses.");
+    "Deletes a target group that no host and no rule uses.", of GetGroup { id });
 
 impl Mutation for DeleteGroup {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {

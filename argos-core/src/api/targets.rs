@@ -3,24 +3,21 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::changes::changes;
 use super::operation::operation;
-use super::page::by_number;
+use super::page::{by_number, list_input};
 use super::{Context, Mutation, NewTarget, Page, Query, View, in_range};
 use crate::error::Result;
-use crate::schema::{GroupId, Target, TargetHost, TargetId};
+use crate::schema::{GroupId, Order, Target, TargetHost, TargetId};
 use crate::store::targets::{self, TargetFields};
 use crate::store::{Tx, target_groups};
 
-/// Lists the targets of a group by id.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListTargets {
-    /// The group.
-    pub target_group_id: GroupId,
-    /// Items in one page, 1–500, default 100.
-    pub limit: Option<i64>,
-    /// Where the page begins.
-    pub cursor: Option<String>,
+list_input! {
+    /// Lists the targets of a group by id.
+    ListTargets {
+        /// The group.
+        target_group_id: GroupId,
+    }
 }
 operation!(ListTargets => Page<Target>, "targets.list", Get "/target-groups/{target_group_id}/targets", Viewer, 200,
     "Lists the targets of a group by id.");
@@ -28,14 +25,15 @@ operation!(ListTargets => Page<Target>, "targets.list", Get "/target-groups/{tar
 impl Query for ListTargets {
     fn run(self, view: &View<'_>) -> Result<Page<Target>> {
         target_groups::get(&view.read, self.target_group_id)?;
-        let fetch = |after, limit| targets::list(&view.read, self.target_group_id, after, limit);
-        by_number(view, "targets", self.limit, self.cursor.as_deref(), fetch, |t| t.id.0)
+        let fetch = |span| targets::list(&view.read, self.target_group_id, span);
+        let of = format!("targets of {}", self.target_group_id);
+        by_number(view, &of, &self.asked(Order::Asc), fetch, |t| t.id.0)
     }
 }
 
 impl From<GroupId> for ListTargets {
     fn from(target_group_id: GroupId) -> Self {
-        Self { target_group_id, limit: None, cursor: None }
+        Self::first(target_group_id)
     }
 }
 
@@ -86,25 +84,34 @@ impl Mutation for CreateTarget {
     }
 }
 
-/// Changes the given fields of a target; omitted ones stay.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateTarget {
-    /// The group.
-    pub target_group_id: GroupId,
-    /// The target.
-    pub id: TargetId,
-    /// Address or name.
-    pub host: Option<TargetHost>,
-    /// TCP port, 1–65535.
-    pub port: Option<u16>,
-    /// Share of the requests, 1–256.
-    pub weight: Option<i64>,
-    /// Whether it takes requests.
-    pub enabled: Option<bool>,
+changes! {
+    /// Changes the given fields of a target; omitted ones stay.
+    UpdateTarget,
+    /// Replaces every field of a target.
+    ReplaceTarget
+    at {
+        /// The group.
+        target_group_id: GroupId,
+        /// The target.
+        id: TargetId,
+    }
+    fields {
+        /// Address or name.
+        host: TargetHost,
+        /// TCP port, 1–65535.
+        port: u16,
+        /// Share of the requests, 1–256.
+        weight: i64,
+        /// Whether it takes requests.
+        enabled: bool,
+    }
+    nullable {}
+    later {}
 }
+operation!(ReplaceTarget => Target, "targets.replace", Put "/target-groups/{target_group_id}/targets/{id}", Operator,
+    200, "Replaces every field of a target.", of GetTarget { target_group_id, id });
 operation!(UpdateTarget => Target, "targets.update", Patch "/target-groups/{target_group_id}/targets/{id}", Operator,
-    200, "Changes the given fields of a target.");
+    200, "Changes the given fields of a target.", of GetTarget { target_group_id, id });
 
 fn fields_of(target: Target) -> TargetFields {
     TargetFields { host: target.host, port: target.port, weight: target.weight, enabled: target.enabled }
@@ -112,6 +119,7 @@ fn fields_of(target: Target) -> TargetFields {
 
 impl Mutation for UpdateTarget {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Target> {
+        self.refuse_later()?;
         let old = fields_of(targets::get(tx, self.target_group_id, self.id)?);
         let mut new = old.clone();
         new.host = self.host.unwrap_or(new.host);
@@ -153,7 +161,7 @@ pub struct DeleteTarget {
     pub id: TargetId,
 }
 operation!(DeleteTarget => (), "targets.delete", Delete "/target-groups/{target_group_id}/targets/{id}", Operator, 204,
-    "Deletes a target.");
+    "Deletes a target.", of GetTarget { target_group_id, id });
 
 impl Mutation for DeleteTarget {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
@@ -176,7 +184,8 @@ pub struct ToggleTarget {
     pub enabled: bool,
 }
 operation!(ToggleTarget => Target, "targets.toggle", Post "/target-groups/{target_group_id}/targets/{id}/toggle",
-    Operator, 200, "Switches a target on or off.", positional ["enabled"]);
+    Operator, 200, "Switches a target on or off.", positional ["enabled"],
+    of GetTarget { target_group_id, id });
 
 impl Mutation for ToggleTarget {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Target> {

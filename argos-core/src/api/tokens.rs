@@ -4,30 +4,26 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::operation::operation;
-use super::page::by_number;
+use super::page::{by_number, list_input};
 use super::{Context, Mutation, Page, Query, View, check_name};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{ApiToken, Role, TokenId, TokenRole};
+use crate::schema::{ApiToken, Order, Role, TokenId, TokenRole};
 use crate::secret::{Reveal, random_token, token_hash};
 use crate::store::{Tx, tokens};
 
-/// Lists tokens by id; their texts are never shown again.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListTokens {
-    /// Items in one page, 1–500, default 100.
-    pub limit: Option<i64>,
-    /// Where the page begins.
-    pub cursor: Option<String>,
+list_input! {
+    /// Lists tokens by id; their texts are never shown again.
+    #[derive(Default)]
+    ListTokens {}
 }
 operation!(ListTokens => Page<ApiToken>, "tokens.list", Get "/tokens", Admin, 200,
     "Lists tokens by id; their texts are never shown again.");
 
 impl Query for ListTokens {
     fn run(self, view: &View<'_>) -> Result<Page<ApiToken>> {
-        let fetch = |after, limit| tokens::list(&view.read, after, limit);
-        by_number(view, "tokens", self.limit, self.cursor.as_deref(), fetch, |t| t.id.0)
+        let fetch = |span| tokens::list(&view.read, span);
+        by_number(view, "tokens", &self.asked(Order::Asc), fetch, |t| t.id.0)
     }
 }
 
@@ -57,6 +53,8 @@ pub struct CreatedToken {
 }
 
 impl Mutation for CreateToken {
+    const CONFIGURES: bool = false;
+
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<CreatedToken> {
         check_name("name", &self.name, 64)?;
         if tx.actor().role().is_none_or(|maker| Role::from(self.role) > maker) {
@@ -83,6 +81,8 @@ pub struct RevokeToken {
 operation!(RevokeToken => (), "tokens.revoke", Delete "/tokens/{id}", Admin, 204, "Ends a token at once.");
 
 impl Mutation for RevokeToken {
+    const CONFIGURES: bool = false;
+
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
         if tokens::get(tx, self.id)?.revoked_at.is_some() {
             return Ok(());

@@ -6,7 +6,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Applied, Argos, Inner};
-use crate::api::Mutation;
+use crate::api::{Mutation, Terms, View};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::schema::{Actor, ApiToken};
@@ -22,6 +22,7 @@ impl Inner {
         conn: &mut Connection,
         actor: Actor,
         origin: &Origin,
+        terms: &Terms,
         op: M,
     ) -> Result<Applied<M::Output>> {
         let now = self.cx.clock.now();
@@ -30,7 +31,9 @@ impl Inner {
             // Inside a transaction SQLite refuses to change it.
             conn.pragma_update(None, "synchronous", "FULL").map_err(StoreError::from)?;
         }
-        let done = in_transaction(conn, now, actor, |tx| {
+        let keep = !terms.dry_run;
+        let done = transact(conn, now, actor, keep, |tx| {
+            terms.check(&op, &View { read: **tx, live: self.live.load_full(), cx: &self.cx })?;
             let value = op.run(tx, &self.cx)?;
             tx.settle();
             if !tx.wrote() {
@@ -48,6 +51,9 @@ impl Inner {
             let generation = versions::generation(tx)? + 1;
             let next = snapshot::compile(tx, &self.live.load(), &changes, generation, &self.rule_sets)?;
             drop(changes);
+            if !keep {
+                return Ok((Applied { value, generation: None }, None));
+            }
             let summary = format!("{} {} {}", subject.action, subject.resource_type, subject.resource_id);
             versions::record(tx, &summary)?;
             audit::record(tx, &subject, origin, Some(generation))?;
@@ -71,9 +77,21 @@ pub(super) fn in_transaction<T>(
     actor: Actor,
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
 ) -> Result<T> {
+    transact(conn, now, actor, true, work)
+}
+
+/// As [`in_transaction`]; unless `keep`, it is rolled back in every case.
+fn transact<T>(
+    conn: &mut Connection,
+    now: Timestamp,
+    actor: Actor,
+    keep: bool,
+    work: impl FnOnce(&Tx<'_>) -> Result<T>,
+) -> Result<T> {
     let open = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
     let done = work(&Tx::new(&open, now, actor))?;
-    open.commit().map_err(StoreError::from)?;
+    let ended = if keep { open.commit() } else { open.rollback() };
+    ended.map_err(StoreError::from)?;
     Ok(done)
 }
 

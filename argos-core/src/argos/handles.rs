@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Applied, Argos};
+use super::{Applied, Argos, Reply};
 use crate::api::*;
 use crate::error::{Error, Result};
 use crate::schema::{GroupId, HostId};
@@ -19,7 +19,7 @@ macro_rules! handles {
         )+
 
         /// Runs the operation called `name`.
-        pub(super) fn call(argos: &Argos, name: &str, input: Map<String, Value>) -> Result<Applied<Value>> {
+        pub(super) fn call(argos: &Argos, name: &str, input: Map<String, Value>) -> Result<Reply> {
             match name {
                 $($(<$op as Operation>::NAME => handles!(@call $kind argos input $op),)+)+
                 _ => Err(Error::not_found("operation.not_found", format!("operation {name:?}"))),
@@ -59,18 +59,19 @@ macro_rules! handles {
     }};
     (@call query $argos:ident $input:ident $op:ident) => {{
         let op: $op = input::into_operation($input)?;
-        let value = json(&$argos.query(op)?)?;
-        Ok(Applied { value, generation: None })
+        reply::<$op>($argos.query(op)?, None)
     }};
     (@call change $argos:ident $input:ident $op:ident) => {{
         let op: $op = input::into_operation($input)?;
         let done = $argos.change(op)?;
-        Ok(Applied { value: json(&done.value)?, generation: done.generation })
+        reply::<$op>(done.value, done.generation)
     }};
 }
 
 for_each_operation!(handles);
 
-fn json(value: &impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|e| Error::internal(format!("writing a result: {e}")))
+fn reply<O: Operation>(value: O::Output, generation: Option<u64>) -> Result<Reply> {
+    let value = json(&value)?;
+    let etag = routes::tagged(O::NAME).then(|| tag(&value));
+    Ok(Reply { value, generation, etag })
 }

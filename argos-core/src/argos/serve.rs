@@ -8,8 +8,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::change::in_transaction;
+use super::repeat::Answers;
 use super::{Argos, Inner};
-use crate::api::Context;
+use crate::api::{Context, Terms};
 use crate::auth::SetupToken;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -72,8 +73,8 @@ impl Argos {
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, live.clone(), clock.clone());
         let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone() };
-        let inner = Arc::new(Inner { store, live, rule_sets, cx, faults });
-        Ok(Self { inner, actor: Actor::System, origin: Origin::default() })
+        let inner = Arc::new(Inner { store, live, rule_sets, cx, faults, answers: Answers::default() });
+        Ok(Self { inner, actor: Actor::System, origin: Origin::default(), terms: Terms::default() })
     }
 
     /// Serves the configuration, and every later one, until the result is stopped.

@@ -9,6 +9,7 @@ mod host_security;
 mod hostname;
 mod ids;
 mod log_entry;
+mod order;
 mod patch;
 mod rule;
 mod setting;
@@ -23,6 +24,8 @@ pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub use hostname::{Hostname, HostnameError};
 pub use ids::{GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
 pub use log_entry::{LogEntry, LogSource};
+pub use order::Order;
+pub(crate) use patch::CLEARABLE;
 pub use patch::Patch;
 pub use rule::{
     Action, BlockConfig, CookieConfig, CountryConfig, FixedResponseConfig, ForwardConfig, HeaderConfig,

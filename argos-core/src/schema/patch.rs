@@ -3,6 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Marks the JSON Schema of a [`Patch`] among those of fields that can only be omitted.
+pub(crate) const CLEARABLE: &str = "x-clearable";
+
 /// A field that may be left alone, cleared (`null`) or given a value. Declare with
 /// `#[serde(default, skip_serializing_if = "Patch::is_keep")]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +66,8 @@ impl<T: JsonSchema> JsonSchema for Patch<T> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Option::<T>::json_schema(generator)
+        let mut schema = Option::<T>::json_schema(generator);
+        schema.insert(CLEARABLE.into(), true.into());
+        schema
     }
 }

@@ -10,7 +10,7 @@ use super::limits::Values;
 use super::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
 use crate::error::{Error, Result};
 use crate::schema::{self, GroupId, HostId, TargetGroup, csv};
-use crate::store::{Change, Read, host_security, hosts, rules, settings, target_groups};
+use crate::store::{Change, Read, Span, host_security, hosts, rules, settings, target_groups};
 use crate::waf::{Composition, RuleSets};
 
 /// The next snapshot after `changes` were written.
@@ -160,7 +160,7 @@ fn place(next: &mut Snapshot, built: Vec<(HostId, Option<Host>)>) {
 fn host(read: &Read<'_>, row: &schema::Host, appsec: &AppsecSettings, rule_sets: &RuleSets) -> Result<Host> {
     let security = host_security::get(read, row.id)?;
     let mut compiled = Vec::new();
-    for rule in rules::list(read, row.id, 0, u32::MAX)? {
+    for rule in rules::list(read, row.id, Span::ALL)? {
         // A rule that is off must compile too: what is stored can be switched on.
         let ready = rule_of(read, &rule)?;
         if rule.enabled {

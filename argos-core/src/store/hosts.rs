@@ -3,6 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::columns::{parsed, time};
+use super::span::Span;
 use super::tx::{HOST_SECURITY, HOSTS, RULES, Read, Tx, table_named};
 use crate::error::Result;
 use crate::schema::{GroupId, Host, HostError, HostId, Hostname, SecuritySummary, TlsChallenge, TlsMode, WafMode};
@@ -71,22 +72,23 @@ pub struct HostFilter {
     pub target_group_id: Option<GroupId>,
 }
 
-/// Hosts by id, after `after`, at most `limit`.
+/// Hosts by id.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list(read: &Read<'_>, filter: &HostFilter, after: i64, limit: u32) -> Result<Vec<Host>> {
+pub fn list(read: &Read<'_>, filter: &HostFilter, span: Span) -> Result<Vec<Host>> {
     let sql = format!(
-        "{SELECT} WHERE h.id > :after AND (:q IS NULL OR instr(h.domain, :q) > 0)
+        "{SELECT} WHERE (:q IS NULL OR instr(h.domain, :q) > 0)
          AND (:enabled IS NULL OR h.enabled = :enabled) AND (:tg IS NULL OR h.target_group_id = :tg)
-         ORDER BY h.id LIMIT :limit"
+         AND {}",
+        span.sql("h.id")
     );
     let params = named_params! {
-        ":after": after,
+        ":after": span.after,
         ":q": filter.q.as_deref().map(str::to_lowercase),
         ":enabled": filter.enabled,
         ":tg": filter.target_group_id.map(|g| g.0),
-        ":limit": limit,
+        ":limit": span.limit,
     };
     read.all(&sql, params, from_row)
 }

@@ -4,6 +4,7 @@ use rusqlite::{Row, named_params};
 use serde_json::{Value, json};
 
 use super::columns::{json, time};
+use super::span::Span;
 use super::tx::{RULES, Read, Tx};
 use crate::error::{Error, Result};
 use crate::schema::{Action, GroupId, HostId, Matcher, Rule, RuleId};
@@ -48,13 +49,13 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Rule> {
     })
 }
 
-/// Rules of a host in order of priority, after priority `after`, at most `limit`.
+/// Rules of a host by priority.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list(read: &Read<'_>, host: HostId, after: i64, limit: u32) -> Result<Vec<Rule>> {
-    let sql = format!("{SELECT} WHERE host_id = :host AND priority > :after ORDER BY priority LIMIT :limit");
-    read.all(&sql, named_params! { ":host": host.0, ":after": after, ":limit": limit }, from_row)
+pub fn list(read: &Read<'_>, host: HostId, span: Span) -> Result<Vec<Rule>> {
+    let sql = format!("{SELECT} WHERE host_id = :host AND {}", span.sql("priority"));
+    read.all(&sql, named_params! { ":host": host.0, ":after": span.after, ":limit": span.limit }, from_row)
 }
 
 /// One rule of a host.

@@ -3,6 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::columns::{parsed, time};
+use super::span::Span;
 use super::tx::{Read, TARGET_GROUPS, TARGETS, Tx};
 use super::{rules, targets};
 use crate::error::{Error, Result};
@@ -59,13 +60,13 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TargetGroup> {
     })
 }
 
-/// Groups by id, after `after`, at most `limit`, with their targets and users.
+/// Groups by id, with their targets and users.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list(read: &Read<'_>, after: i64, limit: u32) -> Result<Vec<TargetGroup>> {
-    let sql = format!("{SELECT} WHERE id > :after ORDER BY id LIMIT :limit");
-    let mut groups = read.all(&sql, named_params! { ":after": after, ":limit": limit }, from_row)?;
+pub fn list(read: &Read<'_>, span: Span) -> Result<Vec<TargetGroup>> {
+    let sql = format!("{SELECT} WHERE {}", span.sql("id"));
+    let mut groups = read.all(&sql, named_params! { ":after": span.after, ":limit": span.limit }, from_row)?;
     for group in &mut groups {
         complete(read, group)?;
     }
@@ -99,7 +100,7 @@ pub fn get(read: &Read<'_>, id: GroupId) -> Result<TargetGroup> {
 pub fn find_with_targets(read: &Read<'_>, id: GroupId) -> Result<Option<TargetGroup>> {
     let mut group = read.one(&format!("{SELECT} WHERE id = :id"), named_params! { ":id": id.0 }, from_row)?;
     if let Some(group) = &mut group {
-        group.targets = targets::list(read, id, 0, u32::MAX)?;
+        group.targets = targets::list(read, id, Span::ALL)?;
     }
     Ok(group)
 }
@@ -122,7 +123,7 @@ pub fn ids(read: &Read<'_>) -> Result<Vec<GroupId>> {
 }
 
 fn complete(read: &Read<'_>, group: &mut TargetGroup) -> Result<()> {
-    group.targets = targets::list(read, group.id, 0, u32::MAX)?;
+    group.targets = targets::list(read, group.id, Span::ALL)?;
     let sql = "SELECT id FROM hosts WHERE target_group_id = :id";
     let mut used = read.all(sql, named_params! { ":id": group.id.0 }, |r| r.get(0).map(HostId))?;
     used.extend(rules::forwarding_to(read, group.id)?.into_iter().map(|(host, _)| host));

@@ -3,6 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::columns::{parsed, time};
+use super::span::Span;
 use super::tx::{Read, TARGETS, Tx};
 use crate::error::{Error, Result};
 use crate::schema::{GroupId, Target, TargetHost, TargetId};
@@ -35,13 +36,13 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Target> {
     })
 }
 
-/// Targets of a group by id, after `after`, at most `limit`.
+/// Targets of a group by id.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list(read: &Read<'_>, group: GroupId, after: i64, limit: u32) -> Result<Vec<Target>> {
-    let sql = format!("{SELECT} WHERE target_group_id = :group AND id > :after ORDER BY id LIMIT :limit");
-    read.all(&sql, named_params! { ":group": group.0, ":after": after, ":limit": limit }, from_row)
+pub fn list(read: &Read<'_>, group: GroupId, span: Span) -> Result<Vec<Target>> {
+    let sql = format!("{SELECT} WHERE target_group_id = :group AND {}", span.sql("id"));
+    read.all(&sql, named_params! { ":group": group.0, ":after": span.after, ":limit": span.limit }, from_row)
 }
 
 /// One target of a group.

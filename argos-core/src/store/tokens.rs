@@ -3,6 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::columns::{moment, parsed, time};
+use super::span::Span;
 use super::tx::{Read, Tx};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -24,13 +25,13 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
     })
 }
 
-/// Tokens by id, after `after`, at most `limit`.
+/// Tokens by id.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list(read: &Read<'_>, after: i64, limit: u32) -> Result<Vec<ApiToken>> {
-    let sql = format!("{SELECT} WHERE id > :after ORDER BY id LIMIT :limit");
-    read.all(&sql, named_params! { ":after": after, ":limit": limit }, from_row)
+pub fn list(read: &Read<'_>, span: Span) -> Result<Vec<ApiToken>> {
+    let sql = format!("{SELECT} WHERE {}", span.sql("id"));
+    read.all(&sql, named_params! { ":after": span.after, ":limit": span.limit }, from_row)
 }
 
 /// One token.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::time;
+use super::span::Span;
 use super::tx::{CONFIG_TABLES, Change, Read, Tx};
 use super::{history, settings};
 use crate::error::{Error, ErrorKind, Result};
@@ -31,13 +32,15 @@ pub fn generation(read: &Read<'_>) -> Result<u64> {
     Ok(text.parse().unwrap_or(0))
 }
 
-/// Kept generations before `before`, newest first, at most `limit`.
+/// Kept generations.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list(read: &Read<'_>, before: i64, limit: u32) -> Result<Vec<ConfigVersion>> {
-    let sql = "SELECT generation, created_at, actor, summary FROM config_versions
-        WHERE generation < :before AND generation >= :oldest ORDER BY generation DESC LIMIT :limit";
+pub fn list(read: &Read<'_>, span: Span) -> Result<Vec<ConfigVersion>> {
+    let sql = format!(
+        "SELECT generation, created_at, actor, summary FROM config_versions WHERE generation >= :oldest AND {}",
+        span.sql("generation")
+    );
     let oldest = oldest(read)?;
     let version = |r: &rusqlite::Row<'_>| {
         Ok(ConfigVersion {
@@ -47,7 +50,7 @@ pub fn list(read: &Read<'_>, before: i64, limit: u32) -> Result<Vec<ConfigVersio
             summary: r.get("summary")?,
         })
     };
-    read.all(sql, named_params! { ":before": before, ":oldest": oldest, ":limit": limit }, version)
+    read.all(&sql, named_params! { ":after": span.after, ":oldest": oldest, ":limit": span.limit }, version)
 }
 
 /// Refuses a generation that is not kept.

@@ -1,5 +1,5 @@
 //! Changes made by dice, and what is stored and running as values that can be compared.
-#![allow(unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 

@@ -110,6 +110,12 @@ impl Model {
         Self { resources, shapes }
     }
 
+    /// Whether a record has a tag where it is the result of an operation.
+    pub fn tagged(&self, record: &str) -> bool {
+        let methods = self.resources.iter().flat_map(|resource| &resource.methods);
+        methods.filter(|m| m.op.tagged).any(|m| m.output == Some(Type::Named(record.to_owned())))
+    }
+
     /// The `type` that a record has where it is a `config`.
     pub fn tag(&self, record: &str) -> Option<&str> {
         self.shapes.values().find_map(|shape| match &shape.kind {

@@ -62,7 +62,9 @@ pub fn render(model: &Model) -> String {
     out += "\n\nclass Operations:\n";
     doc(&mut out, "    ", "Every resource of a caller.", &[]);
     out += "\n    __slots__ = ()\n";
-    out += "\n    def call(self, name: str, fields: Mapping[str, Any] | str | None = None, /) -> Applied[Any]:\n";
+    out +=
+        "\n    def call(\n        self,\n        name: str,\n        fields: Mapping[str, Any] | str | None = None,\n";
+    out += "        terms: Mapping[str, Any] | None = None,\n        /,\n    ) -> Applied[Any]:\n";
     doc(&mut out, "        ", "Runs the operation ``name``.", &[]);
     out += "        raise NotImplementedError\n";
     for resource in &model.resources {
@@ -105,7 +107,12 @@ fn member(name: &str, word: &str) -> String {
 }
 
 fn dataclass(out: &mut String, model: &Model, name: &str, shape: &Shape, fields: &[Field]) {
-    write!(out, "\n\n@dataclass(frozen=True, slots=True, kw_only=True)\nclass {name}:\n").unwrap();
+    write!(
+        out,
+        "\n\n@dataclass(frozen=True, slots=True, kw_only=True)\nclass {name}{}:\n",
+        if model.tagged(name) { "(records.Resource)" } else { "" }
+    )
+    .unwrap();
     doc(out, "    ", &shape.doc, &[]);
     out.push('\n');
     if let Some(tag) = model.tag(name) {
@@ -178,6 +185,14 @@ fn call(out: &mut String, resource: &Resource, method: &Method) {
     if let Some(free) = &method.free {
         writeln!(out, "        values: Mapping[str, {}],", annotation(free)).unwrap();
     }
+    let terms: Vec<_> = method.op.terms().collect();
+    if !terms.is_empty() && method.fields.len() == method.by_position {
+        out.push_str("        *,\n");
+    }
+    for term in &terms {
+        let (ty, omitted) = if term.switch { ("bool", "False") } else { ("str | None", "None") };
+        writeln!(out, "        {}: {ty} = {omitted},", term.name).unwrap();
+    }
     let (function, kind, result) = match &method.output {
         None => ("plain", None, "None".to_owned()),
         Some(Type::Any) => ("plain", None, "Any".to_owned()),
@@ -189,7 +204,8 @@ fn call(out: &mut String, resource: &Resource, method: &Method) {
     let function = if function.is_empty() { how.to_owned() } else { format!("{how}_{function}") };
     let result = if method.op.mutates { format!("Applied[{result}]") } else { result };
     writeln!(out, "    ) -> {result}:").unwrap();
-    let arguments: Vec<String> = method.fields.iter().map(|f| format!("{}: {}", ident(&f.name), f.doc)).collect();
+    let mut arguments: Vec<String> = method.fields.iter().map(|f| format!("{}: {}", ident(&f.name), f.doc)).collect();
+    arguments.extend(terms.iter().map(|term| format!("{}: {}", term.name, term.doc)));
     doc(out, "        ", method.op.summary, &arguments);
     let kind = kind.map_or(String::new(), |kind| format!("{kind}, "));
     write!(out, "        return records.{function}(self._caller, {kind}\"{}\", ", method.op.name).unwrap();
@@ -197,14 +213,19 @@ fn call(out: &mut String, resource: &Resource, method: &Method) {
     let own = method.fields.iter().map(|f| (f.name.clone(), ident(&f.name)));
     let given: Vec<(String, String)> = parent.chain(own).collect();
     if method.free.is_some() {
-        out.push_str("values)\n");
+        out.push_str("values");
     } else if given.is_empty() {
-        out.push_str("{})\n");
+        out.push_str("{}");
     } else {
         out.push_str("{\n");
         given.iter().for_each(|(key, value)| writeln!(out, "            \"{key}\": {value},").unwrap());
-        out.push_str("        })\n");
+        out.push_str("        }");
     }
+    if method.op.mutates {
+        let said: Vec<String> = terms.iter().map(|term| format!("\"{0}\": {0}", term.name)).collect();
+        write!(out, ", {{{}}}", said.join(", ")).unwrap();
+    }
+    out.push_str(")\n");
 }
 
 fn ident(name: &str) -> String {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use argos_core::api::{Place, TERMS};
+
 use super::model::{Field, Kind, Method, Model, Type};
 
 const HEAD: &str = "# Operations
@@ -31,10 +33,25 @@ pub fn render(model: &Model) -> String {
             for field in resource.parent.iter().chain(&method.fields) {
                 row(&mut page, method.op.name, field);
             }
+            let terms: Vec<String> = method.op.terms().map(|term| format!("`{}`", term.name)).collect();
+            if !terms.is_empty() {
+                writeln!(page, "| `{}` | terms | | | {} |", method.op.name, terms.join(", ")).unwrap();
+            }
             if let Some(free) = &method.free {
                 writeln!(page, "| `{}` | any key | {} | | |", method.op.name, name(free)).unwrap();
             }
         }
+    }
+    page +=
+        "\n## Terms\nWhat a caller says beside the fields. The column shows where it stands in an HTTP request.\n\n";
+    page += "| Term | HTTP | Command | Meaning |\n|---|---|---|---|\n";
+    for term in &TERMS {
+        let place = match term.place {
+            Place::Header(name) => format!("header `{name}`"),
+            Place::Query => format!("query `{}`", term.name),
+        };
+        let (option, doc) = (term.name.replace('_', "-"), term.doc);
+        writeln!(page, "| `{}` | {place} | `--{option}` | {doc} |", term.name).unwrap();
     }
     page += "\n## Records\n";
     for (title, shape) in &model.shapes {

@@ -88,6 +88,11 @@ fn body(out: &mut String, resource: &Resource, method: &Method) {
         (false, Some(Type::Any)) => "queryPlain",
         (_, other) => panic!("{}: no face knows a result like {other:?}", method.op.name),
     };
+    let mut fields = fields;
+    if method.op.terms().next().is_some() {
+        arguments.push("terms".into());
+        fields += ", terms";
+    }
     let (verb, arguments, name) = (camel(method.op.verb()), arguments.join(", "), method.op.name);
     write!(out, "\n  {verb}({arguments}) {{\n    return records.{function}(this.#argos, '{name}', {fields})\n  }}\n")
         .unwrap();
@@ -95,7 +100,7 @@ fn body(out: &mut String, resource: &Resource, method: &Method) {
 
 /// The types.
 pub fn render_types(model: &Model) -> String {
-    let mut out = format!("{NOTE}\nimport {{ Applied, Page }} from './records'\n");
+    let mut out = format!("{NOTE}\nimport {{ Applied, Page, Tagged }} from './records'\n");
     for (name, shape) in &model.shapes {
         out.push('\n');
         comment(&mut out, "", &shape.doc);
@@ -115,7 +120,8 @@ pub fn render_types(model: &Model) -> String {
                 }
             }
             Kind::Record(fields) => {
-                writeln!(out, "export interface {name} {{").unwrap();
+                let extends = if model.tagged(name) { " extends Tagged" } else { "" };
+                writeln!(out, "export interface {name}{extends} {{").unwrap();
                 fields.iter().for_each(|f| property(&mut out, "  ", f));
                 out += "}\n";
             }
@@ -169,6 +175,16 @@ fn signature(out: &mut String, method: &Method) {
         let mut fields = format!("fields{}: {{\n", if rest.iter().any(|f| f.required) { "" } else { "?" });
         rest.iter().for_each(|f| property(&mut fields, "    ", f));
         arguments.push(fields + "  }");
+    }
+    let mut terms = method.op.terms().peekable();
+    if terms.peek().is_some() {
+        let mut shape = "terms?: {\n".to_owned();
+        for term in terms {
+            comment(&mut shape, "    ", term.doc);
+            let ty = if term.switch { "boolean" } else { "string" };
+            writeln!(shape, "    {}?: {ty}", camel(term.name)).unwrap();
+        }
+        arguments.push(shape + "  }");
     }
     let result = method.output.as_ref().map_or("null".into(), annotation);
     let result = if method.op.mutates { format!("Applied<{result}>") } else { result };

@@ -1,0 +1,135 @@
+//! A request → who asks, on which terms, and the fields of the operation.
+
+use argos_core::Argos;
+use argos_core::api::input::{coerce, parse_object};
+use argos_core::api::{Described, Method, Place, TERMS, Terms};
+use argos_core::error::{Error, ErrorKind, Result};
+use argos_core::schema::{Actor, csv};
+use axum::body::Bytes;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{FromRequest as _, Query, RawPathParams, Request};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::IntoResponse as _;
+use serde_json::{Map, Value};
+
+use super::{Door, MAX_BODY};
+
+pub(super) fn peer(request: &Request) -> String {
+    let address = request.extensions().get::<axum::extract::ConnectInfo<std::net::SocketAddr>>();
+    address.map_or_else(String::new, |a| a.0.ip().to_canonical().to_string())
+}
+
+pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> String {
+    headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token =
+        value.to_str().ok().and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match token {
+        Some((_, token)) => Ok(Some(token.trim().to_owned())),
+        None => {
+            let text = "the Authorization header must be \"Bearer\" and a token";
+            Err(Error::new(ErrorKind::Unauthorized, "unauthorized", text))
+        }
+    }
+}
+
+pub(super) fn actor(argos: &Argos, door: Door, bearer: Option<&str>) -> Result<Actor> {
+    match (door, bearer) {
+        (Door::Socket, None) => Ok(Actor::Cli),
+        (_, Some(text)) => match argos.token(text)? {
+            Some(token) => Ok(Actor::Token { id: token.id, name: token.name, role: token.role.into() }),
+            None => {
+                Err(Error::new(ErrorKind::Unauthorized, "token.refused", "this token is unknown, revoked or ended"))
+            }
+        },
+        (Door::Panel, None) => Ok(Actor::Anonymous),
+    }
+}
+
+/// Refuses names that are not the panel's, so that a page of another origin can't reach it by rebinding a name.
+pub(super) fn check_host(argos: &Argos, headers: &HeaderMap) -> Result<()> {
+    let host = text(headers, header::HOST);
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => &host,
+    };
+    let literal = name.trim_start_matches('[').trim_end_matches(']');
+    let known = name.eq_ignore_ascii_case("localhost") || literal.parse::<std::net::IpAddr>().is_ok();
+    if known || csv(&argos.snapshot().panel_hosts).any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    let text = "this name is not served here; add it to panel.allowed_hosts";
+    Err(Error::new(ErrorKind::Forbidden, "misdirected", text))
+}
+
+/// The fields that stand in the path, percent-decoded once.
+pub(super) fn path(
+    op: &Described,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+) -> Result<Map<String, Value>> {
+    let params = params.map_err(|_| Error::invalid("path", "", "the path is not UTF-8 when decoded"))?;
+    params.iter().map(|(field, word)| Ok((field.to_owned(), coerce(op, field, word)?))).collect()
+}
+
+/// Puts what the query says into `fields`, and reads the terms from where each one stands.
+pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Map<String, Value>) -> Result<Terms> {
+    let mut terms = Terms::default();
+    if op.mutates {
+        for term in &TERMS {
+            let Place::Header(name) = term.place else { continue };
+            let lines: Vec<_> = request.headers().get_all(name).iter().collect();
+            let words: Option<Vec<&str>> = lines.iter().map(|line| line.to_str().ok()).collect();
+            let words = words.ok_or_else(|| Error::invalid("wrong_value", term.name, "holds other than ASCII"))?;
+            if !words.is_empty() {
+                terms.set(term.name, &words.join(", "))?;
+            }
+        }
+    }
+    let bad = |_| Error::invalid("query", "", "the query is not well formed");
+    let mut seen: Vec<String> = fields.keys().cloned().collect();
+    for (name, word) in Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map_err(bad)?.0 {
+        if seen.contains(&name) {
+            return Err(Error::invalid("duplicate_field", name, "is given twice"));
+        }
+        if op.method == Method::Get {
+            fields.insert(name.clone(), coerce(op, &name, &word)?);
+        } else if TERMS.iter().any(|term| term.place == Place::Query && term.name == name) {
+            terms.set(&name, &word)?;
+        } else {
+            return Err(Error::invalid("unknown_field", name, "does not stand in the query of this route"));
+        }
+        seen.push(name);
+    }
+    Ok(terms)
+}
+
+/// Puts the fields of the body into `fields`.
+pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<String, Value>) -> Result<()> {
+    let kind = text(request.headers(), header::CONTENT_TYPE);
+    let bytes = Bytes::from_request(request, &()).await.map_err(|e| {
+        if e.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Error::invalid("body.too_large", "", format!("a body has at most {MAX_BODY} bytes"));
+        }
+        Error::invalid("body.unreadable", "", "the body did not come whole")
+    })?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    if matches!(op.method, Method::Get | Method::Delete) {
+        return Err(Error::invalid("body.unexpected", "", "this route takes no body"));
+    }
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Error::invalid("body.media_type", "", "send application/json"));
+    }
+    for (name, value) in parse_object(&bytes)? {
+        if fields.contains_key(&name) {
+            return Err(Error::invalid("unknown_field", name, "stands in the path, not in the body"));
+        }
+        fields.insert(name, value);
+    }
+    Ok(())
+}
