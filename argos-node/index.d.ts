@@ -37,6 +37,12 @@ export class Argos extends Operations {
    */
   static open(path: string, options?: OpenOptions): Promise<Argos>
 
+  /**
+   * The same open folder, asked by the holder of a bearer token, who may do what the token's role allows. The token
+   * is looked up at every call. With null nobody asks. Closing either closes both.
+   */
+  withToken(token: string | null): Argos
+
   /** Runs the operation `name`, such as `hosts.create`, with its input as an object or as JSON text. */
   call<T = unknown>(name: string, fields?: object | string, terms?: Terms | null): Promise<Applied<T>>
 

@@ -26,6 +26,10 @@ class Argos extends Operations {
     return new Argos(await unpacked(native.Argos.open(JSON.stringify({ ...options, path }))))
   }
 
+  withToken(token) {
+    return new Argos(this.#native.withToken(token ?? undefined))
+  }
+
   async call(name, fields = {}, terms = null) {
     const text = typeof fields === 'string' ? fields : JSON.stringify(fields)
     const said = terms === null ? null : JSON.stringify(renamed(terms, snake))

@@ -17,7 +17,7 @@ pub use serve::{ServeOptions, Serving};
 
 use crate::api::{Context, Mutation, Query, Terms, View, routes};
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Actor, ApiToken};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
 use crate::snapshot::{HostFault, Snapshot};
@@ -120,6 +120,19 @@ impl Argos {
     #[must_use]
     pub fn on(&self, terms: Terms) -> Self {
         Self { terms, ..self.clone() }
+    }
+
+    /// The same Argos, asked by the holder of the bearer token `text`; without one by nobody, who may ask only what is
+    /// public.
+    ///
+    /// # Errors
+    /// `token.refused`, and those of the database.
+    pub fn with_token(&self, text: Option<&str>, origin: Origin) -> Result<Self> {
+        let Some(text) = text else { return Ok(self.acting(Actor::Anonymous, origin)) };
+        let token = self.token(text)?.ok_or_else(|| {
+            Error::new(ErrorKind::Unauthorized, "token.refused", "this token is unknown, revoked or ended")
+        })?;
+        Ok(self.acting(Actor::Token { id: token.id, name: token.name, role: token.role.into() }, origin))
     }
 
     /// Who asks through this handle.

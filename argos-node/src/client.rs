@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use argos_core::api::{Terms, input};
 use argos_core::secret::Secret;
+use argos_core::store::Origin;
 use argos_core::{Argos, Error, ErrorKind, Options, Result, ServeOptions, Serving};
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
@@ -21,6 +22,8 @@ use crate::work::{Work, promise};
 pub struct Client {
     /// None once closed. A call reads it until it is done, so that closing waits for running calls.
     slot: Arc<RwLock<Option<Open>>>,
+    /// The bearer token of who asks, or nobody's; none for the program itself.
+    bearer: Option<Option<Arc<Secret<String>>>>,
 }
 
 struct Open {
@@ -81,20 +84,32 @@ impl Client {
     /// Opens the data folder that the JSON text of the options names.
     #[napi]
     pub fn open(options: String) -> AsyncTask<Work<Client>> {
-        promise(move || Ok(Self { slot: Arc::new(RwLock::new(Some(Open::new(&options)?))) }))
+        promise(move || Ok(Self { slot: Arc::new(RwLock::new(Some(Open::new(&options)?))), bearer: None }))
+    }
+
+    /// The same Argos, asked by the holder of a token or by nobody.
+    #[napi]
+    pub fn with_token(&self, token: Option<String>) -> Self {
+        Self { slot: self.slot.clone(), bearer: Some(token.map(|text| Arc::new(Secret::new(text)))) }
     }
 
     /// Runs an operation: JSON text of its input and of its terms → JSON text
     /// `{"value": …, "generation": …, "etag": …}`.
     #[napi]
     pub fn call(&self, name: String, input: String, terms: Option<String>) -> AsyncTask<Work<String>> {
+        let bearer = self.bearer.clone();
         self.with(move |open| {
+            // A token is looked up at every call: one that was revoked asks nothing more.
+            let argos = match &bearer {
+                None => open.argos.clone(),
+                Some(token) => open.argos.with_token(token.as_ref().map(|t| t.expose().as_str()), Origin::default())?,
+            };
             let input = input::parse_object(input.as_bytes())?;
             let reply = match terms {
-                None => open.argos.call(&name, input),
+                None => argos.call(&name, input),
                 Some(terms) => {
                     let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
-                    open.argos.on(terms).call(&name, input)
+                    argos.on(terms).call(&name, input)
                 }
             }?;
             Ok(json!({ "value": reply.value, "generation": reply.generation, "etag": reply.etag }).to_string())

@@ -45,6 +45,13 @@ class Argos(Operations):
         """
         return cls(_argos.Argos.open(path, master_key, master_key_file, create))
 
+    def with_token(self, token: str | None) -> Argos:
+        """The same open folder, asked by the holder of a bearer token, who may do what the token's role allows.
+
+        The token is looked up at every call. With ``None`` nobody asks. Closing either closes both.
+        """
+        return Argos(self._native.with_token(token))
+
     def call(
         self,
         name: str,

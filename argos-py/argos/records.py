@@ -115,6 +115,8 @@ def _read(kind: Any, value: Any) -> Any:
             return None
         if len(options) == 1:
             return _read(options[0], value)
+        if not is_dataclass(options[0]):
+            return value
         chosen = next(option for option in options if option.TYPE == value["type"])
         return _read(chosen, value["config"])
     if get_origin(kind) is Sequence:

@@ -3,11 +3,12 @@
 use std::mem::take;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use argos_core::api::{Terms, input};
 use argos_core::secret::Secret;
+use argos_core::store::Origin;
 use argos_core::{Argos, Error, ErrorKind, Options, Result, ServeOptions, Serving};
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -19,7 +20,9 @@ use crate::errors::raise;
 #[pyclass(frozen, name = "Argos", module = "argos._argos")]
 pub(crate) struct Client {
     /// None once closed. A call reads it until it is done, so that closing waits for running calls.
-    open: RwLock<Option<Open>>,
+    open: Arc<RwLock<Option<Open>>>,
+    /// The bearer token of who asks, or nobody's; none for the program itself.
+    bearer: Option<Option<Secret<String>>>,
 }
 
 struct Open {
@@ -42,6 +45,14 @@ impl Client {
             None => Err(Error::new(ErrorKind::Unavailable, "closed", "this Argos is closed")),
         });
         done.map_err(|e| raise(py, &e))
+    }
+
+    /// A token is looked up at every call: one that was revoked asks nothing more.
+    fn asked(&self, open: &Open) -> Result<Argos> {
+        match &self.bearer {
+            None => Ok(open.argos.clone()),
+            Some(token) => open.argos.with_token(token.as_ref().map(|t| t.expose().as_str()), Origin::default()),
+        }
     }
 }
 
@@ -67,19 +78,26 @@ impl Client {
         options.key.env_key = master_key.map(Secret::new);
         options.key.env_file = master_key_file;
         let argos = py.detach(|| Argos::open(options)).map_err(|e| raise(py, &e))?;
-        Ok(Self { open: RwLock::new(Some(Open { argos, serving: Mutex::default() })) })
+        let open = Arc::new(RwLock::new(Some(Open { argos, serving: Mutex::default() })));
+        Ok(Self { open, bearer: None })
+    }
+
+    /// The same Argos, asked by the holder of a token or by nobody.
+    fn with_token(&self, token: Option<String>) -> Self {
+        Self { open: self.open.clone(), bearer: Some(token.map(Secret::new)) }
     }
 
     /// Runs an operation: JSON text of its input and of its terms → JSON text
     /// `{"value": …, "generation": …, "etag": …}`.
     fn call(&self, py: Python<'_>, name: &str, input: &str, terms: Option<&str>) -> PyResult<String> {
         self.with(py, |open| {
+            let argos = self.asked(open)?;
             let input = input::parse_object(input.as_bytes())?;
             let reply = match terms {
-                None => open.argos.call(name, input),
+                None => argos.call(name, input),
                 Some(terms) => {
                     let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
-                    open.argos.on(terms).call(name, input)
+                    argos.on(terms).call(name, input)
                 }
             }?;
             Ok(json!({ "value": reply.value, "generation": reply.generation, "etag": reply.etag }).to_string())

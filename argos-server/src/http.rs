@@ -133,10 +133,7 @@ async fn run(
         read::check_host(&argos, request.headers())?;
     }
     let bearer = read::bearer(request.headers())?;
-    let argos = tokio::task::spawn_blocking(move || -> Result<Argos> {
-        let actor = read::actor(&argos, door, bearer.as_deref())?;
-        Ok(argos.acting(actor, origin))
-    });
+    let argos = tokio::task::spawn_blocking(move || read::asked_by(&argos, door, bearer.as_deref(), origin));
     let argos = argos.await.map_err(|_| Error::internal("the sign-in check was cut off"))??;
     // Before the body is read: nobody makes Argos read a megabyte without the right to ask.
     argos.actor().require(op.role)?;

@@ -5,6 +5,7 @@ use argos_core::api::input::{coerce, parse_object};
 use argos_core::api::{Described, Method, Place, TERMS, Terms};
 use argos_core::error::{Error, ErrorKind, Result};
 use argos_core::schema::{Actor, csv};
+use argos_core::store::Origin;
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequest as _, Query, RawPathParams, Request};
@@ -36,16 +37,11 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn actor(argos: &Argos, door: Door, bearer: Option<&str>) -> Result<Actor> {
+/// Argos as the caller sees it.
+pub(super) fn asked_by(argos: &Argos, door: Door, bearer: Option<&str>, origin: Origin) -> Result<Argos> {
     match (door, bearer) {
-        (Door::Socket, None) => Ok(Actor::Cli),
-        (_, Some(text)) => match argos.token(text)? {
-            Some(token) => Ok(Actor::Token { id: token.id, name: token.name, role: token.role.into() }),
-            None => {
-                Err(Error::new(ErrorKind::Unauthorized, "token.refused", "this token is unknown, revoked or ended"))
-            }
-        },
-        (Door::Panel, None) => Ok(Actor::Anonymous),
+        (Door::Socket, None) => Ok(argos.acting(Actor::Cli, origin)),
+        (_, token) => argos.with_token(token, origin),
     }
 }
 
