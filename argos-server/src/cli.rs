@@ -272,7 +272,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             let way = client::Way::open(args)?;
             let reply = way.call_on(op, input.clone(), &terms(op, args)?)?;
             let mut done = reply.value;
-            if op.verb() == "list" && !input.contains_key("limit") {
+            let whole = done["next_cursor"].is_null();
+            let has_pages = op.input["properties"].get("cursor").is_some() && !OWN.contains(&op.name);
+            if has_pages && !input.contains_key("limit") && !input.contains_key("cursor") {
                 add_pages(&way, op, &input, &mut done)?;
             }
             if OWN.contains(&op.name) && !args.get_flag("json") {
@@ -280,7 +282,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             } else {
                 output::value(&done, args.get_flag("json"));
             }
-            if let Some(etag) = reply.etag.filter(|_| op.verb() == "get") {
+            if let Some(etag) = reply.etag.filter(|_| !op.mutates && whole) {
                 output::note(format_args!("etag: {etag}"));
             }
             if let Some(cursor) = done["next_cursor"].as_str().filter(|_| !args.get_flag("json")) {

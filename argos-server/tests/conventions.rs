@@ -334,6 +334,10 @@ fn the_command_line_has_the_same_terms() {
         (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
     let etag = |stderr: &str| stderr.lines().find_map(|l| l.strip_prefix("etag: ").map(str::to_owned)).unwrap();
+    // Every page is shown, also of what is no `list`.
+    assert_eq!(folder.json(&["config", "diff", "1", "3"])["next_cursor"], Value::Null);
+    let one = folder.json(&["config", "diff", "1", "3", "--limit", "1"]);
+    assert!(one["next_cursor"].is_string());
     // Over the socket of the running process first, then in the folder itself.
     let (code, stderr) = run(&["host", "get", "1"]);
     assert_eq!(code, 0);

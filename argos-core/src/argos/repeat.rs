@@ -12,6 +12,7 @@ use crate::api::tag;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::schema::Actor;
+use crate::secret::Secret;
 
 /// Keys at most; the oldest goes first.
 const KEYS: usize = 10_000;
@@ -48,10 +49,10 @@ struct Entry {
 /// Held while the call runs, so that the same call at the same time waits for its answer.
 type Slot = Arc<Mutex<Option<Packed>>>;
 
-/// An answer as text, which is a fraction of its size as values.
-#[derive(Clone, Debug)]
+/// An answer as text, which is a fraction of its size as values. It may show a token.
+#[derive(Debug)]
 struct Packed {
-    value: String,
+    value: Secret<String>,
     generation: Option<u64>,
     etag: Option<String>,
 }
@@ -80,7 +81,7 @@ impl Answers {
         let slot = self.kept().slot(&call, now)?;
         let mut answer = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packed) = &*answer {
-            let value = serde_json::from_str(&packed.value);
+            let value = serde_json::from_str(packed.value.expose());
             let value = value.map_err(|e| Error::internal(format!("reading a stored answer: {e}")))?;
             return Ok(Reply { value, generation: packed.generation, etag: packed.etag.clone() });
         }
@@ -88,6 +89,7 @@ impl Answers {
             Ok(reply) => {
                 let value = reply.value.to_string();
                 self.kept().grow(&call.key, &slot, value.len());
+                let value = Secret::new(value);
                 *answer = Some(Packed { value, generation: reply.generation, etag: reply.etag.clone() });
                 Ok(reply)
             }
@@ -195,6 +197,15 @@ mod tests {
             let error = Call::new(&Actor::Cli, bad, "hosts.create", &input).unwrap_err();
             assert_eq!(error.fields()[0].field, "idempotency_key", "{bad}");
         }
+    }
+
+    #[test]
+    fn a_stored_answer_is_not_shown() {
+        let answers = Answers::default();
+        let made = Reply { value: json!({"token": "argos_pat_text"}), generation: None, etag: None };
+        answers.once(call("k", json!({})), Timestamp(0), || Ok(made)).unwrap();
+        let shown = format!("{answers:?}");
+        assert!(shown.contains("***") && !shown.contains("argos_pat_text"), "{shown}");
     }
 
     #[test]
