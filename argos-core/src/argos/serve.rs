@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::logs::Queue;
 use crate::proxy::{self, Proxy};
-use crate::schema::{Actor, LogEntry, LogSource};
+use crate::schema::{Actor, LogSource};
 use crate::secret::MasterKey;
 use crate::snapshot::{self, Snapshot};
 use crate::store::{Origin, Read, Store, logs, versions};
@@ -143,18 +143,19 @@ impl Batches {
 
 /// Writes one batch; whether more rows may wait.
 fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, live: &ArcSwap<Snapshot>, clock: &Clock) -> bool {
-    let records = queue.take(ROWS_AT_ONCE);
-    if records.is_empty() {
+    let mut taken = queue.take(ROWS_AT_ONCE);
+    let count = taken.len();
+    if count == 0 {
         return false;
     }
     let masked = live.load().masked.clone();
-    let mut entries: Vec<LogEntry> = records.into_iter().map(|r| r.into_entry(&masked)).collect();
-    let count = entries.len();
+    let mut entries = taken.entries(&masked);
     let written = in_transaction(conn, clock.now(), Actor::System, |tx| logs::insert_all(tx, &mut entries));
     if let Err(e) = written {
         tracing::error!("{count} log rows were not written: {e}");
         let of = |source| entries.iter().filter(|e| e.source == source).count() as u64;
         queue.count_lost(of(LogSource::Access), of(LogSource::Error), of(LogSource::WafAudit));
     }
-    count == ROWS_AT_ONCE
+    queue.give(taken.access);
+    count >= ROWS_AT_ONCE
 }

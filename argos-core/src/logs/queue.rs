@@ -5,10 +5,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::record::Record;
+use super::record::{AccessBatch, Record};
+use crate::schema::LogEntry;
 
 /// How many rows wait at most.
 pub const QUEUE_ROWS: usize = 65_536;
+/// How many empty batches are kept.
+const SPARE: usize = 64;
+/// Place of access rows among the counts of what was dropped; error and WAF rows follow.
+const ACCESS: usize = 0;
 
 /// Rows on their way to the writer. Producers never wait for it: over [`QUEUE_ROWS`], access rows are dropped first,
 /// then error, then WAF rows, and each drop is counted.
@@ -22,9 +27,47 @@ pub struct Queue {
     dropped: [AtomicU64; 3],
 }
 
-/// One queue per rank, the most dispensable first.
+/// What waits, and memory for what will.
 #[derive(Default)]
-struct Rows([VecDeque<Record>; 3]);
+struct Rows {
+    access: VecDeque<AccessBatch>,
+    access_rows: usize,
+    /// One queue per rank, the most dispensable first.
+    records: [VecDeque<Record>; 2],
+    spare: Vec<AccessBatch>,
+}
+
+/// Rows that were taken together.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Error and WAF rows.
+    pub records: Vec<Record>,
+    /// Access rows.
+    pub access: Vec<AccessBatch>,
+}
+
+impl Taken {
+    /// The rows to store; the values of the parameters in `masked` (lower-case names) become `***`.
+    #[must_use]
+    pub fn entries(&mut self, masked: &[Box<str>]) -> Vec<LogEntry> {
+        let mut entries = Vec::with_capacity(self.len());
+        entries.extend(self.records.drain(..).map(|record| record.into_entry(masked)));
+        entries.extend(self.access.iter().flat_map(|batch| batch.entries(masked)));
+        entries
+    }
+
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len() + self.access.iter().map(AccessBatch::len).sum::<usize>()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
 
 /// Rows dropped since the start, by source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,36 +109,75 @@ impl Queue {
         }
     }
 
-    /// Takes over all of `rows`, leaving it empty with its capacity.
-    pub fn offer(&self, rows: &mut Vec<Record>) {
-        if rows.is_empty() {
+    /// Takes over the rows of `batch`, leaving an empty one.
+    pub fn offer_access(&self, batch: &mut AccessBatch) {
+        if batch.is_empty() {
             return;
         }
-        self.offered.fetch_add(rows.len() as u64, Ordering::Relaxed);
-        {
+        self.offered.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let gone = {
             let mut queue = self.lock();
-            for row in rows.drain(..) {
-                if let Some(rank) = queue.push(row, self.limit) {
-                    self.dropped[rank].fetch_add(1, Ordering::Relaxed);
-                }
+            let room = self.limit.saturating_sub(queue.len());
+            let gone = batch.truncate(room);
+            if batch.is_empty() {
+                batch.clear();
+            } else {
+                let spare = queue.spare.pop().unwrap_or_else(|| AccessBatch::with_capacity(batch.len()));
+                queue.access_rows += batch.len();
+                queue.access.push_back(std::mem::replace(batch, spare));
             }
+            gone
+        };
+        self.dropped[ACCESS].fetch_add(gone as u64, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Takes over a row.
+    pub fn offer(&self, record: Record) {
+        self.offered.fetch_add(1, Ordering::Relaxed);
+        if let Some(source) = self.lock().push(record, self.limit) {
+            self.dropped[source].fetch_add(1, Ordering::Relaxed);
         }
+        self.tell();
+    }
+
+    fn tell(&self) {
         if !self.told.swap(true, Ordering::AcqRel) {
             (self.wake)();
         }
     }
 
-    /// At most `max` rows, the least dispensable first; empty when none wait. The writer calls it until it is empty.
+    /// About `max` rows, the least dispensable first; none when none wait. Access rows come in the batches they were
+    /// offered in. The writer calls it until nothing is left.
     #[must_use]
-    pub fn take(&self, max: usize) -> Vec<Record> {
+    pub fn take(&self, max: usize) -> Taken {
         self.told.store(false, Ordering::Release);
         let mut queue = self.lock();
-        let mut out = Vec::with_capacity(max.min(queue.len()));
-        for rows in queue.0.iter_mut().rev() {
-            let n = rows.len().min(max - out.len());
-            out.extend(rows.drain(..n));
+        let mut taken = Taken::default();
+        for rows in queue.records.iter_mut().rev() {
+            let n = rows.len().min(max - taken.records.len());
+            taken.records.extend(rows.drain(..n));
         }
-        out
+        let mut count = taken.records.len();
+        while count < max
+            && let Some(batch) = queue.access.pop_front()
+        {
+            count += batch.len();
+            queue.access_rows -= batch.len();
+            taken.access.push(batch);
+        }
+        taken
+    }
+
+    /// Gives the memory of written batches back.
+    pub fn give(&self, batches: Vec<AccessBatch>) {
+        let mut queue = self.lock();
+        for mut batch in batches {
+            if queue.spare.len() < SPARE {
+                batch.clear();
+                queue.spare.push(batch);
+            }
+        }
     }
 
     /// Counts rows that were taken and could not be written.
@@ -132,21 +214,40 @@ impl Queue {
 
 impl Rows {
     fn len(&self) -> usize {
-        self.0.iter().map(VecDeque::len).sum()
+        self.access_rows + self.records.iter().map(VecDeque::len).sum::<usize>()
     }
 
-    /// Adds `row`; the rank of the row that had to go, if one had to.
+    /// Adds `row`; the place among the counts of the row that had to go, if one had to.
     fn push(&mut self, row: Record, limit: usize) -> Option<usize> {
         let rank = row.rank();
         let mut gone = None;
         if self.len() >= limit {
-            let victim = self.0[..rank].iter().position(|rows| !rows.is_empty());
-            let Some(victim) = victim else { return Some(rank) };
-            self.0[victim].pop_front();
-            gone = Some(victim);
+            gone = if self.access_rows > 0 {
+                self.drop_access();
+                Some(ACCESS)
+            } else if let Some(victim) = self.records[..rank].iter().position(|rows| !rows.is_empty()) {
+                self.records[victim].pop_front();
+                Some(ACCESS + 1 + victim)
+            } else {
+                return Some(ACCESS + 1 + rank);
+            };
         }
-        self.0[rank].push_back(row);
+        self.records[rank].push_back(row);
         gone
+    }
+
+    /// Drops the oldest access row.
+    fn drop_access(&mut self) {
+        let Some(batch) = self.access.front_mut() else { return };
+        batch.drop_first();
+        self.access_rows -= 1;
+        if batch.is_empty()
+            && let Some(mut batch) = self.access.pop_front()
+            && self.spare.len() < SPARE
+        {
+            batch.clear();
+            self.spare.push(batch);
+        }
     }
 }
 
@@ -163,10 +264,12 @@ mod tests {
 
     use super::*;
     use crate::clock::Timestamp;
-    use crate::logs::{Access, Fault};
+    use crate::logs::{Access, Fault, Texts};
 
-    fn access() -> Record {
-        Record::Access(Box::new(Access::new(Timestamp(1))))
+    fn access(rows: usize) -> AccessBatch {
+        let mut batch = AccessBatch::default();
+        (0..rows).for_each(|_| batch.push(Access::new(Timestamp(1)), Texts::default()));
+        batch
     }
 
     fn error() -> Record {
@@ -176,13 +279,14 @@ mod tests {
     #[test]
     fn overflow_drops_access_rows_first_and_counts_them() {
         let queue = Queue::with_limit(4, || ());
-        queue.offer(&mut (0..6).map(|_| access()).collect());
+        queue.offer_access(&mut access(3));
+        queue.offer_access(&mut access(3));
         assert_eq!(queue.dropped(), Dropped { access: 2, ..Dropped::default() });
-        queue.offer(&mut (0..5).map(|_| error()).collect());
+        (0..5).for_each(|_| queue.offer(error()));
         assert_eq!(queue.dropped(), Dropped { access: 6, error: 1, waf_audit: 0 });
         let taken = queue.take(100);
         assert_eq!(taken.len() as u64 + queue.dropped().total(), queue.offered());
-        assert!(taken.iter().all(|r| matches!(r, Record::Error(_))));
+        assert!(taken.access.is_empty() && taken.records.iter().all(|r| matches!(r, Record::Error(_))));
     }
 
     #[test]
@@ -192,13 +296,28 @@ mod tests {
         let queue = Queue::new(move || {
             seen.fetch_add(1, Ordering::Relaxed);
         });
-        queue.offer(&mut vec![access()]);
-        queue.offer(&mut vec![access()]);
+        queue.offer_access(&mut access(1));
+        queue.offer_access(&mut access(1));
         assert_eq!(count.load(Ordering::Relaxed), 1);
         assert_eq!(queue.take(1).len(), 1);
         assert_eq!(queue.depth(), 1);
-        queue.offer(&mut vec![access()]);
+        queue.offer(error());
         assert_eq!(count.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn batches_are_used_again_and_empty() {
+        let queue = Queue::new(|| ());
+        let mut batch = access(3);
+        queue.offer_access(&mut batch);
+        assert!(batch.is_empty());
+        let taken = queue.take(10);
+        assert_eq!(taken.access[0].entries(&[]).count(), 3);
+        queue.give(taken.access);
+        let mut other = access(1);
+        queue.offer_access(&mut other);
+        assert!(other.is_empty());
+        assert_eq!(queue.take(10).len(), 1);
     }
 
     #[test]
@@ -207,16 +326,18 @@ mod tests {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let queue = Arc::clone(&queue);
-                std::thread::spawn(move || (0..50).for_each(|_| queue.offer(&mut (0..64).map(|_| access()).collect())))
+                std::thread::spawn(move || (0..50).for_each(|_| queue.offer_access(&mut access(64))))
             })
             .collect();
-        let mut taken = 0;
+        let mut rows = 0;
         while !threads.iter().all(|t| t.is_finished()) {
-            taken += queue.take(1000).len() as u64;
+            let taken = queue.take(1000);
+            rows += taken.len() as u64;
+            queue.give(taken.access);
         }
         threads.into_iter().for_each(|t| t.join().unwrap());
-        taken += queue.take(1000).len() as u64;
-        assert_eq!(taken + queue.dropped().total(), 4 * 50 * 64);
+        rows += queue.take(1000).len() as u64;
+        assert_eq!(rows + queue.dropped().total(), 4 * 50 * 64);
         assert_eq!(queue.offered(), 4 * 50 * 64);
     }
 }

@@ -43,46 +43,168 @@ text_enum! {
     }
 }
 
-/// One row to be, by source.
+/// One row to be, but for those of [`Access`], which travel in [`AccessBatch`]es.
 #[derive(Debug)]
 pub enum Record {
-    /// A request.
-    Access(Box<Access>),
     /// A refused input or a failed part.
     Error(Box<Fault>),
     /// A rule of the WAF that matched.
     WafAudit(Box<Finding>),
 }
 
-/// The texts of an access row in one piece of memory.
-#[derive(Clone, Debug, Default)]
-pub struct Texts {
-    bytes: Box<[u8]>,
-    ends: [u32; Texts::COUNT],
+/// The texts of a request's rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Texts<'a> {
+    /// The method.
+    pub method: &'a [u8],
+    /// The matching form of the path.
+    pub path: &'a [u8],
+    /// The query as received.
+    pub query: &'a [u8],
+    /// The name asked for.
+    pub host: &'a [u8],
+    /// `User-Agent`.
+    pub agent: &'a [u8],
+    /// `Referer`.
+    pub referer: &'a [u8],
+    /// `host:port` of the upstream.
+    pub upstream: &'a [u8],
+    /// The request's id.
+    pub request_id: &'a [u8],
 }
 
-impl Texts {
-    const COUNT: usize = 8;
+impl Texts<'_> {
+    fn parts(&self) -> [&[u8]; TEXTS] {
+        let t = self;
+        [t.method, t.path, t.query, t.host, t.agent, t.referer, t.upstream, t.request_id]
+    }
 
-    /// Texts in the order method, path (matching form), query, host, user agent, referer, upstream, request id.
-    #[must_use]
-    pub fn new(parts: [&[u8]; Self::COUNT]) -> Self {
-        let mut bytes = Vec::with_capacity(parts.iter().map(|p| p.len()).sum());
-        let mut ends = [0; Self::COUNT];
-        for (end, part) in ends.iter_mut().zip(parts) {
+    /// Appends all to `bytes`; where each one ends.
+    fn pack(&self, bytes: &mut Vec<u8>) -> [u32; TEXTS] {
+        let mut ends = [0; TEXTS];
+        for (end, part) in ends.iter_mut().zip(self.parts()) {
             bytes.extend_from_slice(part);
-            // Heads are at most 16 MiB, so that a u32 holds every end.
+            // Heads are at most 16 MiB and a batch is handed over long before 4 GiB of them.
             *end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         }
-        Self { bytes: bytes.into_boxed_slice(), ends }
-    }
-
-    fn text(&self, i: usize) -> String {
-        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
-        let bytes = self.bytes.get(start..self.ends[i] as usize).unwrap_or_default();
-        String::from_utf8_lossy(bytes).into_owned()
+        ends
     }
 }
+
+const TEXTS: usize = 8;
+
+fn unpack(bytes: &[u8], start: usize, ends: [u32; TEXTS]) -> Texts<'_> {
+    let mut at = start;
+    let [method, path, query, host, agent, referer, upstream, request_id] = ends.map(|end| {
+        let part = bytes.get(at..end as usize).unwrap_or_default();
+        at = end as usize;
+        part
+    });
+    Texts { method, path, query, host, agent, referer, upstream, request_id }
+}
+
+/// [`Texts`] of their own.
+#[derive(Clone, Debug)]
+pub struct OwnTexts {
+    bytes: Vec<u8>,
+    ends: [u32; TEXTS],
+}
+
+impl From<Texts<'_>> for OwnTexts {
+    fn from(texts: Texts<'_>) -> Self {
+        let mut bytes = Vec::with_capacity(texts.parts().iter().map(|p| p.len()).sum());
+        let ends = texts.pack(&mut bytes);
+        Self { bytes, ends }
+    }
+}
+
+impl OwnTexts {
+    /// The texts.
+    #[must_use]
+    pub fn texts(&self) -> Texts<'_> {
+        unpack(&self.bytes, 0, self.ends)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Access rows of one core, one after the other in two pieces of memory, which are used again: a row costs its
+/// request no allocation and touches memory in order.
+#[derive(Debug, Default)]
+pub struct AccessBatch {
+    rows: Vec<(Access, [u32; TEXTS])>,
+    bytes: Vec<u8>,
+    /// Rows at the front that are gone.
+    gone: usize,
+}
+
+impl AccessBatch {
+    /// Room for `rows` rows of common size.
+    #[must_use]
+    pub fn with_capacity(rows: usize) -> Self {
+        Self { rows: Vec::with_capacity(rows), bytes: Vec::with_capacity(rows * 320), gone: 0 }
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, access: Access, texts: Texts<'_>) {
+        let ends = texts.pack(&mut self.bytes);
+        self.rows.push((access, ends));
+    }
+
+    /// Rows in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len() - self.gone
+    }
+
+    /// Whether it has no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of the texts in it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets all rows, keeps the memory unless it grew out of proportion.
+    pub(super) fn clear(&mut self) {
+        if self.bytes.capacity() > MOST_KEPT {
+            self.bytes = Vec::new();
+        }
+        self.rows.clear();
+        self.bytes.clear();
+        self.gone = 0;
+    }
+
+    /// Drops the oldest row.
+    pub(super) fn drop_first(&mut self) {
+        self.gone = (self.gone + 1).min(self.rows.len());
+    }
+
+    /// Keeps the `most` oldest rows; how many had to go.
+    pub(super) fn truncate(&mut self, most: usize) -> usize {
+        let gone = self.len().saturating_sub(most);
+        self.rows.truncate(self.rows.len() - gone);
+        gone
+    }
+
+    /// The rows to store; the values of the parameters in `masked` (lower-case names) become `***`.
+    pub fn entries<'a>(&'a self, masked: &'a [Box<str>]) -> impl Iterator<Item = LogEntry> + 'a {
+        (self.gone..self.rows.len()).map(move |i| {
+            let (access, ends) = &self.rows[i];
+            let start = i.checked_sub(1).map_or(0, |before| self.rows[before].1[TEXTS - 1] as usize);
+            access.entry(unpack(&self.bytes, start, *ends), masked)
+        })
+    }
+}
+
+/// Bytes of texts that an empty batch may keep.
+const MOST_KEPT: usize = 1 << 20;
 
 /// Where a request's time went, in microseconds; 0 = the part did not happen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,8 +215,8 @@ pub struct Timings {
     pub upstream: u64,
 }
 
-/// A request.
-#[derive(Debug)]
+/// A request, but for its [`Texts`].
+#[derive(Clone, Debug)]
 pub struct Access {
     /// When its head was there.
     pub at: Timestamp,
@@ -122,8 +244,6 @@ pub struct Access {
     pub bytes_out: u64,
     /// The inbound score of the WAF, if it was evaluated.
     pub waf_score: Option<i64>,
-    /// Method, path, query and so on.
-    pub texts: Texts,
 }
 
 impl Access {
@@ -144,47 +264,49 @@ impl Access {
             bytes_in: 0,
             bytes_out: 0,
             waf_score: None,
-            texts: Texts::default(),
         }
     }
 
-    fn into_entry(self, masked: &[Box<str>]) -> LogEntry {
+    fn entry(&self, t: Texts<'_>, masked: &[Box<str>]) -> LogEntry {
         let level = match self.status {
             500.. => "error",
             400..=499 => "warn",
             _ => "info",
         };
         let mut row = LogEntry::new(LogSource::Access, self.at, level);
-        let t = &self.texts;
-        let query = t.text(2);
         row.host_id = self.host;
-        row.host_domain = t.text(3);
+        row.host_domain = text(t.host);
         row.rule_id = self.rule;
         row.remote_ip = self.client.map(|ip| ip.to_string()).unwrap_or_default();
-        row.method = t.text(0);
-        row.path = t.text(1);
-        row.query = masked_query(&query, masked).into_owned();
+        row.method = text(t.method);
+        row.path = text(t.path);
+        row.query = masked_query(&String::from_utf8_lossy(t.query), masked).into_owned();
         row.status = self.status.into();
         row.duration_ms = signed(self.timings.total / 1000);
         row.size_bytes = signed(self.bytes_out);
         row.bytes_in = signed(self.bytes_in);
-        row.upstream = t.text(6);
-        row.user_agent = t.text(4);
+        row.upstream = text(t.upstream);
+        row.user_agent = text(t.agent);
         row.message = if self.message.is_empty() { self.action.as_str() } else { self.message }.into();
         row.action = self.action.as_str().into();
         row.waf_anomaly_score = self.waf_score.unwrap_or(0);
-        row.request_id = t.text(7);
+        row.request_id = text(t.request_id);
         row.http_version = self.version.as_str().into();
-        let referer = t.text(5);
+        let referer = text(t.referer);
         let referer = match referer.split_once('?') {
             Some((page, query)) => format!("{page}?{}", masked_query(query, masked)),
             None => referer,
         };
-        row.raw = json!({
-            "protocol": row.http_version, "request_id": row.request_id, "attempts": self.attempts,
-            "timings": {"total_us": self.timings.total, "upstream_us": self.timings.upstream}, "referer": referer,
-        })
-        .to_string();
+        // Written by hand: building the value first costs twenty allocations for each row.
+        row.raw = format!(
+            r#"{{"protocol":{},"request_id":{},"attempts":{},"timings":{{"total_us":{},"upstream_us":{}}},"referer":{}}}"#,
+            json!(row.http_version),
+            json!(row.request_id),
+            self.attempts,
+            self.timings.total,
+            self.timings.upstream,
+            json!(referer),
+        );
         row
     }
 }
@@ -285,7 +407,7 @@ pub struct Finding {
     /// The request's HTTP version.
     pub version: Version,
     /// The same texts as the access row's.
-    pub texts: Texts,
+    pub texts: OwnTexts,
     /// The rule.
     pub rule_id: i64,
     /// Its expanded message.
@@ -301,16 +423,16 @@ pub struct Finding {
 impl Finding {
     fn into_entry(self, masked: &[Box<str>]) -> LogEntry {
         let mut row = LogEntry::new(LogSource::WafAudit, self.at, "error");
-        let t = &self.texts;
+        let t = self.texts.texts();
         row.host_id = self.host;
-        row.host_domain = t.text(3);
+        row.host_domain = text(t.host);
         row.remote_ip = self.client.to_string();
-        row.method = t.text(0);
-        row.path = t.text(1);
-        row.query = masked_query(&t.text(2), masked).into_owned();
+        row.method = text(t.method);
+        row.path = text(t.path);
+        row.query = masked_query(&String::from_utf8_lossy(t.query), masked).into_owned();
         row.status = self.status.into();
-        row.user_agent = t.text(4);
-        row.request_id = t.text(7);
+        row.user_agent = text(t.agent);
+        row.request_id = text(t.request_id);
         row.http_version = self.version.as_str().into();
         row.message = self.message.clone().into();
         row.action = if self.blocked { "blocked" } else { "detected" }.into();
@@ -328,7 +450,6 @@ impl Record {
     #[must_use]
     pub fn into_entry(self, masked: &[Box<str>]) -> LogEntry {
         match self {
-            Self::Access(r) => r.into_entry(masked),
             Self::Error(r) => r.into_entry(masked),
             Self::WafAudit(r) => r.into_entry(masked),
         }
@@ -337,9 +458,8 @@ impl Record {
     // Which queue: the most dispensable first.
     pub(super) fn rank(&self) -> usize {
         match self {
-            Self::Access(_) => 0,
-            Self::Error(_) => 1,
-            Self::WafAudit(_) => 2,
+            Self::Error(_) => 0,
+            Self::WafAudit(_) => 1,
         }
     }
 }
@@ -363,8 +483,23 @@ mod tests {
         access.attempts = 1;
         access.timings = Timings { total: 5_999, upstream: 12 };
         (access.bytes_in, access.bytes_out, access.waf_score) = (1, 2, Some(5));
-        access.texts = Texts::new([b"GET", b"/a", b"token=x&b=1", b"a.example", b"ua", b"/r?code=1", b"u:80", b"id"]);
-        let row = Record::Access(Box::new(access)).into_entry(&["token".into(), "code".into()]);
+        let texts = Texts {
+            method: b"GET",
+            path: b"/a",
+            query: b"token=x&b=1",
+            host: b"a.example",
+            agent: b"ua",
+            referer: b"/r?code=1",
+            upstream: b"u:80",
+            request_id: b"id",
+        };
+        let mut batch = AccessBatch::default();
+        batch.push(Access::new(Timestamp(6)), Texts { method: b"PUT", ..Texts::default() });
+        batch.push(access, texts);
+        batch.drop_first();
+        let masked = ["token".into(), "code".into()];
+        let rows: Vec<_> = batch.entries(&masked).collect();
+        let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!((row.method.as_str(), row.path.as_str(), row.query.as_str()), ("GET", "/a", "token=***&b=1"));
         assert_eq!((row.status, row.duration_ms, row.size_bytes, row.bytes_in), (404, 5, 2, 1));
         assert_eq!((row.upstream.as_str(), row.user_agent.as_str(), row.request_id.as_str()), ("u:80", "ua", "id"));

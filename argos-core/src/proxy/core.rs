@@ -16,11 +16,13 @@ use super::pool::Pool;
 use super::state::Shares;
 use super::timer::Timers;
 use crate::clock::{Clock, RandomPool, Timestamp};
-use crate::logs::{Queue, Record};
+use crate::logs::{Access, AccessBatch, Queue, Record, Texts};
 use crate::snapshot::Snapshot;
 
-/// Rows that are offered together.
-const BATCH: usize = 128;
+/// Access rows that are offered together.
+const BATCH: usize = 256;
+/// Bytes of their texts after which they are offered, however few they are.
+const BATCH_BYTES: usize = 1 << 20;
 /// Error rows of refused inputs per second, over all cores.
 const REFUSALS_PER_SECOND: u64 = 100;
 
@@ -79,7 +81,7 @@ pub(crate) struct Core {
     /// Set once the proxy stops: no further request on open connections.
     pub(crate) stopping: Cell<bool>,
     queue: Arc<Queue>,
-    batch: RefCell<Vec<Record>>,
+    batch: RefCell<AccessBatch>,
     date: Cell<(i64, [u8; 29])>,
 }
 
@@ -98,7 +100,7 @@ impl Core {
             shared,
             stopping: Cell::new(false),
             queue,
-            batch: RefCell::new(Vec::with_capacity(BATCH)),
+            batch: RefCell::new(AccessBatch::with_capacity(BATCH)),
             date: Cell::new((i64::MIN, [0; 29])),
         })
     }
@@ -113,18 +115,23 @@ impl Core {
         Rc::clone(&live)
     }
 
-    /// Adds a row to the batch.
+    /// Hands a row over.
     pub(crate) fn record(&self, record: Record) {
+        self.queue.offer(record);
+    }
+
+    /// Adds an access row to the batch.
+    pub(crate) fn record_access(&self, access: Access, texts: Texts<'_>) {
         let mut batch = self.batch.borrow_mut();
-        batch.push(record);
-        if batch.len() >= BATCH {
-            self.queue.offer(&mut batch);
+        batch.push(access, texts);
+        if batch.len() >= BATCH || batch.bytes() >= BATCH_BYTES {
+            self.queue.offer_access(&mut batch);
         }
     }
 
     /// Hands the batch over, however small it is.
     pub(crate) fn flush(&self) {
-        self.queue.offer(&mut self.batch.borrow_mut());
+        self.queue.offer_access(&mut self.batch.borrow_mut());
     }
 
     /// The value of `Date`, made once a second. Source: RFC 9110 §5.6.7.

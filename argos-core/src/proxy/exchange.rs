@@ -307,20 +307,18 @@ impl Exchange {
     }
 
     /// The texts of the log's rows.
-    pub(crate) fn texts(&self) -> Texts {
+    pub(crate) fn texts(&self) -> Texts<'_> {
         let agent = self.known(Known::Agent).unwrap_or_default();
-        let upstream = self.facts.upstream.as_deref().unwrap_or_default();
-        let path = if self.path == Span::default() { &[] } else { self.matching_path() };
-        Texts::new([
-            self.method(),
-            path,
-            self.raw_query().unwrap_or_default(),
-            self.name.as_bytes(),
-            &agent[..agent.len().min(512)],
-            self.known(Known::Referer).unwrap_or_default(),
-            upstream.as_bytes(),
-            self.id.as_bytes(),
-        ])
+        Texts {
+            method: self.method(),
+            path: if self.path == Span::default() { &[] } else { self.matching_path() },
+            query: self.raw_query().unwrap_or_default(),
+            host: self.name.as_bytes(),
+            agent: &agent[..agent.len().min(512)],
+            referer: self.known(Known::Referer).unwrap_or_default(),
+            upstream: self.facts.upstream.as_deref().unwrap_or_default().as_bytes(),
+            request_id: self.id.as_bytes(),
+        }
     }
 
     /// Writes an error row about this request.
@@ -378,8 +376,7 @@ impl Exchange {
         access.bytes_in = facts.bytes_in.max(self.body.content);
         access.bytes_out = facts.bytes_out;
         access.waf_score = facts.waf_score;
-        access.texts = self.texts();
-        self.core.record(Record::Access(Box::new(access)));
+        self.core.record_access(access, self.texts());
     }
 }
 

@@ -1,6 +1,6 @@
 //! `log_entries`.
 
-use rusqlite::{Row, named_params};
+use rusqlite::{Row, named_params, params};
 
 use super::columns::{parsed, time};
 use super::tx::{Read, Tx};
@@ -11,9 +11,7 @@ use crate::schema::{HostId, LogEntry, LogId, LogSource, RuleId};
 const INSERT: &str = "INSERT INTO log_entries (timestamp, source, host_id, rule_id, level, host_domain, remote_ip,
         method, path, user_agent, upstream, message, raw, waf_rule_message, waf_severity, status, duration_ms,
         size_bytes, waf_rule_id, waf_anomaly_score, request_id, query, action, country, http_version, bytes_in)
-    VALUES (:timestamp, :source, :host_id, :rule_id, :level, :host_domain, :remote_ip, :method, :path, :user_agent,
-        :upstream, :message, :raw, :waf_rule_message, :waf_severity, :status, :duration_ms, :size_bytes,
-        :waf_rule_id, :waf_anomaly_score, :request_id, :query, :action, :country, :http_version, :bytes_in)";
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const COLUMNS: &str =
     "id, timestamp, source, host_id, rule_id, level, host_domain, remote_ip, method, path, user_agent,
@@ -25,34 +23,35 @@ const COLUMNS: &str =
 /// # Errors
 /// Those of the database.
 pub fn insert(tx: &Tx<'_>, e: &LogEntry) -> Result<()> {
-    let params = named_params! {
-        ":timestamp": e.timestamp.0,
-        ":source": e.source.as_str(),
-        ":host_id": e.host_id.map(|id| id.0),
-        ":rule_id": e.rule_id.map(|id| id.0),
-        ":level": e.level,
-        ":host_domain": e.host_domain,
-        ":remote_ip": e.remote_ip,
-        ":method": e.method,
-        ":path": e.path,
-        ":user_agent": e.user_agent,
-        ":upstream": e.upstream,
-        ":message": e.message,
-        ":raw": e.raw,
-        ":waf_rule_message": e.waf_rule_message,
-        ":waf_severity": e.waf_severity,
-        ":status": e.status,
-        ":duration_ms": e.duration_ms,
-        ":size_bytes": e.size_bytes,
-        ":waf_rule_id": e.waf_rule_id,
-        ":waf_anomaly_score": e.waf_anomaly_score,
-        ":request_id": e.request_id,
-        ":query": e.query,
-        ":action": e.action,
-        ":country": e.country,
-        ":http_version": e.http_version,
-        ":bytes_in": e.bytes_in,
-    };
+    // By position, in the order of the columns: looking 26 names up costs more than binding their values.
+    let params = params![
+        e.timestamp.0,
+        e.source.as_str(),
+        e.host_id.map(|id| id.0),
+        e.rule_id.map(|id| id.0),
+        e.level,
+        e.host_domain,
+        e.remote_ip,
+        e.method,
+        e.path,
+        e.user_agent,
+        e.upstream,
+        e.message,
+        e.raw,
+        e.waf_rule_message,
+        e.waf_severity,
+        e.status,
+        e.duration_ms,
+        e.size_bytes,
+        e.waf_rule_id,
+        e.waf_anomaly_score,
+        e.request_id,
+        e.query,
+        e.action,
+        e.country,
+        e.http_version,
+        e.bytes_in,
+    ];
     tx.execute(INSERT, params).map(drop)
 }
 

@@ -67,12 +67,12 @@ impl Site {
         let masked = Arc::clone(&self.live.load().masked);
         let mut rows = Vec::new();
         loop {
-            let taken = self.logs.take(1000);
+            let mut taken = self.logs.take(1000);
             if taken.is_empty() {
                 assert_eq!(rows.len() as u64 + self.logs.dropped().total(), self.logs.offered());
                 return rows;
             }
-            rows.extend(taken.into_iter().map(|r| r.into_entry(&masked)));
+            rows.extend(taken.entries(&masked));
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
             status: ex.facts.status,
             blocked,
             version: ex.head.version,
-            texts: ex.texts(),
+            texts: ex.texts().into(),
             rule_id: i64::try_from(rule.id).unwrap_or(i64::MAX),
             message: rule.msg.as_str().into(),
             severity: severity(rule),
