@@ -6,6 +6,9 @@ mod argos;
 pub mod auth;
 pub mod clock;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod logs;
 pub mod proxy;
 pub mod schema;

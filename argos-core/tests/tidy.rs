@@ -16,6 +16,7 @@ const RANKS: &[&[&str]] = &[
     &["jobs"],
     &["api"],
     &["argos"],
+    &["fuzzing"],
 ];
 
 /// Imports that the ranks forbid: from, to, why they stand.

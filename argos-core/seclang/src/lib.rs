@@ -26,6 +26,10 @@ mod collections;
 mod compile;
 mod diagnostic;
 mod directives;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(test, allow(clippy::unwrap_used, unreachable_pub, reason = "tests"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod injection;
 mod lex;
 mod limits;

@@ -11,7 +11,7 @@ use crate::secret::hmac_sha256;
 const TAG: usize = 16;
 
 /// A cursor of list `of` at the given sort key.
-pub(super) fn encode(key: &[u8; 32], of: &str, at: &[i64]) -> String {
+pub(crate) fn encode(key: &[u8; 32], of: &str, at: &[i64]) -> String {
     let mut bytes: Vec<u8> = at.iter().flat_map(|n| n.to_be_bytes()).collect();
     let tag = tag(key, of, &bytes);
     bytes.extend_from_slice(&tag);
@@ -19,7 +19,7 @@ pub(super) fn encode(key: &[u8; 32], of: &str, at: &[i64]) -> String {
 }
 
 /// The sort key of a cursor of list `of`.
-pub(super) fn decode<const N: usize>(key: &[u8; 32], of: &str, text: &str) -> Result<[i64; N]> {
+pub(crate) fn decode<const N: usize>(key: &[u8; 32], of: &str, text: &str) -> Result<[i64; N]> {
     let refused = || Error::invalid("cursor", "cursor", "not a cursor of this list");
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
     if bytes.len() != N * 8 + TAG {

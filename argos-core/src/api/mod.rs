@@ -6,7 +6,7 @@
 
 mod changes;
 mod config;
-mod cursor;
+pub(crate) mod cursor;
 mod hosts;
 pub mod input;
 mod logs;

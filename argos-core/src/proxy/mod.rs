@@ -16,19 +16,19 @@
 //! ```
 
 mod buffer;
-mod client;
-mod core;
-mod exchange;
-mod forward;
-mod h1;
+pub(crate) mod client;
+pub(crate) mod core;
+pub(crate) mod exchange;
+pub(crate) mod forward;
+pub(crate) mod h1;
 mod listener;
 mod page;
-mod path;
+pub(crate) mod path;
 mod pipeline;
 mod pool;
-mod stage;
+pub(crate) mod stage;
 mod state;
-mod stop;
+pub(crate) mod stop;
 mod timer;
 mod tunnel;
 

@@ -29,50 +29,7 @@ pub(crate) struct File {
 /// Reads at most `most` parts of `body`; `kind` is the Content-Type header. `cut` means the body goes on.
 pub(crate) fn parse(kind: &[u8], body: &[u8], most: usize, cut: bool) -> Parsed {
     let mut parsed = Parsed::default();
-    let Some(boundary) = boundary(kind, &mut parsed) else {
-        parsed.error = Some("the boundary of the body is missing or malformed");
-        return parsed;
-    };
-    let delimiter = [b"--", boundary.as_slice()].concat();
-    let at_line_start = |at: &usize| *at == 0 || body[at - 1] == b'\n';
-    let starts: Vec<usize> = memchr::memmem::find_iter(body, &delimiter).filter(at_line_start).take(most + 2).collect();
-    match starts.first() {
-        None if body.is_empty() => return parsed,
-        None => {
-            parsed.error = Some("no part begins");
-            return parsed;
-        }
-        Some(0) => {}
-        Some(_) => parsed.flag(VarId::MultipartDataBefore),
-    }
-    let mut closed = false;
-    let mut endings = [false; 2];
-    for (index, start) in starts.iter().enumerate() {
-        let end = starts.get(index + 1).copied().unwrap_or(body.len());
-        let rest = &body[start + delimiter.len()..end];
-        if let Some(after) = rest.strip_prefix(b"--") {
-            closed = true;
-            if !after.trim_ascii().is_empty() || end < body.len() {
-                parsed.flag(VarId::MultipartDataAfter);
-            }
-            break;
-        }
-        let Some(part) = after_line_end(rest, &mut endings) else {
-            parsed.flag(VarId::MultipartUnmatchedBoundary);
-            continue;
-        };
-        if parsed.pairs.len() + parsed.files.len() >= most {
-            parsed.error = Some("more arguments than SecArgumentsLimit allows");
-            break;
-        }
-        parsed.part(part, &mut endings);
-    }
-    if endings[1] {
-        parsed.flag(if endings[0] { VarId::MultipartCrlfLfLines } else { VarId::MultipartLfLine });
-    }
-    if !closed && !cut {
-        parsed.error = parsed.error.or(Some("the last part has no end"));
-    }
+    parsed.read(kind, body, most, cut);
     if parsed.flags.iter().any(|flag| STRICT.contains(flag)) || parsed.error.is_some() {
         parsed.flag(VarId::MultipartStrictError);
     }
@@ -80,6 +37,54 @@ pub(crate) fn parse(kind: &[u8], body: &[u8], most: usize, cut: bool) -> Parsed 
 }
 
 impl Parsed {
+    fn read(&mut self, kind: &[u8], body: &[u8], most: usize, cut: bool) {
+        let Some(boundary) = boundary(kind, self) else {
+            self.error = Some("the boundary of the body is missing or malformed");
+            return;
+        };
+        let delimiter = [b"--", boundary.as_slice()].concat();
+        let at_line_start = |at: &usize| *at == 0 || body[at - 1] == b'\n';
+        let starts: Vec<usize> =
+            memchr::memmem::find_iter(body, &delimiter).filter(at_line_start).take(most + 2).collect();
+        match starts.first() {
+            None if body.is_empty() => return,
+            None => {
+                self.error = Some("no part begins");
+                return;
+            }
+            Some(0) => {}
+            Some(_) => self.flag(VarId::MultipartDataBefore),
+        }
+        let mut closed = false;
+        let mut endings = [false; 2];
+        for (index, start) in starts.iter().enumerate() {
+            let end = starts.get(index + 1).copied().unwrap_or(body.len());
+            let rest = &body[start + delimiter.len()..end];
+            if let Some(after) = rest.strip_prefix(b"--") {
+                closed = true;
+                if !after.trim_ascii().is_empty() || end < body.len() {
+                    self.flag(VarId::MultipartDataAfter);
+                }
+                break;
+            }
+            let Some(part) = after_line_end(rest, &mut endings) else {
+                self.flag(VarId::MultipartUnmatchedBoundary);
+                continue;
+            };
+            if self.pairs.len() + self.files.len() >= most {
+                self.error = Some("more arguments than SecArgumentsLimit allows");
+                break;
+            }
+            self.part(part, &mut endings);
+        }
+        if endings[1] {
+            self.flag(if endings[0] { VarId::MultipartCrlfLfLines } else { VarId::MultipartLfLine });
+        }
+        if !closed && !cut {
+            self.error = self.error.or(Some("the last part has no end"));
+        }
+    }
+
     fn flag(&mut self, flag: VarId) {
         if !self.flags.contains(&flag) {
             self.flags.push(flag);

@@ -4,7 +4,7 @@
 //! Phase 5 runs and the rows are written when the exchange ends, however it ends. An engine that fails is the
 //! setting `appsec.fail_open`'s matter: the request passes uninspected, or is answered 503.
 
-mod coding;
+pub(crate) mod coding;
 mod hold;
 mod rows;
 

@@ -12,7 +12,7 @@ const MOST_RATIO: usize = 100;
 
 /// The content coding of a request's body. Source: RFC 9110 §8.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     /// None, or `identity`.
     Plain,
     Gzip,
@@ -44,7 +44,7 @@ pub(super) fn of(ex: &Exchange) -> Coding {
 impl Coding {
     /// The plain text of `body`, as far as it goes and at most `limit` bytes; none when it is not of this coding or
     /// grows too much.
-    pub(super) fn decode(self, body: &[u8], limit: usize) -> Option<Cow<'_, [u8]>> {
+    pub(crate) fn decode(self, body: &[u8], limit: usize) -> Option<Cow<'_, [u8]>> {
         match self {
             Self::Plain => Some(Cow::Borrowed(body)),
             Self::Gzip => read(MultiGzDecoder::new(body), body.len(), limit),
