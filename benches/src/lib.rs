@@ -1,1 +1,3 @@
 //! Benchmarks of Argos; see README.md beside this package.
+
+pub mod waf;

@@ -35,8 +35,10 @@ mod lex;
 mod limits;
 mod operators;
 mod parse;
+mod plan;
 mod program;
 mod run;
+mod screen;
 mod source;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

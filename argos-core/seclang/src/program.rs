@@ -1,6 +1,6 @@
 //! The compiled rule set: flat, immutable, shared between transactions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use regex::bytes::Regex;
@@ -8,7 +8,9 @@ use regex::bytes::Regex;
 use crate::actions::{Act, AuditEngine, Disruptive, Severity};
 use crate::limits::Limits;
 use crate::operators::Operator;
-use crate::transforms::{Transform, url};
+use crate::plan::{Plan, Shortcut};
+use crate::screen::ByteSet;
+use crate::transforms::{Transform, touches, url};
 use crate::variables::{Targets, VarId};
 
 /// Everything the runner needs, in flat arrays.
@@ -20,6 +22,7 @@ pub(crate) struct Program {
     pub(crate) operators: Vec<OperatorUse>,
     pub(crate) chains: Chains,
     pub(crate) settings: Settings,
+    pub(crate) plan: Plan,
 }
 
 /// What directives decide about a transaction as a whole.
@@ -98,6 +101,25 @@ pub(crate) struct Rule {
     pub(crate) skip: u32,
     /// Where `skipAfter` goes on: an index into the phase's list.
     pub(crate) skip_to: Option<u32>,
+    /// Texts for the log that need no expanding; made when all rules are known.
+    pub(crate) fixed: Fixed,
+}
+
+/// Texts of a rule without macros, as its matches share them. None where there is something to expand.
+#[derive(Debug, Default)]
+pub(crate) struct Fixed {
+    pub(crate) msg: Option<Arc<str>>,
+    pub(crate) tags: Option<Arc<[String]>>,
+}
+
+impl Fixed {
+    pub(crate) fn of(rule: &Rule) -> Self {
+        let text = |template: &Template| template.literal().map(|text| String::from_utf8_lossy(text).into_owned());
+        Self {
+            msg: rule.msg.as_ref().map_or(Some(String::new()), text).map(Into::into),
+            tags: rule.tags.iter().map(text).collect::<Option<Vec<_>>>().map(Into::into),
+        }
+    }
 }
 
 impl Program {
@@ -132,6 +154,8 @@ pub(crate) struct Test {
     pub(crate) chain: ChainId,
     pub(crate) multi_match: bool,
     pub(crate) capture: bool,
+    /// How it may be passed over; chosen when all rules are known.
+    pub(crate) shortcut: Shortcut,
 }
 
 /// An operator with its argument; rules with the same text share one.
@@ -141,62 +165,100 @@ pub(crate) struct OperatorUse {
     pub(crate) argument: Template,
 }
 
-/// A node of the trie of transformation chains: the value after its parent's transformations and one more.
+/// A transformation chain of the rule set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct ChainId(pub(crate) u32);
 
-/// All transformation chains of a rule set; common beginnings are one node.
+/// All transformation chains of a rule set; the empty one is the first.
 #[derive(Debug)]
 pub(crate) struct Chains {
-    nodes: Vec<(ChainId, Option<Transform>)>,
-    children: HashMap<(ChainId, &'static str), ChainId>,
-    /// Nodes of `urlDecodeUni`, which a table of characters may change.
-    uni: HashSet<ChainId>,
+    chains: Vec<Chain>,
+    /// Distinct transformations.
+    steps: Vec<Step>,
     unicode: Option<HashMap<u16, u8>>,
+}
+
+#[derive(Debug, Default)]
+struct Chain {
+    /// Indices of transformations.
+    steps: Box<[u16]>,
+    touches: Option<ByteSet>,
+}
+
+#[derive(Debug)]
+struct Step {
+    name: &'static str,
+    transform: Transform,
+    touches: Option<ByteSet>,
 }
 
 impl Default for Chains {
     fn default() -> Self {
-        Self { nodes: vec![(ChainId(0), None)], children: HashMap::new(), uni: HashSet::new(), unicode: None }
+        let empty = Chain { steps: Box::default(), touches: Some(ByteSet::EMPTY) };
+        Self { chains: vec![empty], steps: Vec::new(), unicode: None }
     }
 }
 
 impl Chains {
-    /// The node for `chain`, made if it is new.
+    /// The place of `chain`, made if it is new.
     pub(crate) fn intern(&mut self, chain: &[(&'static str, Transform)]) -> ChainId {
-        let mut node = ChainId(0);
-        for (name, transform) in chain {
-            let next = ChainId(self.nodes.len() as u32);
-            let entry = *self.children.entry((node, name)).or_insert(next);
-            if entry == next {
-                self.nodes.push((node, Some(*transform)));
-                if *name == "urldecodeuni" {
-                    self.uni.insert(next);
-                }
-            }
-            node = entry;
-        }
-        node
+        let steps: Vec<u16> = chain
+            .iter()
+            .map(|(name, transform)| {
+                let known = self.steps.iter().position(|step| step.name == *name);
+                known.unwrap_or_else(|| {
+                    self.steps.push(Step { name, transform: *transform, touches: touches(name) });
+                    self.steps.len() - 1
+                }) as u16
+            })
+            .collect();
+        let known = self.chains.iter().position(|known| *known.steps == *steps);
+        let index = known.unwrap_or_else(|| {
+            let all =
+                |all: Option<ByteSet>, step: &u16| Some(all?.or(self.steps[usize::from(*step)].touches.as_ref()?));
+            let touches = steps.iter().fold(Some(ByteSet::EMPTY), all);
+            self.chains.push(Chain { steps: steps.into(), touches });
+            self.chains.len() - 1
+        });
+        ChainId(index as u32)
     }
 
-    /// The nodes from the first transformation to `chain`.
-    pub(crate) fn path(&self, chain: ChainId) -> Vec<ChainId> {
-        let mut path = Vec::new();
-        let mut node = chain;
-        while node != ChainId(0) {
-            path.push(node);
-            node = self.nodes[node.0 as usize].0;
-        }
-        path.reverse();
-        path
+    /// The transformations of `chain`.
+    pub(crate) fn steps(&self, chain: ChainId) -> &[u16] {
+        &self.chains[chain.0 as usize].steps
     }
 
-    /// The last transformation of `chain` over `bytes`; None means unchanged.
-    pub(crate) fn apply(&self, chain: ChainId, bytes: &[u8]) -> Option<Vec<u8>> {
+    /// Whether `chain` may change a text with these bytes. A text that no transformation changes stays the same
+    /// through all of them.
+    pub(crate) fn touches(&self, chain: ChainId, seen: &ByteSet) -> bool {
+        self.chains[chain.0 as usize].touches.as_ref().is_none_or(|touches| touches.meets(seen))
+    }
+
+    /// Whether one transformation may change a text with these bytes.
+    pub(crate) fn step_touches(&self, step: u16, seen: &ByteSet) -> bool {
+        self.steps[usize::from(step)].touches.as_ref().is_none_or(|touches| touches.meets(seen))
+    }
+
+    /// Distinct transformations.
+    pub(crate) fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// One transformation over `bytes`; None means unchanged.
+    pub(crate) fn apply_step(&self, step: u16, bytes: &[u8]) -> Option<Vec<u8>> {
+        let Step { name, transform, .. } = &self.steps[usize::from(step)];
         match &self.unicode {
-            Some(table) if self.uni.contains(&chain) => url::decode_uni_with(bytes, |code| table.get(&code).copied()),
-            _ => self.nodes[chain.0 as usize].1.and_then(|transform| transform(bytes)),
+            Some(table) if *name == "urldecodeuni" => url::decode_uni_with(bytes, |code| table.get(&code).copied()),
+            _ => transform(bytes),
         }
+    }
+
+    /// `bytes` after `chain`, worked out afresh.
+    pub(crate) fn run(&self, chain: ChainId, bytes: &Arc<[u8]>) -> Arc<[u8]> {
+        self.steps(chain).iter().fold(bytes.clone(), |bytes, step| match self.apply_step(*step, &bytes) {
+            Some(changed) => changed.into(),
+            None => bytes,
+        })
     }
 
     /// Which byte a character becomes in `urlDecodeUni`.

@@ -48,7 +48,7 @@ fn a_chain_scores_in_its_last_link_and_block_follows_the_default() {
     let outcome = get(SCORE, "/?a=attack7&mode=ON");
     assert_eq!(ids(&outcome), [1, 2, 3]);
     assert_eq!(outcome.score_in, 5);
-    assert_eq!(outcome.matched[1].msg, "seen 7");
+    assert_eq!(&*outcome.matched[1].msg, "seen 7");
     assert_eq!(outcome.interrupted.unwrap().status, 429);
     assert_eq!(outcome.verdict, Verdict::Blocked);
     assert_eq!(ids(&get(SCORE, "/?a=attack7&mode=off")), [1]);
@@ -214,7 +214,7 @@ fn matched_values_are_cut_and_rule_sets_are_shared() {
     transaction.phase2();
     let outcome = transaction.finish();
     assert_eq!(outcome.matched[0].value.len(), 256);
-    assert_eq!((outcome.matched[0].file.as_str(), outcome.matched[0].line), ("test.conf", 1));
+    assert_eq!((&*outcome.matched[0].file, outcome.matched[0].line), ("test.conf", 1));
 }
 
 #[test]

@@ -295,9 +295,9 @@ impl ResultLine {
                 .map(|m| MatchedRule {
                     id: m.id,
                     phase: m.phase,
-                    msg: m.msg,
+                    msg: m.msg.to_string(),
                     severity: m.severity.map(|s| s.as_str()),
-                    tags: m.tags,
+                    tags: m.tags.to_vec(),
                     data: m.data,
                 })
                 .collect(),

@@ -15,7 +15,8 @@ use crate::lex::Word;
 use crate::limits::Limits;
 use crate::operators::{GeoLookup, Resolver};
 use crate::parse::{self, position};
-use crate::program::{Link, Program, Rule, Test};
+use crate::plan::{self, Shortcut};
+use crate::program::{Fixed, Link, Program, Rule, Test};
 use crate::source::{LoadError, Loader, Position, relative_to};
 
 /// The state of one load.
@@ -131,6 +132,7 @@ impl<'a> Compiler<'a> {
         if !self.findings.errors.is_empty() {
             return Err(self.findings.errors);
         }
+        plan::build(&mut self.program);
         let rules = self.program.rules.iter().filter(|rule| !rule.is_own()).count();
         Ok((self.program, LoadReport { warnings: self.findings.warnings, rules }))
     }
@@ -261,6 +263,7 @@ impl<'a> Compiler<'a> {
             status: draft.status.or(default.status),
             skip: draft.skip,
             skip_to: None,
+            fixed: Fixed::default(),
         }
     }
 
@@ -279,7 +282,8 @@ impl<'a> Compiler<'a> {
         let mut transforms = if draft.own_transforms { Vec::new() } else { default.transforms.clone() };
         transforms.extend(&draft.transforms);
         let chain = self.program.chains.intern(&transforms);
-        Some(Test { targets, operator, negate, chain, multi_match: draft.multi_match, capture: draft.capture })
+        let (multi_match, capture) = (draft.multi_match, draft.capture);
+        Some(Test { targets, operator, negate, chain, multi_match, capture, shortcut: Shortcut::None })
     }
 
     fn setting(&mut self, id: DirectiveId, file: &Arc<str>, at: &Position, name: &[u8], words: &[Word]) {

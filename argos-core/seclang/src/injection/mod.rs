@@ -26,6 +26,9 @@ pub(crate) fn xss(input: &[u8]) -> bool {
 /// else costs the square of its length. No keyword is that long: the tokens stay what they are.
 fn with_bounded_words(input: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Cow::Borrowed(input);
+    if memchr::memchr2_iter(b'.', b'`', input).nth(MARKS_PER_WORD).is_none() {
+        return out;
+    }
     let mut marks = 0;
     for (at, byte) in input.iter().enumerate() {
         match byte {

@@ -16,6 +16,10 @@ comparisons!(make_eq eq, make_ge ge, make_gt gt, make_le le, make_lt lt);
 struct Compare(fn(&i64, &i64) -> bool);
 
 impl Operator for Compare {
+    fn comparison(&self) -> Option<fn(&i64, &i64) -> bool> {
+        Some(self.0)
+    }
+
     fn matches(&self, input: &[u8], argument: &[u8], captures: &mut Captures) -> bool {
         let found = self.0(&number(input), &number(argument));
         if found {

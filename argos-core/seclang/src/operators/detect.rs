@@ -2,6 +2,7 @@
 
 use super::{Captures, Operator, Refusal};
 use crate::injection;
+use crate::screen::{ByteSet, Needs};
 
 pub(super) fn make_sqli(_: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
     Ok(Box::new(DetectSqli))
@@ -31,6 +32,11 @@ impl Operator for DetectSqli {
 struct DetectXss;
 
 impl Operator for DetectXss {
+    /// A verdict needs a tag, a comment or a doctype, which `<` opens, or the value of an attribute, which `=` opens.
+    fn take_needs(&mut self, _: &[u8]) -> Option<Needs> {
+        Some(Needs::byte_of(ByteSet::EMPTY.and(b"<=")))
+    }
+
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
         let found = injection::xss(input);
         if found {

@@ -1,6 +1,7 @@
 //! `@endsWith`: the value ends with the argument.
 
 use super::{Captures, Operator, Refusal};
+use crate::screen::Needs;
 
 pub(super) fn make(_: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
     Ok(Box::new(EndsWith))
@@ -10,6 +11,10 @@ pub(super) fn make(_: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
 struct EndsWith;
 
 impl Operator for EndsWith {
+    fn take_needs(&mut self, argument: &[u8]) -> Option<Needs> {
+        Some(Needs::one_of([argument]))
+    }
+
     fn matches(&self, input: &[u8], argument: &[u8], captures: &mut Captures) -> bool {
         let found = input.ends_with(argument);
         if found {

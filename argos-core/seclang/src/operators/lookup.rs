@@ -29,6 +29,10 @@ impl fmt::Debug for Geo {
 }
 
 impl Operator for Geo {
+    fn is_pure(&self) -> bool {
+        false
+    }
+
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
         let found = self.0.as_ref().zip(address(input)).and_then(|(lookup, address)| lookup.look_up(address));
         if let Some(found) = found {
@@ -53,6 +57,10 @@ impl fmt::Debug for Rbl {
 }
 
 impl Operator for Rbl {
+    fn is_pure(&self) -> bool {
+        false
+    }
+
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
         let Some((resolver, address)) = self.resolver.as_ref().zip(address(input)) else { return false };
         let reversed = match address {

@@ -27,11 +27,28 @@ pub(crate) use lookup::{Geo, Rbl};
 pub use lookup::{GeoLookup, Resolver};
 pub(crate) use pattern::compile as compile_regex;
 
+use crate::screen::Needs;
+
 /// One operator, made for one argument text.
 pub(crate) trait Operator: Send + Sync + fmt::Debug {
     /// Whether `input` satisfies the operator. `argument` is the argument with its macros expanded;
     /// operators that compile theirs ahead ignore it.
     fn matches(&self, input: &[u8], argument: &[u8], captures: &mut Captures) -> bool;
+
+    /// What every value has that matches; None where nothing can be said. Asked once, when the rule set is built.
+    fn take_needs(&mut self, _argument: &[u8]) -> Option<Needs> {
+        None
+    }
+
+    /// The comparison, of those that compare numbers.
+    fn comparison(&self) -> Option<fn(&i64, &i64) -> bool> {
+        None
+    }
+
+    /// Whether the same value and argument always give the same answer.
+    fn is_pure(&self) -> bool {
+        true
+    }
 }
 
 /// What an operator caught, for `TX:0`–`TX:9`.

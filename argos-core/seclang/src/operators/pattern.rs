@@ -4,9 +4,13 @@
 //! Possessive quantifiers and atomic groups become plain ones: they only ever remove matches, so a rule may
 //! match more, never less.
 
+use std::sync::OnceLock;
+
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::{Captures, Refusal};
+use crate::screen::Needs;
 
 /// Compiles a rule's pattern: bytes, dot takes newlines, `^` and `$` hold at line borders.
 pub(crate) fn compile(pattern: &[u8]) -> Result<Regex, Refusal> {
@@ -17,33 +21,95 @@ pub(crate) fn compile(pattern: &[u8]) -> Result<Regex, Refusal> {
             text: "look-around and back-references are for @rx only".to_owned(),
         });
     }
-    linear(&translated.output)
+    linear(&translated.output, SIZE_LIMIT)
 }
 
-fn linear(text: &str) -> Result<Regex, Refusal> {
+fn linear(text: &str, size: usize) -> Result<Regex, Refusal> {
     RegexBuilder::new(text)
         .unicode(false)
         .dot_matches_new_line(true)
         .multi_line(true)
-        .size_limit(SIZE_LIMIT)
-        .nest_limit(100)
+        .size_limit(size)
+        .nest_limit(NEST_LIMIT)
         .build()
-        .map_err(|error| Refusal { code: "seclang.regex", text: error.to_string().replace('\n', " ") })
+        .map_err(|error| refusal(error.to_string()))
 }
 
-/// A compiled pattern on the engine it needs.
+fn refusal(text: String) -> Refusal {
+    Refusal { code: "seclang.regex", text: text.replace('\n', " ") }
+}
+
+/// A pattern on the engine it needs.
 #[derive(Debug)]
 pub(super) enum Pattern {
-    Linear(Regex),
+    Linear(Linear),
     Backtracking(Box<fancy_regex::Regex>),
 }
+
+/// A pattern that is matched in linear time. It is compiled when a value first gets as far as that.
+///
+/// Guarantee: what is wrong with a pattern is found at load. Its syntax is checked there, and where its size can't
+/// be shown to be within the limit it is compiled there.
+#[derive(Debug)]
+pub(super) struct Linear {
+    text: Box<str>,
+    regex: OnceLock<Regex>,
+    needs: Option<Box<Needs>>,
+}
+
+impl Linear {
+    fn new(text: String) -> Result<Self, Refusal> {
+        let parsed = regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .dot_matches_new_line(true)
+            .multi_line(true)
+            .nest_limit(NEST_LIMIT)
+            .build()
+            .parse(&text)
+            .map_err(|error| refusal(error.to_string()))?;
+        let regex = OnceLock::new();
+        if size(&parsed) > SIZE_LIMIT / 4 {
+            let compiled = linear(&text, SIZE_LIMIT)?;
+            regex.get_or_init(|| compiled);
+        }
+        Ok(Self { text: text.into(), regex, needs: Some(Box::new(Needs::of_pattern(&parsed))) })
+    }
+
+    fn regex(&self) -> &Regex {
+        self.regex.get_or_init(|| linear(&self.text, usize::MAX).expect("syntax and size were checked at load"))
+    }
+}
+
+/// Bytes that the compiled form of `hir` takes at most, for the purpose of a limit: an estimate from above.
+fn size(hir: &Hir) -> usize {
+    let sum = |parts: &[Hir]| parts.iter().fold(STATE, |sum, part| sum.saturating_add(size(part)));
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => STATE,
+        HirKind::Literal(literal) => literal.0.len().saturating_mul(STATE),
+        HirKind::Class(Class::Bytes(class)) => STATE + class.ranges().len() * 16,
+        HirKind::Class(Class::Unicode(class)) => match class.ranges().iter().all(|range| range.end().is_ascii()) {
+            true => STATE + class.ranges().len() * 16,
+            false => SIZE_LIMIT,
+        },
+        HirKind::Capture(capture) => size(&capture.sub).saturating_add(2 * STATE),
+        HirKind::Repetition(repetition) => {
+            let copies = repetition.max.map_or(repetition.min.saturating_add(1), |max| max.max(1)) as usize;
+            size(&repetition.sub).saturating_add(2 * STATE).saturating_mul(copies)
+        }
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => sum(parts).saturating_add(parts.len() * STATE),
+    }
+}
+
+/// Bytes of one state of a compiled pattern, at most.
+const STATE: usize = 64;
 
 impl Pattern {
     /// Compiles `pattern`; `steps` bounds backtracking.
     pub(super) fn compile(pattern: &[u8], steps: usize) -> Result<Self, Refusal> {
         let translated = translate(pattern)?;
         if !translated.looks {
-            return linear(&translated.output).map(Self::Linear);
+            return Linear::new(translated.output).map(Self::Linear);
         }
         fancy_regex::RegexBuilder::new(&format!("(?sm){}", translated.output))
             .bytes_mode(fancy_regex::BytesMode::Ascii)
@@ -51,7 +117,20 @@ impl Pattern {
             .delegate_size_limit(SIZE_LIMIT)
             .build()
             .map(|regex| Self::Backtracking(Box::new(regex)))
-            .map_err(|error| Refusal { code: "seclang.regex", text: error.to_string().replace('\n', " ") })
+            .map_err(|error| refusal(error.to_string()))
+    }
+
+    /// What a value must have to match, handed over once.
+    pub(super) fn take_needs(&mut self) -> Option<Needs> {
+        match self {
+            Self::Linear(linear) => linear.needs.take().map(|needs| *needs),
+            Self::Backtracking(_) => None,
+        }
+    }
+
+    /// Whether a match depends on the value alone, and not on what the transaction has spent.
+    pub(super) fn is_pure(&self) -> bool {
+        matches!(self, Self::Linear(_))
     }
 
     /// Whether the transaction has no steps left for this pattern.
@@ -66,7 +145,7 @@ impl Pattern {
             return false;
         }
         match self {
-            Self::Linear(regex) => regex.is_match(input),
+            Self::Linear(linear) => linear.regex().is_match(input),
             Self::Backtracking(regex) => {
                 let found = regex.is_match(input);
                 captures.exceeded |= found.is_err();
@@ -81,7 +160,7 @@ impl Pattern {
             return None;
         }
         match self {
-            Self::Linear(regex) => regex.captures(input).map(|groups| {
+            Self::Linear(linear) => linear.regex().captures(input).map(|groups| {
                 let bytes = |group: Option<regex::bytes::Match<'_>>| group.map(|found| found.as_bytes().to_vec());
                 groups.iter().take(10).map(|group| bytes(group).unwrap_or_default()).collect()
             }),
@@ -102,8 +181,8 @@ impl Pattern {
         }
         let mut found = Vec::new();
         match self {
-            Self::Linear(regex) => {
-                for groups in regex.captures_iter(input).take(10) {
+            Self::Linear(linear) => {
+                for groups in linear.regex().captures_iter(input).take(10) {
                     found.extend(groups.iter().map(|group| group.map(|m| m.as_bytes().to_vec()).unwrap_or_default()));
                 }
             }
@@ -380,3 +459,5 @@ fn refused(what: &str) -> Refusal {
 
 /// Bytes a compiled pattern may take; the longest word lists of known rule sets need about 4 MiB.
 const SIZE_LIMIT: usize = 16 << 20;
+/// Groups in each other.
+const NEST_LIMIT: u32 = 100;

@@ -1,8 +1,11 @@
 //! `@pm`: one of several phrases occurs in the value, in any case.
 
+use std::sync::OnceLock;
+
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 
 use super::{Captures, Operator, Refusal};
+use crate::screen::Needs;
 
 /// Phrases are separated by white space; `|41 42|` is bytes in hexadecimal.
 pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
@@ -18,19 +21,27 @@ fn build(phrases: Vec<Vec<u8>>) -> Result<Box<dyn Operator>, Refusal> {
     if phrases.is_empty() {
         return Err(Refusal::argument("at least one phrase is needed"));
     }
-    AhoCorasickBuilder::new()
-        .ascii_case_insensitive(true)
-        .build(phrases)
-        .map(|automaton| Box::new(Pm(automaton)) as Box<dyn Operator>)
-        .map_err(|error| Refusal::argument(error.to_string()))
+    Ok(Box::new(Pm { automaton: OnceLock::new(), phrases }))
 }
 
+/// The automaton is built when a value first gets as far as that.
 #[derive(Debug)]
-struct Pm(AhoCorasick);
+struct Pm {
+    automaton: OnceLock<AhoCorasick>,
+    phrases: Vec<Vec<u8>>,
+}
 
 impl Operator for Pm {
+    fn take_needs(&mut self, _: &[u8]) -> Option<Needs> {
+        Some(Needs::one_of(&self.phrases))
+    }
+
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
-        match self.0.find(input) {
+        let automaton = self.automaton.get_or_init(|| {
+            let builder = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&self.phrases);
+            builder.expect("fewer states than the automaton can number: rule files are bounded")
+        });
+        match automaton.find(input) {
             Some(found) => {
                 captures.whole(&input[found.range()]);
                 true

@@ -3,6 +3,7 @@
 //! Differs: the reference engine also rewrites streams, which are not inspected here, so nothing is replaced.
 
 use super::{Captures, Operator, Refusal, rx};
+use crate::screen::Needs;
 
 pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
     let refusal = || Refusal::argument("s/pattern/replacement/ with flags d, i or none is needed");
@@ -32,6 +33,14 @@ pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
 struct Rsub(Box<dyn Operator>);
 
 impl Operator for Rsub {
+    fn take_needs(&mut self, argument: &[u8]) -> Option<Needs> {
+        self.0.take_needs(argument)
+    }
+
+    fn is_pure(&self) -> bool {
+        self.0.is_pure()
+    }
+
     fn matches(&self, input: &[u8], argument: &[u8], captures: &mut Captures) -> bool {
         self.0.matches(input, argument, captures)
     }

@@ -5,6 +5,7 @@
 
 use super::pattern::Pattern;
 use super::{Captures, Operator, Refusal};
+use crate::screen::Needs;
 
 pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
     make_stepped(argument, STEPS)
@@ -23,6 +24,14 @@ pub(crate) fn make_stepped(argument: &[u8], steps: usize) -> Result<Box<dyn Oper
 struct Rx(Pattern);
 
 impl Operator for Rx {
+    fn take_needs(&mut self, _: &[u8]) -> Option<Needs> {
+        self.0.take_needs()
+    }
+
+    fn is_pure(&self) -> bool {
+        self.0.is_pure()
+    }
+
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
         if !captures.wanted {
             return self.0.is_match(input, captures);
@@ -42,6 +51,14 @@ impl Operator for Rx {
 struct RxGlobal(Pattern);
 
 impl Operator for RxGlobal {
+    fn take_needs(&mut self, _: &[u8]) -> Option<Needs> {
+        self.0.take_needs()
+    }
+
+    fn is_pure(&self) -> bool {
+        self.0.is_pure()
+    }
+
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
         if !captures.wanted {
             return self.0.is_match(input, captures);

@@ -1,6 +1,7 @@
 //! `@validateByteRange`: matches when a byte is outside the ranges.
 
 use super::{Captures, Operator, Refusal};
+use crate::screen::{ByteSet, Needs};
 
 /// `1-255, 9, 10`.
 pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
@@ -23,6 +24,11 @@ pub(super) fn make(argument: &[u8]) -> Result<Box<dyn Operator>, Refusal> {
 struct ValidateByteRange(Box<[bool; 256]>);
 
 impl Operator for ValidateByteRange {
+    fn take_needs(&mut self, _: &[u8]) -> Option<Needs> {
+        let outside = (0..=255).filter(|byte| !self.0[usize::from(*byte)]);
+        Some(Needs::byte_of(outside.fold(ByteSet::EMPTY, |set, byte| set.and(&[byte]))))
+    }
+
     fn matches(&self, input: &[u8], _: &[u8], captures: &mut Captures) -> bool {
         match input.iter().find(|byte| !self.0[usize::from(**byte)]) {
             Some(byte) => {

@@ -119,15 +119,11 @@ impl Transaction {
             Sanitise::RequestHeader(name) => push(VarId::RequestHeaders, name),
             Sanitise::ResponseHeader(name) => push(VarId::ResponseHeaders, name),
             Sanitise::Matched => {
-                for member in &self.store.matched {
-                    let full = &member.name.bytes;
-                    let Some(colon) = memchr::memchr(b':', full) else { continue };
-                    let (variable, name) = (&full[..colon], &full[colon + 1..]);
-                    match variable {
-                        b"ARGS" | b"ARGS_GET" | b"ARGS_POST" => push(VarId::Args, name),
-                        b"REQUEST_HEADERS" => push(VarId::RequestHeaders, name),
-                        b"REQUEST_COOKIES" => push(VarId::RequestCookies, name),
-                        b"RESPONSE_HEADERS" => push(VarId::ResponseHeaders, name),
+                for hit in self.store.matched.iter().filter(|hit| !hit.count) {
+                    let Some(name) = &hit.key else { continue };
+                    match hit.variable {
+                        VarId::Args | VarId::ArgsGet | VarId::ArgsPost => push(VarId::Args, name),
+                        id @ (VarId::RequestHeaders | VarId::RequestCookies | VarId::ResponseHeaders) => push(id, name),
                         _ => {}
                     }
                 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::expand::expand;
-use super::resolve::{Candidate, Context, resolve};
-use super::store::{Bytes, Member};
+use super::resolve::{Candidate, Context, count, resolve};
+use super::store::Bytes;
+use super::texts::{TextId, Texts};
 use super::transaction::Transaction;
 use super::{Disruption, Interruption, Matched, Mode};
 use crate::actions::{Disruptive, Scope};
-use crate::operators::Captures;
+use crate::operators::{Captures, number};
+use crate::plan::Shortcut;
 use crate::program::{Engine, Link, Program, Rule, Test};
-use crate::variables::{Selector, VarId, name_of};
+use crate::variables::{Selector, VarId};
 
 impl Transaction {
     /// Runs the rules of `phase`. Phase 5 never interrupts.
@@ -74,12 +76,41 @@ impl Transaction {
             self.act(link, rule);
             return true;
         };
+        let removed = |variable: VarId, key: &[u8]| {
+            exclusions.iter().any(|(id, selector)| *id == variable && selector.accepts(key))
+        };
+        let passed_over = match &test.shortcut {
+            _ if self.plain => false,
+            Shortcut::None => false,
+            Shortcut::Screened { bit, views } => {
+                return self.may_match(program, *bit, views)
+                    && self.screened(program, rule, link, test, (*bit, views), &removed);
+            }
+            Shortcut::Number { name, compare } => {
+                !self.store.tx(name).is_some_and(|value| compare.holds(number(value)))
+            }
+            Shortcut::Count(compare) => {
+                let excluded =
+                    |variable: VarId, key: &[u8]| test.targets.excludes(variable, key) || removed(variable, key);
+                let counted = count(&self.store, &test.targets.include[0], &excluded);
+                counted.is_some_and(|count| !compare.holds(count as i64))
+            }
+        };
+        !passed_over && self.plainly(program, rule, link, test, &removed)
+    }
+
+    /// The test as it is written: each value of each target, transformed afresh.
+    fn plainly(
+        &mut self,
+        program: &Program,
+        rule: &Rule,
+        link: &Link,
+        test: &Test,
+        removed: &dyn Fn(VarId, &[u8]) -> bool,
+    ) -> bool {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
-        let excluded = |variable: VarId, key: &[u8]| {
-            test.targets.excludes(variable, key)
-                || exclusions.iter().any(|(id, selector)| *id == variable && selector.accepts(key))
-        };
+        let excluded = |variable: VarId, key: &[u8]| test.targets.excludes(variable, key) || removed(variable, key);
         let context = Context { now: self.now, rule: Some(rule) };
         for target in &test.targets.include {
             resolve(&mut self.store, context, target, &excluded, &mut candidates);
@@ -88,15 +119,13 @@ impl Transaction {
         let mut matched = false;
         for candidate in &candidates {
             let argument = expand(&operator.argument, &mut self.store, context);
-            let mut captures = Captures {
-                wanted: test.capture && !test.negate,
-                spent: self.store.steps_exceeded >= GIVEN_UP,
-                ..Captures::default()
+            let mut captures = self.captures(test);
+            let mut accepts = |value: &Bytes| operator.operator.matches(value, &argument, &mut captures) != test.negate;
+            let hit = if test.multi_match {
+                stages(program, test, &candidate.value.bytes).into_iter().find(accepts)
+            } else {
+                Some(program.chains.run(test.chain, &candidate.value.bytes)).filter(&mut accepts)
             };
-            let hit = self
-                .values(program, test, candidate)
-                .into_iter()
-                .find(|value| operator.operator.matches(value, &argument, &mut captures) != test.negate);
             self.store.steps_exceeded += u32::from(captures.exceeded);
             if let Some(value) = hit {
                 matched = true;
@@ -108,36 +137,86 @@ impl Transaction {
         matched
     }
 
-    /// What the operator sees: the transformed value, and with `multiMatch` each stage that changed.
-    fn values(&mut self, program: &Program, test: &Test, candidate: &Candidate) -> Vec<Bytes> {
-        // A count is made for this look only; remembering it would fill the memo.
-        if !test.multi_match {
-            return vec![self.memo.transformed(&candidate.value, test.chain, &program.chains)];
-        }
-        let mut stages = vec![candidate.value.bytes.clone()];
-        for node in program.chains.path(test.chain) {
-            let stage = self.memo.transformed(&candidate.value, node, &program.chains);
-            if stages.last() != Some(&stage) {
-                stages.push(stage);
+    /// The test over views, asking the operator only about texts that may satisfy it.
+    ///
+    /// Guarantee: the same values match, in the same order, as in [`Self::plainly`].
+    fn screened(
+        &mut self,
+        program: &Program,
+        rule: &Rule,
+        link: &Link,
+        test: &Test,
+        (bit, views): (u32, &[u32]),
+        removed: &dyn Fn(VarId, &[u8]) -> bool,
+    ) -> bool {
+        let operator = &program.operators[test.operator as usize];
+        let argument = operator.argument.literal().unwrap_or_default();
+        let pure = program.plan.pure[bit as usize];
+        let mut matched = false;
+        for view in views {
+            if !self.may_match(program, bit, std::slice::from_ref(view)) {
+                continue;
             }
+            let view = program.plan.views[*view as usize];
+            let found = self.views.take(view.part);
+            for (candidate, text) in found.candidates.iter().zip(&found.texts) {
+                if removed(candidate.variable, candidate.key.as_deref().unwrap_or_default()) {
+                    continue;
+                }
+                let mut captures = self.captures(test);
+                let texts = &mut self.texts;
+                let mut accepts = |texts: &mut Texts, text: TextId| {
+                    if !texts.may(text, bit, &program.plan.screen) {
+                        return false;
+                    }
+                    let accepted = operator.operator.matches(texts.bytes(text), argument, &mut captures) != test.negate;
+                    if !accepted && pure {
+                        texts.rule_out(text, bit, &program.plan.screen);
+                    }
+                    accepted
+                };
+                let hit = if view.multi {
+                    let mut form = *text;
+                    let mut hit = accepts(texts, form).then_some(form);
+                    for step in program.chains.steps(view.chain) {
+                        if hit.is_some() {
+                            break;
+                        }
+                        let next = texts.step(form, *step, &program.chains);
+                        if texts.bytes(next) != texts.bytes(form) {
+                            form = next;
+                            hit = accepts(texts, form).then_some(form);
+                        }
+                    }
+                    hit
+                } else {
+                    let form = texts.form(*text, view.chain, &program.chains);
+                    accepts(texts, form).then_some(form)
+                };
+                self.store.steps_exceeded += u32::from(captures.exceeded);
+                let Some(text) = hit else { continue };
+                matched = true;
+                let value = self.texts.bytes(text).clone();
+                self.note(candidate, value, captures);
+                self.act(link, rule);
+            }
+            self.views.put_back(view.part, found);
         }
-        stages
+        matched
+    }
+
+    fn captures(&self, test: &Test) -> Captures {
+        Captures {
+            wanted: test.capture && !test.negate,
+            spent: self.store.steps_exceeded >= GIVEN_UP,
+            ..Captures::default()
+        }
     }
 
     /// Remembers a match for `MATCHED_VAR*` and `TX:0`–`TX:9`.
     fn note(&mut self, candidate: &Candidate, value: Bytes, captures: Captures) {
-        let mut name = Vec::new();
-        if candidate.count {
-            name.push(b'&');
-        }
-        name.extend_from_slice(name_of(candidate.variable).as_bytes());
-        if let Some(key) = &candidate.key {
-            name.push(b':');
-            name.extend_from_slice(key);
-        }
-        let name = self.store.value(name);
         let value = self.store.value(value);
-        self.store.matched.push(Member { name, value });
+        self.store.matched.push(Candidate { value, ..candidate.clone() });
         if let Some(geo) = captures.geo {
             self.store.geo =
                 geo.into_iter().map(|(name, value)| self.store.member(name.as_bytes(), value.into_bytes())).collect();
@@ -166,9 +245,15 @@ impl Transaction {
         let store = &mut self.store;
         // For people to read; what rules compare stays bytes.
         let mut text = |template| String::from_utf8_lossy(&expand(template, store, context)).into_owned();
-        let msg = rule.msg.as_ref().map(&mut text).unwrap_or_default();
+        let msg = match &rule.fixed.msg {
+            Some(msg) => msg.clone(),
+            None => rule.msg.as_ref().map(&mut text).unwrap_or_default().into(),
+        };
         let data = rule.logdata.as_ref().map(&mut text).unwrap_or_default();
-        let tags = rule.tags.iter().map(&mut text).collect();
+        let tags = match &rule.fixed.tags {
+            Some(tags) => tags.clone(),
+            None => rule.tags.iter().map(&mut text).collect(),
+        };
         let last = self.store.matched.last();
         self.matched.push(Matched {
             id: rule.id,
@@ -177,9 +262,9 @@ impl Transaction {
             data,
             severity: rule.severity,
             tags,
-            file: rule.file.to_string(),
+            file: rule.file.clone(),
             line: rule.line,
-            variable: last.map(|last| String::from_utf8_lossy(&last.name.bytes).into_owned()).unwrap_or_default(),
+            variable: last.map(|last| String::from_utf8_lossy(&last.name()).into_owned()).unwrap_or_default(),
             value: last
                 .map(|last| last.value.bytes[..last.value.bytes.len().min(MATCHED_BYTES)].to_vec())
                 .unwrap_or_default(),
@@ -223,6 +308,18 @@ impl Transaction {
         self.interrupted = Some(interruption.clone());
         Some(interruption)
     }
+}
+
+/// With `multiMatch`: the value, and each stage of the chain that differs from the one before.
+fn stages(program: &Program, test: &Test, value: &Bytes) -> Vec<Bytes> {
+    let mut stages = vec![value.clone()];
+    for step in program.chains.steps(test.chain) {
+        let last = &stages[stages.len() - 1];
+        if let Some(changed) = program.chains.apply_step(*step, last).filter(|changed| **changed != **last) {
+            stages.push(changed.into());
+        }
+    }
+    stages
 }
 
 /// Patterns that may give up in one transaction before those that need backtracking are not tried any more.

@@ -1,18 +1,34 @@
 //! Variables to the values they stand for now.
 
-use super::store::{Member, Store, Value};
+use super::store::{Bytes, Member, Store, Value};
 use super::{Now, time};
 use crate::body::xpath::Path;
 use crate::program::Rule;
-use crate::variables::{Selector, Target, VarId};
+use crate::variables::{Selector, Target, VarId, name_of};
 
 /// One value a rule looks at. Its full name is built only when it matches.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub(super) variable: VarId,
-    pub(super) key: Option<super::store::Bytes>,
+    pub(super) key: Option<Bytes>,
     pub(super) value: Value,
     pub(super) count: bool,
+}
+
+impl Candidate {
+    /// The name that rules and logs see, such as `ARGS:q`.
+    pub(super) fn name(&self) -> Vec<u8> {
+        let mut name = Vec::new();
+        if self.count {
+            name.push(b'&');
+        }
+        name.extend_from_slice(name_of(self.variable).as_bytes());
+        if let Some(key) = &self.key {
+            name.push(b':');
+            name.extend_from_slice(key);
+        }
+        name
+    }
 }
 
 /// What resolving needs besides the store.
@@ -38,6 +54,23 @@ pub(super) fn resolve(
         {
             for value in paths(store, variable, path) {
                 found.push(Candidate { variable, key: Some(path.text().into()), value, count: false });
+            }
+        }
+    } else if let (VarId::Tx, Selector::Key(key)) = (variable, &target.selector) {
+        if let Some(member) = store.tx.member(key).filter(|member| !excluded(variable, &member.name.bytes)) {
+            let (key, value) = (Some(member.name.bytes.clone()), member.value.clone());
+            found.push(Candidate { variable, key, value, count: false });
+        }
+    } else if matches!(variable, VarId::MatchedVars | VarId::MatchedVarsNames) {
+        for index in 0..store.matched.len() {
+            let name = store.matched[index].name();
+            if target.selector.accepts(&name) && !excluded(variable, &name) {
+                let key = Bytes::from(name);
+                let value = match variable {
+                    VarId::MatchedVars => store.matched[index].value.clone(),
+                    _ => store.value(key.clone()),
+                };
+                found.push(Candidate { variable, key: Some(key), value, count: false });
             }
         }
     } else if let Some(lists) = collection(store, variable) {
@@ -70,6 +103,20 @@ pub(super) fn resolve(
     }
 }
 
+/// How many values `target` stands for; None where that can't be told without resolving it.
+pub(super) fn count(store: &Store, target: &Target, excluded: &dyn Fn(VarId, &[u8]) -> bool) -> Option<usize> {
+    let variable = target.variable;
+    if let (VarId::Tx, Selector::Key(key)) = (variable, &target.selector) {
+        return Some(usize::from(store.tx(key).is_some() && !excluded(variable, key)));
+    }
+    let members = collection(store, variable)?.into_iter().flatten();
+    let counts = |member: &&Member| {
+        let key = &member.name.bytes;
+        target.selector.accepts(key) && !excluded(variable, key)
+    };
+    Some(members.filter(counts).count())
+}
+
 /// What a path of an XML body stands for; found once, so that every rule looks at the same values.
 fn paths(store: &mut Store, variable: VarId, path: &Path) -> Vec<Value> {
     let known = store.paths.iter().find(|(id, text, _)| *id == variable && **text == *path.text());
@@ -93,13 +140,7 @@ fn is_names(variable: VarId) -> bool {
     use VarId::*;
     matches!(
         variable,
-        ArgsNames
-            | ArgsGetNames
-            | ArgsPostNames
-            | RequestHeadersNames
-            | RequestCookiesNames
-            | ResponseHeadersNames
-            | MatchedVarsNames
+        ArgsNames | ArgsGetNames | ArgsPostNames | RequestHeadersNames | RequestCookiesNames | ResponseHeadersNames
     )
 }
 
@@ -130,8 +171,7 @@ fn collection(store: &Store, variable: VarId) -> Option<[&[Member]; 2]> {
         User => [&store.user, none],
         Global => [&store.global, none],
         Resource => [&store.resource, none],
-        Tx => [&store.tx, none],
-        MatchedVars | MatchedVarsNames => [&store.matched, none],
+        Tx => [store.tx.members(), none],
         _ => return None,
     })
 }
@@ -156,6 +196,7 @@ fn single(store: &mut Store, context: Context<'_>, variable: VarId, selector: &S
         UserId => &store.user_id,
         WebAppId => &store.web_app,
         PathInfo => &store.filename,
+        MatchedVar => return store.matched.last().map(|hit| hit.value.clone()),
         _ => &None,
     };
     if let Some(value) = kept {
@@ -220,8 +261,7 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
         RemotePort => store.client.map(|(_, port)| port.to_string().into_bytes()),
         ServerAddr => store.server.map(|(address, _)| address.to_string().into_bytes()),
         ServerPort => store.server.map(|(_, port)| port.to_string().into_bytes()),
-        MatchedVar => store.matched.last().map(|member| member.value.bytes.to_vec()),
-        MatchedVarName => store.matched.last().map(|member| member.name.bytes.to_vec()),
+        MatchedVarName => store.matched.last().map(Candidate::name),
         // 255 stands for "none yet", as in the reference engines.
         HighestSeverity => {
             Some(store.highest_severity.map_or(255, |severity| severity as u32).to_string().into_bytes())

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::resolve::Candidate;
+use super::tx::Tx;
 use crate::actions::{Processor, Severity};
 use crate::body::xml::Document;
 use crate::variables::VarId;
@@ -66,7 +68,7 @@ pub(super) struct Store {
     pub(super) response_headers: Vec<Member>,
     pub(super) response_body: Vec<u8>,
     pub(super) response_value: Option<Value>,
-    pub(super) tx: Vec<Member>,
+    pub(super) tx: Tx,
     pub(super) env: Vec<Member>,
     pub(super) ip: Vec<Member>,
     pub(super) session: Vec<Member>,
@@ -88,7 +90,8 @@ pub(super) struct Store {
     pub(super) response_error: Option<&'static str>,
     /// How often a pattern gave up at its step limit.
     pub(super) steps_exceeded: u32,
-    pub(super) matched: Vec<Member>,
+    /// What the links of the running rule matched.
+    pub(super) matched: Vec<Candidate>,
     pub(super) highest_severity: Option<Severity>,
 }
 
@@ -106,13 +109,12 @@ impl Store {
 
     /// The first member of TX called `name`, in any case.
     pub(super) fn tx(&self, name: &[u8]) -> Option<&[u8]> {
-        self.tx.iter().find(|member| member.name.bytes.eq_ignore_ascii_case(name)).map(|member| &*member.value.bytes)
+        self.tx.member(name).map(|member| &*member.value.bytes)
     }
 
-    /// The list rules may write to behind `variable`.
+    /// The list rules may write to behind `variable`, but for `TX`.
     pub(super) fn list_mut(&mut self, variable: VarId) -> Option<&mut Vec<Member>> {
         Some(match variable {
-            VarId::Tx => &mut self.tx,
             VarId::Env => &mut self.env,
             VarId::Ip => &mut self.ip,
             VarId::Session => &mut self.session,
@@ -126,6 +128,13 @@ impl Store {
     /// Sets `name`, replacing what was there; `most` bounds how many names a list has.
     pub(super) fn set(&mut self, variable: VarId, name: &[u8], bytes: &[u8], most: usize) {
         let value = self.value(bytes);
+        if variable == VarId::Tx {
+            if !self.tx.replace(name, &value) && self.tx.members().len() < most {
+                let name = self.value(name.to_ascii_lowercase());
+                self.tx.push(Member { name, value });
+            }
+            return;
+        }
         let Some(list) = self.list_mut(variable) else { return };
         if let Some(member) = list.iter_mut().find(|member| member.name.bytes.eq_ignore_ascii_case(name)) {
             member.value = value;
@@ -139,7 +148,9 @@ impl Store {
 
     /// Forgets `name`.
     pub(super) fn unset(&mut self, variable: VarId, name: &[u8]) {
-        if let Some(list) = self.list_mut(variable) {
+        if variable == VarId::Tx {
+            self.tx.remove(name);
+        } else if let Some(list) = self.list_mut(variable) {
             list.retain(|member| !member.name.bytes.eq_ignore_ascii_case(name));
         }
     }

@@ -4,16 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ctl::Control;
-use super::memo::Memo;
+use super::pool::{Pool, Scratch};
 use super::resolve::Candidate;
 use super::store::{Member, Store};
-use super::{Audit, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome, Verdict};
+use super::texts::Texts;
+use super::views::Views;
+use super::{Audit, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome, RuleSet, Verdict};
 use crate::actions::{AuditEngine, Processor, Scope};
 use crate::body::{self, urlencoded};
 use crate::collections::{Collections, Key};
 use crate::operators::number;
 use crate::program::{Engine, Program};
-use crate::variables::VarId;
+use crate::variables::{Group, VarId};
 
 /// One request and its answer under inspection.
 ///
@@ -26,7 +28,11 @@ pub struct Transaction {
     pub(super) mode: Mode,
     pub(super) now: Now,
     pub(super) store: Store,
-    pub(super) memo: Memo,
+    pub(super) texts: Texts,
+    pub(super) views: Views,
+    /// No shortcuts.
+    pub(super) plain: bool,
+    pool: Arc<Pool>,
     pub(super) control: Control,
     pub(super) candidates: Vec<Candidate>,
     pub(super) matched: Vec<Matched>,
@@ -52,20 +58,25 @@ pub enum BodyRoom {
 }
 
 impl Transaction {
-    pub(super) fn new(program: Arc<Program>, mode: Mode, collections: Collections, now: Now) -> Self {
+    pub(super) fn new(set: &RuleSet, now: Now) -> Self {
+        let Scratch { texts, views, candidates, tx } = set.pool.take();
         let mut store = Store::default();
-        store.web_app = Some(store.value(program.settings.web_app.as_slice()));
+        store.tx = tx;
+        store.web_app = Some(store.value(set.program.settings.web_app.as_slice()));
         Self {
-            program,
-            mode,
+            program: set.program.clone(),
+            mode: set.mode,
             now,
             store,
-            collections,
+            collections: set.collections.clone(),
             records: Vec::new(),
             masked: Vec::new(),
-            memo: Memo::default(),
+            texts,
+            views,
+            plain: set.plain,
+            pool: set.pool.clone(),
             control: Control::default(),
-            candidates: Vec::new(),
+            candidates,
             matched: Vec::new(),
             interrupted: None,
             would_interrupt: false,
@@ -82,6 +93,7 @@ impl Transaction {
 
     /// Both ends of the connection.
     pub fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        self.views.changed(Group::Request);
         self.store.client = Some((client, client_port));
         self.store.server = Some((server, server_port));
     }
@@ -93,11 +105,13 @@ impl Transaction {
 
     /// `SERVER_NAME`.
     pub fn server_name(&mut self, name: &[u8]) {
+        self.views.changed(Group::Request);
         self.store.server_name = Some(self.store.value(name));
     }
 
     /// The request line; `uri` is the raw target.
     pub fn request_line(&mut self, method: &[u8], uri: &[u8], version: &[u8]) {
+        self.views.changed(Group::Request);
         let store = &mut self.store;
         let line = [method, b" ", uri, b" ", version].concat();
         store.line = Some(store.value(line));
@@ -128,6 +142,7 @@ impl Transaction {
 
     /// One request header, in the order received.
     pub fn request_header(&mut self, name: &[u8], value: &[u8]) {
+        self.views.changed(Group::Request);
         let member = self.store.member(name, value);
         self.store.request_headers.push(member);
         if name.eq_ignore_ascii_case(b"cookie") {
@@ -158,6 +173,7 @@ impl Transaction {
 
     /// Part of the request body.
     pub fn request_body(&mut self, chunk: &[u8]) -> BodyRoom {
+        self.views.changed(Group::Request);
         let limits = &self.program.settings.limits;
         // Only multipart bodies hold files; elsewhere both bounds apply.
         let bytes = match self.control.processor {
@@ -171,6 +187,7 @@ impl Transaction {
 
     /// Rules over the whole request.
     pub fn phase2(&mut self) -> Option<Interruption> {
+        self.views.changed(Group::Request);
         if self.skipped(2) {
             return None;
         }
@@ -189,12 +206,14 @@ impl Transaction {
 
     /// The status line of the answer.
     pub fn response(&mut self, status: u16, version: &[u8]) {
+        self.views.changed(Group::Response);
         self.store.status = Some(status);
         self.store.response_protocol = Some(self.store.value(version));
     }
 
     /// One response header.
     pub fn response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.views.changed(Group::Response);
         let member = self.store.member(name, value);
         self.store.response_headers.push(member);
     }
@@ -220,6 +239,7 @@ impl Transaction {
 
     /// Part of the answer's body.
     pub fn response_body(&mut self, chunk: &[u8]) -> BodyRoom {
+        self.views.changed(Group::Response);
         let bytes = self.control.response_limit.unwrap_or(self.program.settings.limits.response_body_bytes);
         self.response_over |= take(&mut self.store.response_body, chunk, bytes);
         if self.response_over { BodyRoom::Full } else { BodyRoom::More }
@@ -227,6 +247,7 @@ impl Transaction {
 
     /// Rules over the whole answer.
     pub fn phase4(&mut self) -> Option<Interruption> {
+        self.views.changed(Group::Response);
         if self.skipped(4) {
             return None;
         }
@@ -261,7 +282,8 @@ impl Transaction {
         );
         let audit = self.audit();
         let masked = self.hide();
-        Outcome { verdict, score_in, score_out, interrupted: self.interrupted, matched: self.matched, masked, audit }
+        let (interrupted, matched) = (self.interrupted.take(), std::mem::take(&mut self.matched));
+        Outcome { verdict, score_in, score_out, interrupted, matched, masked, audit }
     }
 
     fn audit(&self) -> Audit {
@@ -304,6 +326,16 @@ impl Transaction {
             }
         }
         masked
+    }
+}
+
+impl Drop for Transaction {
+    /// Gives its memory to the next transaction.
+    fn drop(&mut self) {
+        use std::mem::take;
+        let (texts, views) = (take(&mut self.texts), take(&mut self.views));
+        let (candidates, tx) = (take(&mut self.candidates), take(&mut self.store.tx));
+        self.pool.give(Scratch { texts, views, candidates, tx });
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn replace(input: &[u8]) -> Option<Vec<u8>> {
 
 /// Removes `/* … */`, `<!-- … -->`, and everything from `--` or `#` on.
 pub(super) fn remove(input: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr3(b'#', b'-', b'*', input)?;
     let mut output = Vec::with_capacity(input.len());
     let mut rest = input;
     while let Some(&byte) = rest.first() {
@@ -49,6 +50,7 @@ pub(super) fn remove(input: &[u8]) -> Option<Vec<u8>> {
 
 /// Removes the comment signs and keeps what they enclose.
 pub(super) fn remove_char(input: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr3(b'#', b'-', b'*', input)?;
     let mut output = Vec::with_capacity(input.len());
     let mut rest = input;
     while let Some(&byte) = rest.first() {

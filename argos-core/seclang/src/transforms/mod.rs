@@ -16,10 +16,13 @@ mod parity;
 mod path;
 mod php_args_names;
 mod sql_hex_decode;
+mod touches;
 mod trim;
 pub(crate) mod url;
 mod utf8_to_unicode;
 mod whitespace;
+
+pub(crate) use touches::touches;
 
 /// One transformation.
 pub(crate) type Transform = fn(&[u8]) -> Option<Vec<u8>>;

@@ -4,13 +4,26 @@ use super::changed;
 
 /// `..` never leaves the root; in a relative path leading `..` stay.
 pub(super) fn normalise(input: &[u8]) -> Option<Vec<u8>> {
+    if plain(input) {
+        return None;
+    }
     changed(input, walk(input))
 }
 
 /// Backslashes count as slashes.
 pub(super) fn normalise_win(input: &[u8]) -> Option<Vec<u8>> {
+    if plain(input) && memchr::memchr(b'\\', input).is_none() {
+        return None;
+    }
     let slashes: Vec<u8> = input.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
     changed(input, walk(&slashes))
+}
+
+/// Whether no segment but the first and the last is empty, `.` or `..`, so that there is nothing to do.
+fn plain(input: &[u8]) -> bool {
+    let inner = input.strip_prefix(b"/").unwrap_or(input);
+    let inner = inner.strip_suffix(b"/").unwrap_or(inner);
+    !inner.is_empty() && !inner.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b".."))
 }
 
 fn walk(input: &[u8]) -> Vec<u8> {

@@ -4,6 +4,7 @@ use super::{changed, pair};
 
 /// Decodes every `0x` with at least one pair of digits.
 pub(super) fn sql_hex_decode(input: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr2(b'x', b'X', input)?;
     let mut output = Vec::with_capacity(input.len());
     let mut at = 0;
     while let Some(&byte) = input.get(at) {

@@ -1,8 +1,10 @@
 //! The variables rules can read: their names, and how they are looked up.
 
+mod group;
 mod select;
 mod table;
 
+pub(crate) use group::{Group, group_of};
 pub(crate) use select::{Selector, Target, Targets};
 pub(crate) use table::{NAMES, VarId};
 
@@ -13,7 +15,8 @@ pub(crate) fn by_name(name: &[u8]) -> Option<VarId> {
 
 /// The name a variable is shown with.
 pub(crate) fn name_of(id: VarId) -> &'static str {
-    NAMES.iter().find(|(_, candidate)| *candidate == id).map_or("", |(text, _)| text)
+    // The table lists variables in the order of the enum.
+    NAMES.get(id as usize).map_or("", |(text, _)| text)
 }
 
 /// The collection that outlives transactions called `name`.

@@ -27,6 +27,19 @@ impl Selector {
     }
 }
 
+impl Selector {
+    /// Whether both were written alike.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Selector::All, Selector::All) => true,
+            (Selector::Key(a), Selector::Key(b)) => a == b,
+            (Selector::Regex(a), Selector::Regex(b)) => a.as_str() == b.as_str(),
+            (Selector::Path(a), Selector::Path(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// One member of a rule's variable list.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -38,14 +51,7 @@ pub(crate) struct Target {
 impl Target {
     /// Whether both were written alike.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        let selectors = match (&self.selector, &other.selector) {
-            (Selector::All, Selector::All) => true,
-            (Selector::Key(a), Selector::Key(b)) => a == b,
-            (Selector::Regex(a), Selector::Regex(b)) => a.as_str() == b.as_str(),
-            (Selector::Path(a), Selector::Path(b)) => a == b,
-            _ => false,
-        };
-        selectors && self.variable == other.variable && self.count == other.count
+        self.variable == other.variable && self.count == other.count && self.selector.same(&other.selector)
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
             version: ex.head.version,
             texts: ex.texts().into(),
             rule_id: i64::try_from(rule.id).unwrap_or(i64::MAX),
-            message: rule.msg.as_str().into(),
+            message: rule.msg.as_ref().into(),
             severity: severity(rule),
             score,
             raw: raw.to_string().into(),
@@ -94,7 +94,7 @@ fn rule_of(rule: &Matched, masked: &[Box<str>]) -> Value {
         false => (cut(&rule.data).to_owned(), cut(&value).to_owned()),
     };
     json!({
-        "id": rule.id, "phase": rule.phase, "file": rule.file, "line": rule.line, "tags": rule.tags, "data": data,
+        "id": rule.id, "phase": rule.phase, "file": &*rule.file, "line": rule.line, "tags": &*rule.tags, "data": data,
         "matched_var": {"name": rule.variable, "value": value},
     })
 }

@@ -1,0 +1,146 @@
+//! What lets the runner pass over rules without looking at their values one by one.
+//!
+//! A *part* is one target of variable lists with what the list excludes; rules share parts. A *view* is a part behind
+//! a transformation chain. A rule's test is one *bit* of the [`Screen`]: where no value of its views may satisfy the
+//! bit, the rule does not match.
+
+use crate::operators::number;
+use crate::program::{ChainId, Fixed, OperatorUse, Program, Test};
+use crate::screen::Screen;
+use crate::variables::{Group, Selector, Target, VarId, group_of};
+
+/// Tables that all transactions of a rule set share.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) screen: Screen,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) views: Vec<View>,
+    /// Bits whose answer hangs on the value alone, so that it may be remembered.
+    pub(crate) pure: Vec<bool>,
+}
+
+/// One target with what its lists exclude of it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) target: Target,
+    pub(crate) exclude: Vec<Selector>,
+    pub(crate) group: Group,
+}
+
+/// A part behind a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct View {
+    pub(crate) part: u32,
+    pub(crate) chain: ChainId,
+    /// Each stage of the chain counts.
+    pub(crate) multi: bool,
+}
+
+/// How a test may be passed over.
+#[derive(Debug, Default)]
+pub(crate) enum Shortcut {
+    /// It is evaluated plainly.
+    #[default]
+    None,
+    /// It can't match where no value in these views may satisfy the bit.
+    Screened { bit: u32, views: Box<[u32]> },
+    /// It compares one variable of `TX` with a number.
+    Number { name: Box<[u8]>, compare: Compare },
+    /// It compares how many values there are with a number.
+    Count(Compare),
+}
+
+/// A comparison with a number that is known at load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compare {
+    pub(crate) accepts: fn(&i64, &i64) -> bool,
+    pub(crate) number: i64,
+}
+
+impl Compare {
+    pub(crate) fn holds(&self, value: i64) -> bool {
+        (self.accepts)(&value, &self.number)
+    }
+}
+
+/// Chooses a shortcut for each test and builds the tables.
+pub(crate) fn build(program: &mut Program) {
+    let mut maker = Maker::default();
+    let Program { rules, operators, .. } = program;
+    for rule in rules {
+        rule.fixed = Fixed::of(rule);
+        for link in &mut rule.links {
+            if let Some(test) = &mut link.test {
+                test.shortcut = maker.shortcut(test, operators);
+            }
+        }
+    }
+    let needs: Vec<_> = maker
+        .tests
+        .iter()
+        .map(|&(index, negate)| {
+            let OperatorUse { operator, argument } = &mut operators[index as usize];
+            let needs = operator.take_needs(argument.literal().unwrap_or_default());
+            // What lacks something satisfies the negated operator.
+            needs.filter(|_| !negate)
+        })
+        .collect();
+    let pure = maker.tests.iter().map(|&(index, _)| operators[index as usize].operator.is_pure()).collect();
+    program.plan = Plan { screen: Screen::new(&needs), parts: maker.parts, views: maker.views, pure };
+}
+
+#[derive(Default)]
+struct Maker {
+    parts: Vec<Part>,
+    views: Vec<View>,
+    /// Operator and negation of each bit.
+    tests: Vec<(u32, bool)>,
+}
+
+impl Maker {
+    fn shortcut(&mut self, test: &Test, operators: &[OperatorUse]) -> Shortcut {
+        let operator = &operators[test.operator as usize];
+        let Some(argument) = operator.argument.literal() else { return Shortcut::None };
+        let root = test.chain == ChainId::default() && !test.multi_match && !test.negate;
+        if let ([target], true, Some(accepts)) = (test.targets.include.as_slice(), root, operator.operator.comparison())
+        {
+            let compare = Compare { accepts, number: number(argument) };
+            match &target.selector {
+                _ if target.count => return Shortcut::Count(compare),
+                Selector::Key(name) if target.variable == VarId::Tx && test.targets.exclude.is_empty() => {
+                    return Shortcut::Number { name: name.clone(), compare };
+                }
+                _ => {}
+            }
+        }
+        let mut views = Vec::new();
+        for target in &test.targets.include {
+            let Some(group) = group_of(target.variable).filter(|_| !target.count) else { return Shortcut::None };
+            let part = self.part(test, target, group);
+            let view = View { part, chain: test.chain, multi: test.multi_match };
+            views.push(place(&mut self.views, |known| *known == view, || view));
+        }
+        let key = (test.operator, test.negate);
+        let bit = place(&mut self.tests, |known| *known == key, || key);
+        Shortcut::Screened { bit, views: views.into() }
+    }
+
+    fn part(&mut self, test: &Test, target: &Target, group: Group) -> u32 {
+        let excluded = || test.targets.exclude.iter().filter(|(id, _)| *id == target.variable).map(|(_, what)| what);
+        let same = |part: &Part| {
+            part.target.same(target)
+                && part.exclude.len() == excluded().count()
+                && part.exclude.iter().zip(excluded()).all(|(a, b)| a.same(b))
+        };
+        place(&mut self.parts, same, || Part { target: target.clone(), exclude: excluded().cloned().collect(), group })
+    }
+}
+
+/// The index of what `is` accepts, added if it is new.
+fn place<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u32 {
+    let known = list.iter().position(is);
+    known.unwrap_or_else(|| {
+        list.push(make());
+        list.len() - 1
+    }) as u32
+}

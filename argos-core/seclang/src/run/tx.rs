@@ -1,0 +1,124 @@
+//! The variables of `TX`: in order, and found by name in one step.
+
+use super::store::{Member, Value};
+
+/// Named values in the order they were first set. Names compare without case and are kept in lower case.
+#[derive(Debug, Default)]
+pub(super) struct Tx {
+    members: Vec<Member>,
+    /// Open addressing: a member's index plus one, 0 for a free slot.
+    slots: Vec<u32>,
+}
+
+impl Tx {
+    pub(super) fn clear(&mut self) {
+        self.members.clear();
+        self.slots.fill(0);
+    }
+
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The member called `name`, in any case.
+    pub(super) fn member(&self, name: &[u8]) -> Option<&Member> {
+        self.find(name).ok().map(|index| &self.members[index])
+    }
+
+    /// Replaces the value called `name`, if there is one.
+    pub(super) fn replace(&mut self, name: &[u8], value: &Value) -> bool {
+        let found = self.find(name);
+        if let Ok(index) = found {
+            self.members[index].value = value.clone();
+        }
+        found.is_ok()
+    }
+
+    /// Adds a member whose name is new.
+    pub(super) fn push(&mut self, member: Member) {
+        if (self.members.len() + 1) * 2 > self.slots.len() {
+            self.grow();
+        }
+        if let Err(slot) = self.find(&member.name.bytes) {
+            self.slots[slot] = self.members.len() as u32 + 1;
+            self.members.push(member);
+        }
+    }
+
+    pub(super) fn remove(&mut self, name: &[u8]) {
+        if let Ok(index) = self.find(name) {
+            self.members.remove(index);
+            self.place_again();
+        }
+    }
+
+    /// The member's index, or the slot that it would take.
+    fn find(&self, name: &[u8]) -> Result<usize, usize> {
+        if self.slots.is_empty() {
+            return Err(0);
+        }
+        let mask = self.slots.len() - 1;
+        let mut slot = hash(name) & mask;
+        loop {
+            match self.slots[slot] {
+                0 => return Err(slot),
+                known => {
+                    let index = known as usize - 1;
+                    if self.members[index].name.bytes.eq_ignore_ascii_case(name) {
+                        return Ok(index);
+                    }
+                }
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    fn grow(&mut self) {
+        self.slots.resize((self.slots.len() * 2).max(256), 0);
+        self.place_again();
+    }
+
+    fn place_again(&mut self) {
+        self.slots.fill(0);
+        for index in 0..self.members.len() {
+            if let Err(slot) = self.find(&self.members[index].name.bytes) {
+                self.slots[slot] = index as u32 + 1;
+            }
+        }
+    }
+}
+
+fn hash(name: &[u8]) -> usize {
+    let mix = |hash: u32, byte: &u8| (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193);
+    let hash = name.iter().fold(0x811c_9dc5, mix);
+    (hash ^ hash >> 15) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_replaces_and_removes_among_many() {
+        let mut tx = Tx::default();
+        let value = |number: u32| Value { bytes: number.to_string().into_bytes().into(), number };
+        let name = |number: u32| format!("name_{number}").into_bytes();
+        for number in 0..500 {
+            tx.push(Member { name: Value { bytes: name(number).into(), number: 0 }, value: value(number) });
+        }
+        assert!(tx.replace(b"NAME_7", &value(1000)));
+        assert!(!tx.replace(b"other", &value(1)));
+        (0..500).step_by(3).for_each(|number| tx.remove(&name(number)));
+        for number in 0..500 {
+            let found = tx.member(&name(number)).map(|member| member.value.number);
+            let wanted = if number == 7 { 1000 } else { number };
+            assert_eq!(found, (number % 3 != 0).then_some(wanted));
+        }
+        assert_eq!(tx.members().len(), 333);
+        assert!(tx.members().is_sorted_by_key(|member| if member.value.number == 1000 {
+            7
+        } else {
+            member.value.number
+        }));
+    }
+}

@@ -1,0 +1,236 @@
+//! Which operators may match a value, from one look at the value.
+//!
+//! Guarantee: [`Screen::possible`] leaves an operator out only when it can't match: the value lacks a text, a byte
+//! or the length that every match has. It never says that an operator matches.
+
+mod bytes;
+mod needs;
+
+use aho_corasick::automaton::Automaton;
+use aho_corasick::{Anchored, dfa::DFA};
+
+pub(crate) use bytes::ByteSet;
+pub(crate) use needs::Needs;
+
+/// One automaton over the texts that operators need, and tables for bytes and lengths. A *bit* is one operator.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    /// Words of 64 bits in each set of operators.
+    words: usize,
+    automaton: Option<DFA>,
+    /// Pattern of the automaton to the bits that it makes possible: a range of `bits`.
+    owners: Vec<(u32, u32)>,
+    bits: Vec<u32>,
+    /// Operators that need no text.
+    free: Vec<u64>,
+    /// For each of the byte sets of an operator: bytes with equal rows are one class, and a row names the operators
+    /// that are content with the class.
+    gates: Vec<Gate>,
+    /// Operators that are content with values of length 0, 1, 2…; longer values have the last row.
+    lengths: Vec<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    /// Bytes of each row, and where the row begins in `rows`.
+    classes: Vec<(ByteSet, usize)>,
+    rows: Vec<u64>,
+    /// Operators without a byte set here.
+    open: Vec<u64>,
+}
+
+impl Screen {
+    /// Over operators with these needs; `None` means that nothing is known.
+    pub(crate) fn new(needs: &[Option<Needs>]) -> Self {
+        let words = needs.len().div_ceil(64).max(1);
+        let mut free = vec![0; words];
+        let mut texts: Vec<(&[u8], u32)> = Vec::new();
+        for (bit, needs) in needs.iter().enumerate() {
+            match needs.as_ref().and_then(|needs| needs.literals.as_ref()) {
+                Some(literals) => texts.extend(literals.iter().map(|text| (rarest_part(text), bit as u32))),
+                None => set(&mut free, bit),
+            }
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        let mut patterns: Vec<&[u8]> = Vec::new();
+        let mut owners: Vec<(u32, u32)> = Vec::new();
+        let mut bits: Vec<u32> = Vec::new();
+        for (text, bit) in texts {
+            if patterns.last() != Some(&text) {
+                patterns.push(text);
+                owners.push((bits.len() as u32, bits.len() as u32));
+            }
+            bits.push(bit);
+            if let Some(owner) = owners.last_mut() {
+                owner.1 = bits.len() as u32;
+            }
+        }
+        let automaton = match patterns.is_empty() {
+            true => None,
+            false => DFA::builder().ascii_case_insensitive(true).prefilter(false).build(&patterns).ok(),
+        };
+        if automaton.is_none() {
+            // Nothing is found without it, so nothing may depend on it.
+            bits.iter().for_each(|bit| set(&mut free, *bit as usize));
+        }
+        let gates = (0..needs::GATES).map(|index| Gate::new(needs, index, words)).collect();
+        Self { words, automaton, owners, bits, free, gates, lengths: lengths(needs, words) }
+    }
+
+    /// Words in a set of operators.
+    pub(crate) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// The operators that may match `text`, whose bytes are `seen`, into `possible`.
+    pub(crate) fn possible(&self, text: &[u8], seen: &ByteSet, possible: &mut [u64]) {
+        possible.copy_from_slice(&self.free);
+        self.scan(text, possible);
+        for gate in &self.gates {
+            gate.narrow(seen, possible);
+        }
+        let row = text.len().min(self.lengths.len() / self.words - 1) * self.words;
+        for (word, content) in possible.iter_mut().zip(&self.lengths[row..]) {
+            *word &= content;
+        }
+    }
+
+    fn scan(&self, text: &[u8], possible: &mut [u64]) {
+        let Some(automaton) = &self.automaton else { return };
+        let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+        for &byte in text {
+            state = automaton.next_state(Anchored::No, state, byte);
+            if automaton.is_special(state) && automaton.is_match(state) {
+                for index in 0..automaton.match_len(state) {
+                    let (from, to) = self.owners[automaton.match_pattern(state, index).as_usize()];
+                    for &bit in &self.bits[from as usize..to as usize] {
+                        set(possible, bit as usize);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Gate {
+    fn new(needs: &[Option<Needs>], index: usize, words: usize) -> Self {
+        let mut open = vec![0; words];
+        let mut sets: Vec<(usize, ByteSet)> = Vec::new();
+        for (bit, needs) in needs.iter().enumerate() {
+            match needs.as_ref().and_then(|needs| needs.bytes.get(index)) {
+                Some(bytes) => sets.push((bit, *bytes)),
+                None => set(&mut open, bit),
+            }
+        }
+        let mut gate = Self { classes: Vec::new(), rows: Vec::new(), open };
+        for byte in 0..=255_u8 {
+            let mut row = vec![0; words];
+            sets.iter().filter(|(_, bytes)| bytes.has(byte)).for_each(|(bit, _)| set(&mut row, *bit));
+            if row.iter().all(|word| *word == 0) {
+                continue;
+            }
+            let known = gate.classes.iter_mut().find(|(_, at)| gate.rows[*at..*at + words] == row);
+            match known {
+                Some((bytes, _)) => *bytes = bytes.and(&[byte]),
+                None => {
+                    gate.classes.push((ByteSet::EMPTY.and(&[byte]), gate.rows.len()));
+                    gate.rows.extend(row);
+                }
+            }
+        }
+        gate
+    }
+
+    fn narrow(&self, seen: &ByteSet, possible: &mut [u64]) {
+        let mut content = [0_u64; MOST_WORDS];
+        let words = possible.len();
+        let Some(content) = content.get_mut(..words) else { return };
+        content.copy_from_slice(&self.open);
+        for (bytes, at) in &self.classes {
+            if bytes.meets(seen) {
+                for (word, row) in content.iter_mut().zip(&self.rows[*at..*at + words]) {
+                    *word |= row;
+                }
+            }
+        }
+        for (word, content) in possible.iter_mut().zip(content) {
+            *word &= *content;
+        }
+    }
+}
+
+fn lengths(needs: &[Option<Needs>], words: usize) -> Vec<u64> {
+    let mut rows = vec![0; (LENGTHS + 1) * words];
+    for (bit, needs) in needs.iter().enumerate() {
+        let least = needs.as_ref().map_or(0, |needs| needs.length).min(LENGTHS);
+        for length in least..=LENGTHS {
+            set(&mut rows[length * words..(length + 1) * words], bit);
+        }
+    }
+    rows
+}
+
+fn set(words: &mut [u64], bit: usize) {
+    words[bit / 64] |= 1 << (bit % 64);
+}
+
+/// The part of `text` that the automaton looks for: short, so that it stays small.
+fn rarest_part(text: &[u8]) -> &[u8] {
+    let window = |part: &&[u8]| part.iter().map(|byte| u32::from(!byte.is_ascii_alphanumeric())).sum::<u32>();
+    match text.len() <= PART {
+        true => text,
+        false => text.windows(PART).max_by_key(window).unwrap_or(text),
+    }
+}
+
+/// Bytes of a text that the automaton looks for.
+const PART: usize = 6;
+/// Lengths told apart.
+const LENGTHS: usize = 31;
+/// Rule sets with more operators than 64 times this are not gated by bytes.
+const MOST_WORDS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn satisfied(needs: &Needs, text: &[u8]) -> bool {
+        let folded = text.to_ascii_lowercase();
+        let seen = ByteSet::of(text);
+        let holds = |literal: &Vec<u8>| memchr::memmem::find(&folded, literal).is_some();
+        needs.literals.as_ref().is_none_or(|literals| literals.iter().any(holds))
+            && needs.bytes.iter().all(|set| set.meets(&seen))
+            && text.len() >= needs.length
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The guarantee above: whose needs are satisfied stays possible.
+        #[test]
+        fn leaves_out_only_what_lacks_something(
+            literals in prop::collection::vec(prop::option::of(prop::collection::vec("[abX;]{2,9}", 1..3)), 1..150),
+            sets in prop::collection::vec(prop::collection::vec("[a-dX;]{1,3}", 0..3), 1..150),
+            length in 0_usize..40,
+            text in "[abcdxX;]{0,40}",
+        ) {
+            let needs: Vec<Option<Needs>> = literals.into_iter().zip(sets).enumerate().map(|(index, (texts, sets))| {
+                let mut needs = texts.map(Needs::one_of).unwrap_or_default();
+                needs.bytes = sets.iter().map(|set| ByteSet::of(set.as_bytes())).collect();
+                needs.length = length * (index % 2);
+                (index % 7 != 0).then_some(needs)
+            }).collect();
+            let screen = Screen::new(&needs);
+            let mut possible = vec![0; screen.words()];
+            screen.possible(text.as_bytes(), &ByteSet::of(text.as_bytes()), &mut possible);
+            for (bit, needs) in needs.iter().enumerate() {
+                if needs.as_ref().is_none_or(|needs| satisfied(needs, text.as_bytes())) {
+                    prop_assert!(possible[bit / 64] >> (bit % 64) & 1 == 1, "{needs:?}");
+                }
+            }
+        }
+    }
+}
