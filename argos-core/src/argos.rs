@@ -22,7 +22,7 @@ use crate::schema::{Actor, ApiToken};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
 use crate::snapshot::{HostFault, Snapshot};
 use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
-use crate::waf::RuleSets;
+use crate::waf::{Places, RuleSets};
 
 /// Read-only connections that queries share.
 const READERS: usize = 4;
@@ -38,6 +38,8 @@ pub struct Options {
     pub clock: Clock,
     /// Makes a new database even where copies of an old one lie.
     pub create: bool,
+    /// The core rule set that hosts run, or `baseline`; none: the setting `crs.path`, then the usual places.
+    pub crs: Option<PathBuf>,
 }
 
 impl Options {
@@ -45,7 +47,7 @@ impl Options {
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
-        Self { key: MasterKeySource::in_folder(&data_dir), data_dir, clock: Clock::system(), create: false }
+        Self { key: MasterKeySource::in_folder(&data_dir), data_dir, clock: Clock::system(), create: false, crs: None }
     }
 }
 
@@ -100,6 +102,7 @@ impl Argos {
     /// `Conflict` when another process has it, `Corrupt` for a wrong key or a newer database.
     pub fn open(options: Options) -> Result<Self> {
         let clock = options.clock.clone();
+        let places = Places { given: options.crs, data_dir: Some(options.data_dir.clone()), ..Places::default() };
         let (store, key) = Store::open(&OpenOptions {
             data_dir: options.data_dir,
             key: options.key,
@@ -107,7 +110,7 @@ impl Argos {
             create: options.create,
             readers: READERS,
         })?;
-        Self::with_store(store, key, clock)
+        Self::with_store(store, key, clock, places)
     }
 
     /// The same Argos, asked by `actor`.

@@ -66,7 +66,7 @@ impl<'a> Compiler<'a> {
 
     /// `WEBAPPID` until a directive says otherwise.
     pub(crate) fn web_app(&mut self, id: &[u8]) {
-        self.program.settings.web_app = id.to_vec();
+        self.program.settings.web_app = Some(id.to_vec());
     }
 
     /// Whether directives that change earlier rules wait for [`Self::deferred_edits`].
@@ -132,7 +132,8 @@ impl<'a> Compiler<'a> {
             return Err(self.findings.errors);
         }
         let rules = self.program.rules.iter().filter(|rule| !rule.is_own()).count();
-        Ok((self.program, LoadReport { warnings: self.findings.warnings, rules }))
+        let signature = self.program.settings.signature.clone();
+        Ok((self.program, LoadReport { warnings: self.findings.warnings, rules, signature }))
     }
 
     fn close_chain(&mut self) {
@@ -257,6 +258,7 @@ impl<'a> Compiler<'a> {
             severity: draft.severity.or(default.severity),
             tags: default.tags.iter().chain(&draft.tags).cloned().collect(),
             log: draft.log.or(default.log).unwrap_or(true),
+            audit: draft.audit.or(default.audit).unwrap_or(true),
             disruptive: fixed(&draft.choice).unwrap_or(inherited),
             status: draft.status.or(default.status),
             skip: draft.skip,

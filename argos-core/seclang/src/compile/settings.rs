@@ -33,9 +33,8 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
             settings.response_types = words.iter().map(|word| word.text.bytes.to_ascii_lowercase()).collect();
         }
         DirectiveId::ResponseBodyMimeTypesClear => settings.response_types.clear(),
-        // A name for log readers; nothing here shows it.
-        DirectiveId::ComponentSignature => {}
-        DirectiveId::WebAppId => settings.web_app = value.to_vec(),
+        DirectiveId::ComponentSignature => settings.signature = Some(String::from_utf8_lossy(value).into_owned()),
+        DirectiveId::WebAppId => settings.web_app = Some(value.to_vec()),
         // Bodies stay in memory, so only the value is checked.
         DirectiveId::RequestBodyInMemoryLimit => drop(number()?),
         DirectiveId::CookieFormat => match value {

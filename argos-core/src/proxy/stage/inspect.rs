@@ -61,6 +61,7 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
     let stop = run(ex, |tx, ex| {
         let (bytes, local) = (ex.bytes(), ex.peer.local);
         tx.set_mode(mode);
+        tx.web_app(&host.id.to_string());
         tx.connection(ex.client.ip, ex.peer.port, local.ip(), local.port());
         tx.unique_id(ex.id.as_str());
         tx.server_name(ex.name.as_bytes());
