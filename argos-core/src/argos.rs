@@ -20,8 +20,8 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Actor, ApiToken};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
-use crate::snapshot::{HostFault, Snapshot};
-use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
+use crate::snapshot::{self, HostFault, Snapshot};
+use crate::store::{OpenOptions, Origin, Read, Store, StoreError, settings, tokens, users};
 use crate::waf::{Places, RuleSets};
 
 /// Read-only connections that queries share.
@@ -233,6 +233,23 @@ impl Argos {
             // A row is written as it was: that needs room on the disk as any change does.
             let sql = "UPDATE settings SET value = value WHERE key = 'logs.access_offset'";
             Ok(conn.execute(sql, []).map(drop).map_err(StoreError::from)?)
+        })?
+    }
+
+    /// Reads the rules of all hosts anew. Rules that do not compile change nothing.
+    ///
+    /// # Errors
+    /// `waf.rule_set_missing`, `waf.rules_broken` with every position.
+    pub fn reload_rules(&self) -> Result<()> {
+        let inner = self.inner.clone();
+        let path = self.view(|view| settings::value(&view.read, "crs.path"))?.unwrap_or_default();
+        // Slow, so before the writer's turn.
+        inner.rule_sets.reload(&path)?;
+        self.inner.store.write(move |conn| {
+            let read = Read::new(conn, inner.cx.clock.now());
+            let next = snapshot::reload(&read, &inner.live.load(), &inner.rule_sets)?;
+            inner.live.store(next.into());
+            Ok(())
         })?
     }
 

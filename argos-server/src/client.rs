@@ -20,6 +20,11 @@ use crate::environment;
 /// Name of the socket in the data folder.
 pub(crate) const SOCKET: &str = "argos.sock";
 
+/// Whether a process listens in `folder`.
+pub(crate) fn runs(folder: &std::path::Path) -> bool {
+    std::os::unix::net::UnixStream::connect(folder.join(SOCKET)).is_ok()
+}
+
 /// Where a command is carried out.
 pub(crate) enum Way {
     /// In the running process.

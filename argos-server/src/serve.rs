@@ -168,15 +168,18 @@ async fn serve(
     let handler = |kind| signal(kind).map_err(|e| Error::internal(format!("handling signals: {e}")));
     let (mut term, mut int) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let mut hangup = handler(SignalKind::hangup())?;
-    let audit_log = options.audit_log.clone();
+    let (audit_log, reloading) = (options.audit_log.clone(), argos.clone());
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            match &audit_log {
-                Some(log) => {
-                    log.reopen();
-                    tracing::info!("SIGHUP: the WAF audit log is opened anew");
-                }
-                None => tracing::info!("SIGHUP: no file is held open that could be opened anew"),
+            if let Some(log) = &audit_log {
+                log.reopen();
+            }
+            let argos = reloading.clone();
+            // Compiling takes a moment that the panel's only thread must not wait for.
+            match tokio::task::spawn_blocking(move || argos.reload_rules()).await {
+                Ok(Ok(())) => tracing::info!("SIGHUP: the WAF rules are read anew"),
+                Ok(Err(e)) => tracing::error!("SIGHUP: the WAF rules stay as they are: {e}"),
+                Err(e) => tracing::error!("SIGHUP: reading the WAF rules failed: {e}"),
             }
         }
     });

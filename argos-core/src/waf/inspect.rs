@@ -146,7 +146,9 @@ pub(super) fn broken(found: &[Diagnostic]) -> Error {
     Error::new(ErrorKind::Invalid, "waf.rules_broken", message).with_fields(found.iter().map(finding))
 }
 
-fn finding(d: &Diagnostic) -> FieldError {
+/// A finding of a load with its position; the field is the name of the text.
+#[must_use]
+pub fn finding(d: &Diagnostic) -> FieldError {
     let token = if d.token.is_empty() { String::new() } else { format!(" ({})", d.token) };
     FieldError {
         field: d.file.clone(),

@@ -10,7 +10,6 @@ use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::inspect::broken;
 use super::source::RuleSource;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -116,8 +115,8 @@ pub fn status(data_dir: &Path) -> Result<Installed> {
 
 fn look(folder: &Path, previous: bool) -> Result<Installed> {
     let source = RuleSource::folder(folder.to_owned());
-    let (_, report) = source.builder()?.compile().map_err(|found| broken(&found))?;
-    let version = report.signature.unwrap_or_default();
+    let report = source.report()?;
+    let version = report.signature.clone().unwrap_or_default();
     Ok(Installed { path: folder.to_owned(), version, rules: report.rules, warnings: report.warnings.len(), previous })
 }
 

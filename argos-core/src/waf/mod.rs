@@ -12,9 +12,10 @@ mod source;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use argos_seclang::{Collections, Limits, LoadReport, RuleSet};
+use argos_seclang::{Collections, Limits, RuleSet};
 
 pub use audit_log::AuditLog;
+pub use inspect::finding;
 pub use source::{BASELINE, Places, RuleSource};
 
 use crate::error::Result;
@@ -85,12 +86,12 @@ impl RuleSets {
     ///
     /// # Errors
     /// `waf.rule_set_missing`, `waf.rules_broken` with every position.
-    pub fn reload(&self, setting: &str) -> Result<LoadReport> {
+    pub fn reload(&self, setting: &str) -> Result<()> {
         let chosen = self.places.choose(setting)?;
         let source = chosen.map(RuleSource::folder).unwrap_or_default();
-        let (_, report) = source.builder()?.compile().map_err(|found| inspect::broken(&found))?;
+        source.report()?;
         *lock(&self.current) = source;
-        Ok(report)
+        Ok(())
     }
 
     /// The rule set of `c`, compiled at the first call.
@@ -128,14 +129,6 @@ impl RuleSets {
             .map(|(rules, _)| rules)
             .map_err(|found| inspect::broken(&found))
     }
-}
-
-/// What `rules` are loaded with when nothing else is asked: the report that shows what has no effect.
-///
-/// # Errors
-/// `waf.rules_broken` with every position.
-pub fn report(source: &RuleSource) -> Result<LoadReport> {
-    source.builder()?.compile().map(|(_, report)| report).map_err(|found| inspect::broken(&found))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

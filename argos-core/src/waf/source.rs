@@ -5,11 +5,12 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use argos_seclang::{Builder, LoadError, Loader, NoFiles, RuleSet};
+use argos_seclang::{Builder, LoadError, LoadReport, Loader, NoFiles, RuleSet};
 
 use super::folder::Files;
+use super::inspect::broken;
 use crate::error::{Error, Result};
 
 /// Names the built-in rules where a folder may be given.
@@ -64,6 +65,7 @@ pub struct RuleSource(Arc<Inner>);
 struct Inner {
     number: u64,
     kind: Kind,
+    report: OnceLock<Result<LoadReport>>,
 }
 
 enum Kind {
@@ -78,7 +80,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 impl RuleSource {
     fn new(kind: Kind) -> Self {
         let number = if matches!(kind, Kind::Baseline) { 0 } else { NEXT.fetch_add(1, Ordering::Relaxed) };
-        Self(Arc::new(Inner { number, kind }))
+        Self(Arc::new(Inner { number, kind, report: OnceLock::new() }))
     }
 
     /// The core rule set in `folder`, whose files are read once, when they are first asked for.
@@ -106,6 +108,18 @@ impl RuleSource {
             Kind::Folder(path, _) => Some(path),
             Kind::Baseline | Kind::Unusable(_) => None,
         }
+    }
+
+    /// What loading the rules has to say; they are compiled for it once.
+    ///
+    /// # Errors
+    /// `waf.rules_broken` with every position, and whatever else makes them unusable.
+    pub fn report(&self) -> Result<&LoadReport> {
+        let compile = || {
+            let compiled = self.builder()?.compile();
+            compiled.map(|(_, report)| report).map_err(|found| broken(&found))
+        };
+        self.0.report.get_or_init(compile).as_ref().map_err(Clone::clone)
     }
 
     /// A builder that has these rules.

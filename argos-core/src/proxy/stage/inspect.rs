@@ -65,7 +65,7 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
         tx.connection(ex.client.ip, ex.peer.port, local.ip(), local.port());
         tx.unique_id(ex.id.as_str());
         tx.server_name(ex.name.as_bytes());
-        tx.request_line(ex.method(), ex.head.target.of_bytes(bytes), ex.head.version.as_str().as_bytes());
+        tx.request_line(ex.method(), ex.head.target.of_bytes(bytes), ex.head.version_text(bytes));
         for field in &ex.head.fields {
             tx.request_header(field.name.of_bytes(bytes), field.value.of_bytes(bytes));
         }
