@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use regex::bytes::Regex;
-
 use crate::actions::{Act, AuditEngine, Disruptive, Severity};
 use crate::limits::Limits;
 use crate::operators::Operator;
@@ -47,7 +45,7 @@ pub(crate) struct Settings {
     /// How the rules name themselves.
     pub(crate) signature: Option<String>,
     pub(crate) audit_parts: String,
-    pub(crate) audit_status: Option<Regex>,
+    pub(crate) audit_status: Option<Arc<dyn Operator>>,
 }
 
 impl Default for Settings {

@@ -86,8 +86,7 @@ impl Argos {
     pub fn start(&self, options: &ServeOptions) -> Result<Serving> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores } else { options.threads };
-        let options =
-            proxy::ServeOptions { http: options.http.clone(), threads, audit_log: options.audit_log.clone() };
+        let options = proxy::ServeOptions { http: options.http.clone(), threads, audit_log: options.audit_log.clone() };
         let inner = &self.inner;
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
         Ok(Serving { proxy, argos: self.clone() })

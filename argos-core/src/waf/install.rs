@@ -132,7 +132,8 @@ fn check_sum(bytes: &[u8], sha256: &str) -> Result<()> {
 }
 
 fn unpack(bytes: &[u8], into: &Path) -> Result<()> {
-    let unreadable = |e: &dyn std::fmt::Display| Error::invalid("crs.archive", "archive", format!("can't be read: {e}"));
+    let unreadable =
+        |e: &dyn std::fmt::Display| Error::invalid("crs.archive", "archive", format!("can't be read: {e}"));
     let plain = MultiGzDecoder::new(bytes).take(MOST_UNPACKED + 1);
     let mut archive = tar::Archive::new(plain);
     let mut root: Option<PathBuf> = None;
@@ -154,7 +155,8 @@ fn unpack(bytes: &[u8], into: &Path) -> Result<()> {
             return Err(refused("the archive holds more than 256 MiB or 50,000 files"));
         }
         let plain = path.components().filter(|part| *part != Component::CurDir);
-        let parts: Option<Vec<_>> = plain.map(|part| if let Component::Normal(n) = part { Some(n) } else { None }).collect();
+        let parts: Option<Vec<_>> =
+            plain.map(|part| if let Component::Normal(n) = part { Some(n) } else { None }).collect();
         let parts = parts.ok_or_else(|| refused("a path leaves the archive's folder"))?;
         let Some((first, rest)) = parts.split_first() else { continue };
         // Releases stand in a folder of their own, which is left out.

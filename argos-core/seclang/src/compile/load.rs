@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::actions::table::Choice;
 use crate::actions::{Disruptive, ctl};
 use crate::ast::{ActionText, Body, Item, OperatorText, VariableText};
+use crate::compile::never::{self, Known};
 use crate::compile::phases::{self, Step};
 use crate::compile::rule::Draft;
 use crate::compile::target;
@@ -31,6 +32,7 @@ pub(crate) struct Compiler<'a> {
     /// Names of the files being read, outermost first.
     reading: Vec<String>,
     pub(super) operators: HashMap<(&'static str, Vec<u8>), u32>,
+    pub(super) known: Known,
     pub(super) datasets: HashMap<Vec<u8>, Vec<u8>>,
     pub(super) geo: Option<Arc<dyn GeoLookup>>,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
@@ -55,6 +57,7 @@ impl<'a> Compiler<'a> {
             open: None,
             reading: Vec::new(),
             operators: HashMap::new(),
+            known: Known::default(),
             datasets: HashMap::new(),
             geo: None,
             resolver: None,
@@ -127,6 +130,7 @@ impl<'a> Compiler<'a> {
         if !self.findings.errors.is_empty() {
             return Err(self.findings.errors);
         }
+        never::warn(&self.steps, &self.known, &mut self.findings);
         phases::build(&mut self.program, self.steps, &mut self.findings);
         if !self.findings.errors.is_empty() {
             return Err(self.findings.errors);

@@ -51,7 +51,9 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
             change.apply(&mut settings.audit_parts);
         }
         DirectiveId::AuditLogRelevantStatus => {
-            settings.audit_status = Some(operators::compile_regex(value).map_err(|_| "a pattern is needed")?);
+            // The usual one looks ahead.
+            let pattern = operators::rx::make_stepped(value, settings.pattern_steps);
+            settings.audit_status = Some(pattern.map_err(|_| "a pattern is needed")?.into());
         }
         DirectiveId::UploadFileLimit => settings.upload_files = number()?,
         DirectiveId::PcreMatchLimit => settings.pattern_steps = number()?.clamp(1, STEPS),

@@ -161,13 +161,5 @@ impl Store {
 }
 
 /// Categories of attacks that the core rule set counts apart. Source: its files 901 and 980.
-const CATEGORIES: &[&str] = &[
-    "sql_injection",
-    "xss",
-    "rfi",
-    "lfi",
-    "rce",
-    "php_injection",
-    "http_violation",
-    "session_fixation",
-];
+const CATEGORIES: &[&str] =
+    &["sql_injection", "xss", "rfi", "lfi", "rce", "php_injection", "http_violation", "session_fixation"];

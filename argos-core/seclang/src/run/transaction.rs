@@ -11,7 +11,7 @@ use super::{Audit, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome
 use crate::actions::{AuditEngine, Processor, Scope};
 use crate::body::{self, urlencoded};
 use crate::collections::{Collections, Key};
-use crate::operators::number;
+use crate::operators::{Captures, number};
 use crate::program::{Engine, Program};
 use crate::variables::VarId;
 
@@ -289,7 +289,8 @@ impl Transaction {
             change.apply(&mut parts);
         }
         let status = self.store.status.unwrap_or(0).to_string();
-        let relevant = settings.audit_status.as_ref().map(|regex| regex.is_match(status.as_bytes()));
+        let relevant = settings.audit_status.as_ref();
+        let relevant = relevant.map(|pattern| pattern.matches(status.as_bytes(), b"", &mut Captures::default()));
         let details = relevant.unwrap_or(true) || self.interrupted.is_some();
         let relevant = relevant.unwrap_or(false) || self.matched.iter().any(|matched| matched.log && matched.audit);
         let record = match self.control.audit_engine.unwrap_or(settings.audit_engine) {

@@ -76,10 +76,8 @@ fn a_set_is_installed_replaced_and_brought_back() {
 #[test]
 fn an_archive_may_have_no_folder_of_its_own() {
     let data = tempfile::tempdir().unwrap();
-    let bytes = archive(&[
-        ("crs-setup.conf", EntryType::Regular, b""),
-        ("rules/a.conf", EntryType::Regular, RULE.as_bytes()),
-    ]);
+    let bytes =
+        archive(&[("crs-setup.conf", EntryType::Regular, b""), ("rules/a.conf", EntryType::Regular, RULE.as_bytes())]);
     assert_eq!(install(data.path(), &bytes, &sum(&bytes)).unwrap().rules, 1);
     let bytes = archive(&[
         ("./set/rules/a.conf", EntryType::Regular, RULE.as_bytes()),
