@@ -24,6 +24,7 @@ lint:
 	cargo clippy --workspace --all-targets -- --deny warnings
 
 test-rust:
+	scripts/setup-crs
 	cargo test --no-fail-fast
 
 test-python:

@@ -60,6 +60,8 @@ export class Argos extends Operations {
 export interface WafOptions {
   /** SecLang text. */
   rules?: string
+  /** The folder of a core rule set; `rules` stands after its initialisation and before its detection. */
+  crs?: string
   /** Whether the built-in rules inspect, before `rules`. */
   baseline?: boolean
   /** 1–4; default 1. */

@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             while !rows.take(1000).is_empty() {}
         }
     })?;
-    let options = ServeOptions { http: vec![http.parse()?], threads: 1 };
+    let options = ServeOptions { http: vec![http.parse()?], threads: 1, ..ServeOptions::default() };
     let proxy = Proxy::start(options, Arc::new(ArcSwap::from_pointee(live)), queue, Clock::system())?;
     println!("{:?}", proxy.addresses());
     loop {

@@ -20,9 +20,9 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Actor, ApiToken};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
-use crate::snapshot::{HostFault, Snapshot};
-use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
-use crate::waf::RuleSets;
+use crate::snapshot::{self, HostFault, Snapshot};
+use crate::store::{OpenOptions, Origin, Read, Store, StoreError, settings, tokens, users};
+use crate::waf::{Places, RuleSets};
 
 /// Read-only connections that queries share.
 const READERS: usize = 4;
@@ -38,6 +38,8 @@ pub struct Options {
     pub clock: Clock,
     /// Makes a new database even where copies of an old one lie.
     pub create: bool,
+    /// The core rule set that hosts run, or `baseline`; none: the setting `crs.path`, then the usual places.
+    pub crs: Option<PathBuf>,
 }
 
 impl Options {
@@ -45,7 +47,7 @@ impl Options {
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
-        Self { key: MasterKeySource::in_folder(&data_dir), data_dir, clock: Clock::system(), create: false }
+        Self { key: MasterKeySource::in_folder(&data_dir), data_dir, clock: Clock::system(), create: false, crs: None }
     }
 }
 
@@ -100,6 +102,7 @@ impl Argos {
     /// `Conflict` when another process has it, `Corrupt` for a wrong key or a newer database.
     pub fn open(options: Options) -> Result<Self> {
         let clock = options.clock.clone();
+        let places = Places { given: options.crs, data_dir: Some(options.data_dir.clone()), ..Places::default() };
         let (store, key) = Store::open(&OpenOptions {
             data_dir: options.data_dir,
             key: options.key,
@@ -107,7 +110,7 @@ impl Argos {
             create: options.create,
             readers: READERS,
         })?;
-        Self::with_store(store, key, clock)
+        Self::with_store(store, key, clock, places)
     }
 
     /// The same Argos, asked by `actor`.
@@ -230,6 +233,23 @@ impl Argos {
             // A row is written as it was: that needs room on the disk as any change does.
             let sql = "UPDATE settings SET value = value WHERE key = 'logs.access_offset'";
             Ok(conn.execute(sql, []).map(drop).map_err(StoreError::from)?)
+        })?
+    }
+
+    /// Reads the rules of all hosts anew. Rules that do not compile change nothing.
+    ///
+    /// # Errors
+    /// `waf.rule_set_missing`, `waf.rules_broken` with every position.
+    pub fn reload_rules(&self) -> Result<()> {
+        let inner = self.inner.clone();
+        let path = self.view(|view| settings::value(&view.read, "crs.path"))?.unwrap_or_default();
+        // Slow, so before the writer's turn.
+        inner.rule_sets.reload(&path)?;
+        self.inner.store.write(move |conn| {
+            let read = Read::new(conn, inner.cx.clock.now());
+            let next = snapshot::reload(&read, &inner.live.load(), &inner.rule_sets)?;
+            inner.live.store(next.into());
+            Ok(())
         })?
     }
 

@@ -165,7 +165,7 @@ fn a_taken_address_is_an_error_and_dual_stack_binds() {
     let start = |address: String| {
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(Snapshot::default()));
         let logs = Arc::new(argos_core::logs::Queue::new(|| ()));
-        let options = ServeOptions { http: vec![address.parse().unwrap()], threads: 2 };
+        let options = ServeOptions { http: vec![address.parse().unwrap()], threads: 2, ..ServeOptions::default() };
         Proxy::start(options, live, logs, Clock::system())
     };
     assert_eq!(start(taken.local_addr().unwrap().to_string()).unwrap_err().code(), "proxy.bind");

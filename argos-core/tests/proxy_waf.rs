@@ -278,3 +278,45 @@ fn a_large_body_is_judged_as_a_small_one() {
         assert_eq!(answer.status, status);
     }
 }
+
+#[test]
+fn compressed_answers_are_read_and_passed_on_as_they_came() {
+    use std::io::Write as _;
+    let gzip = |text: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(text).unwrap();
+        gzip.finish().unwrap()
+    };
+    let brotli = |text: &[u8]| [&[0x8b, (text.len() as u8 - 1) >> 1, 0x80][..], text, &[0x03]].concat();
+    for (coding, body, status) in [
+        ("gzip", gzip(b"it leaked out"), 403),
+        ("gzip", gzip(b"nothing to see"), 200),
+        ("br", brotli(b"it leaked out!"), 403),
+        ("br", brotli(b"q=1' OR '1'='1"), 200),
+        // What can't be read passes: an answer is no attack.
+        ("zstd", b"leaked".to_vec(), 200),
+        ("gzip", b"leaked".to_vec(), 200),
+    ] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let upstream = Upstream::saying([head.as_bytes(), &body].concat());
+        let answer = site(&upstream, WafMode::Block).ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(answer.status, status, "{coding}");
+        assert!(status == 403 || answer.body == body, "{coding}");
+    }
+}
+
+#[test]
+fn rules_see_the_head_of_a_version_that_is_not_spoken() {
+    let upstream = Upstream::echo();
+    for (mode, status) in [(WafMode::Detect, 505), (WafMode::Block, 403)] {
+        let site = site(&upstream, mode);
+        assert_eq!(site.ask("GET /attack HTTP/4.0\r\nHost: a\r\n\r\n").status, status, "{mode}");
+        assert_eq!(site.ask("GET /fine HTTP/4.0\r\nHost: a\r\n\r\n").status, 505, "{mode}");
+        let rows = site.rows();
+        assert_eq!(findings(&rows).iter().map(|row| row.waf_rule_id).collect::<Vec<_>>(), [100], "{mode}");
+    }
+    assert_eq!(upstream.received(), "");
+}

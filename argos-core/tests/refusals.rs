@@ -108,6 +108,7 @@ const CASES: &[Case] = &[
     ("fragment in a path", "GET /x#y HTTP/1.1\r\nHost: a\r\n\r\n", 400, KEEP),
     ("fragment behind a query", "GET /?a=1#&q=x HTTP/1.1\r\nHost: a\r\n\r\n", 400, KEEP),
     ("fragment of an absolute URI", "GET http://a#x HTTP/1.1\r\nHost: a\r\n\r\n", 400, KEEP),
+    ("CONNECT without a port", "CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n", 400, KEEP),
     ("CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405, KEEP),
     ("%00", "GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400, KEEP),
     ("%zz", "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, KEEP),
@@ -118,6 +119,8 @@ const CASES: &[Case] = &[
     ("raw space", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400, CLOSE),
     // Version.
     ("HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505, CLOSE),
+    ("HTTP/4.0 and a bad target", "GET a HTTP/4.0\r\nHost: a\r\n\r\n", 505, CLOSE),
+    ("HTTP/0.8", "GET / HTTP/0.8\r\nHost: a\r\n\r\n", 400, CLOSE),
     ("HTTP/2.0", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, CLOSE),
     ("HTTP/0.9", "GET /\r\n", 400, CLOSE),
     ("lower-case version", "GET / http/1.1\r\nHost: a\r\n\r\n", 400, CLOSE),
@@ -235,6 +238,7 @@ fn good_forms_are_accepted() {
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * HTTP/1.1\r\n"),
         ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n"),
         ("GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\n"),
+        ("GET / HTTP/1.0\r\nHost:\r\n\r\n", "GET / HTTP/1.1\r\n"),
         (
             "POST / HTTP/1.1\r\nContent-Length: 001\r\nHost: a\r\n\r\nx",
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n",

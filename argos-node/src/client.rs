@@ -121,7 +121,7 @@ impl Client {
     pub fn start(&self, options: String) -> AsyncTask<Work<Vec<String>>> {
         self.with(move |open| {
             let Start { http, threads } = input::into_operation(input::parse_object(options.as_bytes())?)?;
-            let serving = open.argos.start(&ServeOptions { http, threads })?;
+            let serving = open.argos.start(&ServeOptions { http, threads, ..ServeOptions::default() })?;
             let addresses = serving.addresses().iter().map(ToString::to_string).collect();
             open.serving.lock().unwrap_or_else(PoisonError::into_inner).push(serving);
             Ok(addresses)

@@ -15,6 +15,8 @@ class WafOptions(TypedDict, total=False):
 
     rules: str
     """SecLang text."""
+    crs: str
+    """The folder of a core rule set; ``rules`` stands after its initialisation and before its detection."""
     baseline: bool
     """Whether the built-in rules inspect, before ``rules``."""
     paranoia: int

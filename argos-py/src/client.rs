@@ -109,7 +109,7 @@ impl Client {
         self.with(py, |open| {
             let given = Map::from_iter([("http".to_owned(), json!(http)), ("threads".to_owned(), json!(threads))]);
             let Start { http, threads } = input::into_operation(given)?;
-            let serving = open.argos.start(&ServeOptions { http, threads })?;
+            let serving = open.argos.start(&ServeOptions { http, threads, ..ServeOptions::default() })?;
             let addresses = serving.addresses().iter().map(ToString::to_string).collect();
             open.serving.lock().unwrap_or_else(PoisonError::into_inner).push(serving);
             Ok(addresses)

@@ -8,7 +8,7 @@ use argos_core::error::{Error, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
 
-use crate::{Failure, client, environment, logs, output, serve, waf};
+use crate::{Failure, client, crs, environment, logs, output, serve, waf};
 
 /// Verbs with a command of their own below the resource.
 const OWN: &[&str] = &["logs.tail", "logs.search"];
@@ -29,6 +29,7 @@ pub(crate) fn command() -> Command {
         .args(common())
         .subcommand(serve::command())
         .subcommand(waf::command())
+        .subcommand(crs::command())
         .subcommand(call_command());
     for resource in resources() {
         command = command.subcommand(resource_command(&resource));
@@ -259,6 +260,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     match name {
         "serve" => serve::run(below, &unknown),
         "waf" => waf::run(below),
+        "crs" => crs::run(below),
         "call" => call(below),
         resource => {
             let resources = resources();

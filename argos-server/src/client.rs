@@ -20,6 +20,11 @@ use crate::environment;
 /// Name of the socket in the data folder.
 pub(crate) const SOCKET: &str = "argos.sock";
 
+/// Whether a process listens in `folder`.
+pub(crate) fn runs(folder: &std::path::Path) -> bool {
+    std::os::unix::net::UnixStream::connect(folder.join(SOCKET)).is_ok()
+}
+
 /// Where a command is carried out.
 pub(crate) enum Way {
     /// In the running process.
@@ -52,7 +57,7 @@ impl Way {
             return Err(Error::new(ErrorKind::NotFound, "store.missing", text));
         }
         let key = environment::key_source(matches);
-        let options = Options { key, data_dir: folder, clock: Clock::system(), create };
+        let options = Options { key, crs: environment::crs(matches), data_dir: folder, clock: Clock::system(), create };
         let argos = Argos::open(options)?.acting(Actor::Cli, Origin::default());
         Ok(Self::Folder(Box::new(argos)))
     }

@@ -16,6 +16,8 @@ const KNOWN: &[&str] = &[
     "ARGOS_LOG_LEVEL",
     "ARGOS_LOG_FORMAT",
     "ARGOS_THREADS",
+    "ARGOS_CRS_PATH",
+    "ARGOS_WAF_AUDIT_LOG",
 ];
 
 /// Variables of parts that do not exist yet: refused, because ignoring them would be a silent acceptance.
@@ -26,8 +28,6 @@ const LATER: &[&str] = &[
     "ARGOS_HTTPS_LISTEN",
     "ARGOS_H3_LISTEN",
     "ARGOS_PANEL_URL",
-    "ARGOS_CRS_PATH",
-    "ARGOS_WAF_AUDIT_LOG",
     "ARGOS_CONFIG",
 ];
 
@@ -54,6 +54,12 @@ pub(crate) fn check() -> Result<Vec<String>> {
 /// The data folder: flag, then `ARGOS_DATA_DIR`, then `./data`.
 pub(crate) fn data_dir(matches: &ArgMatches) -> PathBuf {
     matches.get_one::<PathBuf>("data-dir").cloned().unwrap_or_else(|| PathBuf::from("data"))
+}
+
+/// The rule set that hosts run: the flag of `serve`, then `ARGOS_CRS_PATH`; none: the stored setting decides.
+pub(crate) fn crs(matches: &ArgMatches) -> Option<PathBuf> {
+    let flag = matches.try_get_one::<PathBuf>("crs").ok().flatten().cloned();
+    flag.or_else(|| std::env::var_os("ARGOS_CRS_PATH").map(PathBuf::from)).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// Where the master key may come from.

@@ -6,6 +6,7 @@
 
 mod cli;
 mod client;
+mod crs;
 mod demo;
 mod environment;
 mod http;

@@ -3,9 +3,11 @@
 use std::io::IsTerminal as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use argos_core::error::{Error, ErrorKind, Result};
+use argos_core::waf::AuditLog;
 use argos_core::{Argos, Options, ServeOptions, clock::Clock};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tokio::net::{TcpListener, UnixListener};
@@ -45,6 +47,29 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(u64).range(0..=3600))
                 .default_value("30")
                 .help("How long requests in flight may take at the stop"),
+        )
+        .arg(
+            Arg::new("crs")
+                .long("crs")
+                .env("ARGOS_CRS_PATH")
+                .value_name("FOLDER")
+                .value_parser(value_parser!(PathBuf))
+                .help("The core rule set that hosts run, or `baseline`; wins over the setting crs.path"),
+        )
+        .arg(
+            Arg::new("waf-audit-log")
+                .long("waf-audit-log")
+                .env("ARGOS_WAF_AUDIT_LOG")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Appends one JSON object a line for each request with a finding; opened anew at SIGHUP"),
+        )
+        .arg(
+            Arg::new("waf-audit-all")
+                .long("waf-audit-all")
+                .action(ArgAction::SetTrue)
+                .requires("waf-audit-log")
+                .help("For each inspected request, with a finding or without"),
         )
         .arg(
             Arg::new("demo")
@@ -101,7 +126,17 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         data_dir: data_dir.clone(),
         clock: Clock::system(),
         create: matches.get_flag("create"),
+        crs: environment::crs(matches),
     })?;
+    match argos.snapshot().rules.path() {
+        Some(folder) => tracing::info!("WAF rules: {}", folder.display()),
+        None if argos.snapshot().rules.is_unusable() => tracing::error!("WAF rules: none can be used"),
+        None => tracing::info!("WAF rules: built in"),
+    }
+    let audit_log = match matches.get_one::<PathBuf>("waf-audit-log") {
+        Some(path) => Some(Arc::new(AuditLog::open(path, matches.get_flag("waf-audit-all"))?)),
+        None => None,
+    };
     if let Some(token) = argos.issue_setup_token()? {
         tracing::info!("for the API make a token: argos token create NAME --role admin");
         tracing::info!("no administrator exists yet; POST /api/v1/auth/setup makes the first one with this token");
@@ -116,7 +151,7 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         .enable_all()
         .build()
         .map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
-    let options = ServeOptions { http, threads };
+    let options = ServeOptions { http, threads, audit_log };
     runtime.block_on(serve(argos, options, &panel, &data_dir, matches.get_flag("demo"), grace))?;
     Ok(())
 }
@@ -133,9 +168,19 @@ async fn serve(
     let handler = |kind| signal(kind).map_err(|e| Error::internal(format!("handling signals: {e}")));
     let (mut term, mut int) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let mut hangup = handler(SignalKind::hangup())?;
+    let (audit_log, reloading) = (options.audit_log.clone(), argos.clone());
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP: no file is held open that could be opened anew");
+            if let Some(log) = &audit_log {
+                log.reopen();
+            }
+            let argos = reloading.clone();
+            // Compiling takes a moment that the panel's only thread must not wait for.
+            match tokio::task::spawn_blocking(move || argos.reload_rules()).await {
+                Ok(Ok(())) => tracing::info!("SIGHUP: the WAF rules are read anew"),
+                Ok(Err(e)) => tracing::error!("SIGHUP: the WAF rules stay as they are: {e}"),
+                Err(e) => tracing::error!("SIGHUP: reading the WAF rules failed: {e}"),
+            }
         }
     });
     if with_demo {
@@ -174,7 +219,14 @@ async fn serve(
         tracing::warn!("a second signal: stopping at once");
         std::process::exit(1);
     });
-    let stopped = tokio::task::spawn_blocking(move || serving.stop(grace)).await;
+    let audit_log = options.audit_log;
+    let stopped = tokio::task::spawn_blocking(move || {
+        serving.stop(grace);
+        if let Some(log) = audit_log {
+            log.close();
+        }
+    });
+    let stopped = stopped.await;
     // The name goes before the lock does, so that the next command opens the folder itself.
     drop(SocketFile(data_dir.join(client::SOCKET)));
     stopped.map_err(|_| Error::internal("stopping was cut off"))

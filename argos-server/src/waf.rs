@@ -36,14 +36,17 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
-            Command::new("check").about("Compiles rule files and prints what is wrong, with its position").arg(
-                Arg::new("files")
-                    .value_name("FILE")
-                    .value_parser(value_parser!(PathBuf))
-                    .num_args(1..)
-                    .required(true)
-                    .help("SecLang files, loaded in this order as one rule set"),
-            ),
+            Command::new("check")
+                .about("Compiles rule files and prints what is wrong, with its position")
+                .arg(
+                    Arg::new("files")
+                        .value_name("FILE")
+                        .value_parser(value_parser!(PathBuf))
+                        .num_args(1..)
+                        .required_unless_present("crs")
+                        .help("SecLang files, loaded in this order as one rule set"),
+                )
+                .arg(file("crs", "A core rule set, loaded around the files").value_name("DIR")),
         )
         .subcommand(
             Command::new("eval")
@@ -53,8 +56,10 @@ pub(crate) fn command() -> Command {
                     Arg::new("baseline")
                         .long("baseline")
                         .action(ArgAction::SetTrue)
-                        .help("The built-in rules; the default when no file is given"),
+                        .conflicts_with("crs")
+                        .help("The built-in rules; the default when no file and no rule set is given"),
                 )
+                .arg(file("crs", "A core rule set, loaded around the files").value_name("DIR"))
                 .arg(number("paranoia", 1, 4, "1", "Paranoia level, 1–4"))
                 .arg(number("inbound", 1, 1000, "5", "Inbound anomaly threshold, 1–1000"))
                 .arg(number("outbound", 1, 1000, "4", "Outbound anomaly threshold, 1–1000"))
@@ -117,7 +122,7 @@ fn run_ftw(matches: &ArgMatches) -> Result<(), Failure> {
 fn run_check(matches: &ArgMatches) -> Result<(), Failure> {
     let files: Vec<PathBuf> = matches.get_many("files").into_iter().flatten().cloned().collect();
     let as_json = matches.get_flag("json");
-    let checked = check(&files);
+    let checked = check(matches.get_one::<PathBuf>("crs").map(PathBuf::as_path), &files);
     if as_json {
         let body = match &checked {
             Ok(good) => json!({"ok": true, "rules": good.rules, "errors": [], "warnings": good.warnings}),
@@ -151,9 +156,11 @@ fn positioned(f: &FieldError) -> String {
 fn run_eval(matches: &ArgMatches) -> Result<(), Failure> {
     let files: Vec<PathBuf> = matches.get_many("rules").into_iter().flatten().cloned().collect();
     let number = |name: &str| matches.get_one::<u32>(name).copied().unwrap_or(1);
+    let crs = matches.get_one::<PathBuf>("crs").cloned();
     let inspector = Inspector::compile(InspectorOptions {
         rules: None,
-        baseline: matches.get_flag("baseline") || files.is_empty(),
+        baseline: matches.get_flag("baseline") || (files.is_empty() && crs.is_none()),
+        crs,
         files,
         paranoia: u8::try_from(number("paranoia")).unwrap_or(1),
         inbound: number("inbound"),

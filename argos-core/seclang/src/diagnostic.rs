@@ -51,6 +51,8 @@ pub struct LoadReport {
     pub warnings: Vec<Diagnostic>,
     /// Rules that were loaded, a chain counting once.
     pub rules: usize,
+    /// How the rules name themselves: the last `SecComponentSignature`.
+    pub signature: Option<String>,
 }
 
 /// Collects the findings of one load.

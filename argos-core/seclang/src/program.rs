@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use regex::bytes::Regex;
-
 use crate::actions::{Act, AuditEngine, Disruptive, Severity};
 use crate::limits::Limits;
 use crate::operators::Operator;
@@ -37,7 +35,7 @@ pub(crate) struct Settings {
     /// Status of `deny` where a rule names none.
     pub(crate) status: u16,
     /// Whose records the collections hold that outlive transactions.
-    pub(crate) web_app: Vec<u8>,
+    pub(crate) web_app: Option<Vec<u8>>,
     /// Seconds after which a record ends that nothing wrote to.
     pub(crate) collection_timeout: i64,
     /// Cookies follow RFC 2109: commas separate too, values may be quoted.
@@ -47,8 +45,10 @@ pub(crate) struct Settings {
     /// Steps of a pattern that needs backtracking.
     pub(crate) pattern_steps: usize,
     pub(crate) audit_engine: AuditEngine,
+    /// How the rules name themselves.
+    pub(crate) signature: Option<String>,
     pub(crate) audit_parts: String,
-    pub(crate) audit_status: Option<Regex>,
+    pub(crate) audit_status: Option<Arc<dyn Operator>>,
 }
 
 impl Default for Settings {
@@ -61,12 +61,13 @@ impl Default for Settings {
             argument_separator: b'&',
             limits: Limits::default(),
             status: 403,
-            web_app: b"default".to_vec(),
+            web_app: None,
             collection_timeout: 3600,
             cookies_v1: false,
             upload_files: 100,
             pattern_steps: 1_000_000,
             audit_engine: AuditEngine::default(),
+            signature: None,
             audit_parts: "ABCFHZ".to_owned(),
             audit_status: None,
         }
@@ -95,6 +96,7 @@ pub(crate) struct Rule {
     pub(crate) severity: Option<Severity>,
     pub(crate) tags: Vec<Template>,
     pub(crate) log: bool,
+    pub(crate) audit: bool,
     pub(crate) disruptive: Disruptive,
     pub(crate) status: Option<u16>,
     /// `skip:n` rules of the same phase.

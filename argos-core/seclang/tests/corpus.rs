@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod disk;
+
 use std::path::{Path, PathBuf};
 
 use argos_seclang::{NoFiles, Now, Outcome, RuleSet, Verdict};
@@ -37,26 +39,11 @@ fn run(set: &RuleSet, request: &Value) -> Outcome {
     }
     if transaction.phase1().is_none() {
         if transaction.wants_request_body() {
-            transaction.request_body(&base64(text("body")));
+            transaction.request_body(&disk::base64(text("body")));
         }
         transaction.phase2();
     }
     transaction.finish()
-}
-
-fn base64(text: &[u8]) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut output = Vec::new();
-    for group in text.chunks(4) {
-        let sextets: Vec<u32> = group
-            .iter()
-            .map_while(|byte| ALPHABET.iter().position(|letter| letter == byte))
-            .map(|n| n as u32)
-            .collect();
-        let bits = (0..4).fold(0, |bits, index| bits << 6 | sextets.get(index).copied().unwrap_or(0));
-        output.extend((1..sextets.len()).map(|index| (bits >> (24 - 8 * index)) as u8));
-    }
-    output
 }
 
 #[test]

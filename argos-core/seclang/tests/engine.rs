@@ -389,6 +389,10 @@ fn audit_directives_decide_what_is_recorded() {
     let changed =
         audit("SecAuditEngine On\nSecAuditLogParts ABZ\nSecAction \"id:1,phase:1,nolog,ctl:auditLogParts=+E\"");
     assert_eq!((changed.record, changed.parts.as_str()), (true, "ABZE"));
+    // Such a rule is logged and shown, but is no reason for a record.
+    assert!(!audit("SecAction \"id:1,phase:1,pass,log,noauditlog\"").record);
+    let status = "SecAuditLogRelevantStatus \"^(?:5|4(?!04))\"\nSecAction \"id:1,phase:1,pass,log\"";
+    assert_eq!((audit(status).record, audit(status).details), (true, false));
     assert!(!audit("SecAuditEngine On\nSecAction \"id:1,phase:1,pass,log,ctl:auditEngine=Off\"").record);
 }
 
@@ -429,4 +433,29 @@ fn a_core_rule_set_is_loaded_around_the_rules_of_the_caller() {
     assert_eq!(run("SecAction \"id:4,phase:1,pass\""), [1, 2, 3, 4, 5, 6]);
     let errors = RuleSet::builder(NoFiles).crs("nowhere").compile().unwrap_err();
     assert_eq!(errors[0].code, "seclang.file");
+}
+
+#[test]
+fn the_load_report_names_rules_that_can_never_match() {
+    let rules = r#"
+SecRule ARGS "@noMatch" "id:1,phase:1,pass"
+SecRule ARGS "!@unconditionalMatch" "id:2,phase:1,pass"
+SecRule !ARGS:a "@rx a" "id:3,phase:1,pass"
+SecRule RESPONSE_BODY "@rx a" "id:4,phase:2,pass"
+SecRule ARGS_POST|FILES "@rx a" "id:5,phase:1,pass"
+SecRule WEBSERVER_ERROR_LOG "@rx a" "id:6,phase:5,pass"
+SecRule ARGS "@rx a" "id:7,phase:2,pass,chain"
+    SecRule RESPONSE_STATUS "@rx a" ""
+SecRule ARGS "@unconditionalMatch" "id:11,phase:1,pass"
+SecRule &FILES "@eq 0" "id:12,phase:1,pass"
+SecRule ARGS_POST|ARGS_GET "@rx a" "id:13,phase:1,pass"
+SecRule RESPONSE_BODY "@rx a" "id:14,phase:4,pass,msg:'%{NOTHING}'"
+SecAuditLog x
+"#;
+    let (_, report) = RuleSet::builder(NoFiles).rules_str("a.conf", rules).compile().unwrap();
+    let of = |code: &str| -> Vec<&str> {
+        report.warnings.iter().filter(|found| found.code == code).map(|found| found.token.as_str()).collect()
+    };
+    assert_eq!(of("seclang.never_matches"), ["1", "2", "3", "4", "5", "6", "7"]);
+    assert_eq!((of("seclang.unknown_macro"), of("seclang.no_effect")), (vec!["NOTHING"], vec!["SecAuditLog"]));
 }

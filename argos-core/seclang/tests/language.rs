@@ -33,6 +33,8 @@ struct Case {
     /// Status of the interruption; 0 means none.
     status: Option<u16>,
     score_in: Option<i64>,
+    /// The code of the only warning.
+    warned: Option<String>,
     /// The code of the error that refuses the rules.
     refused: Option<String>,
 }
@@ -90,6 +92,14 @@ fn run(set: &RuleSet, case: &Case) -> Outcome {
 fn check(case: &Case) -> Vec<String> {
     let compiled = RuleSet::builder(NoFiles).rules_str("case.conf", &case.rules).compile();
     let set = match (compiled, &case.refused) {
+        (Ok((_, report)), None)
+            if case
+                .warned
+                .as_ref()
+                .is_some_and(|code| report.warnings.len() != 1 || report.warnings[0].code != code) =>
+        {
+            return vec![format!("warned {:?}", report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>())];
+        }
         (Ok((set, _)), None) => set,
         (Ok(_), Some(code)) => return vec![format!("should be refused with {code}")],
         (Err(errors), Some(code)) if errors.len() == 1 && errors[0].code == code => return Vec::new(),

@@ -20,18 +20,20 @@ use crate::schema::{Actor, LogSource};
 use crate::secret::MasterKey;
 use crate::snapshot::{self, Snapshot};
 use crate::store::{Origin, Read, Store, logs, versions};
-use crate::waf::RuleSets;
+use crate::waf::{AuditLog, Places, RuleSets};
 
 /// Rows in one transaction of the log writer; between two, a waiting change gets its turn.
 const ROWS_AT_ONCE: usize = 1000;
 
 /// What is served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ServeOptions {
     /// Addresses of the plain HTTP listener; port 0 picks one.
     pub http: Vec<SocketAddr>,
     /// Proxy threads; 0 = one for each core.
     pub threads: usize,
+    /// Where inspected requests are written, beside the log's rows.
+    pub audit_log: Option<Arc<AuditLog>>,
 }
 
 /// A running proxy; it stops when this is dropped.
@@ -61,8 +63,8 @@ impl Serving {
 }
 
 impl Argos {
-    pub(super) fn with_store(store: Store, key: MasterKey, clock: Clock) -> Result<Self> {
-        let rule_sets = RuleSets::default();
+    pub(super) fn with_store(store: Store, key: MasterKey, clock: Clock, places: Places) -> Result<Self> {
+        let rule_sets = RuleSets::new(places);
         let (first, faults) = store.read(|conn| {
             let read = Read::new(conn, clock.now());
             snapshot::compile_all(&read, versions::generation(&read)?, &rule_sets)
@@ -84,7 +86,7 @@ impl Argos {
     pub fn start(&self, options: &ServeOptions) -> Result<Serving> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores } else { options.threads };
-        let options = proxy::ServeOptions { http: options.http.clone(), threads };
+        let options = proxy::ServeOptions { http: options.http.clone(), threads, audit_log: options.audit_log.clone() };
         let inner = &self.inner;
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
         Ok(Serving { proxy, argos: self.clone() })

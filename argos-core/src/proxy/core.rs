@@ -18,6 +18,7 @@ use super::timer::Timers;
 use crate::clock::{Clock, RandomPool, Timestamp};
 use crate::logs::{Access, AccessBatch, Queue, Record, Texts};
 use crate::snapshot::Snapshot;
+use crate::waf::AuditLog;
 
 /// Access rows that are offered together.
 const BATCH: usize = 256;
@@ -33,12 +34,19 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// Bytes of bodies that are held for inspection.
     pub(crate) held: AtomicUsize,
+    /// Where inspected requests are written, beside the log's rows.
+    pub(crate) audit_log: Option<Arc<AuditLog>>,
     second: AtomicI64,
     refusals: AtomicU64,
     unrecorded: AtomicU64,
 }
 
 impl Shared {
+    /// With a file for inspected requests.
+    pub(crate) fn with_audit_log(audit_log: Option<Arc<AuditLog>>) -> Self {
+        Self { audit_log, ..Self::default() }
+    }
+
     /// Whether this second still has room for a refusal's row, and how many had none since the last one.
     pub(crate) fn record_refusal(&self, at: Timestamp) -> Option<u64> {
         let second = at.millis() / 1000;

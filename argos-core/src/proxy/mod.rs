@@ -48,6 +48,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::logs::Queue;
 use crate::snapshot::Snapshot;
+use crate::waf::AuditLog;
 
 /// Where and with how many threads to serve.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,8 @@ pub struct ServeOptions {
     pub http: Vec<SocketAddr>,
     /// Threads; 0 = one per core.
     pub threads: usize,
+    /// Where inspected requests are written, beside the log's rows.
+    pub audit_log: Option<Arc<AuditLog>>,
 }
 
 /// A running proxy. Dropping it cuts every connection.
@@ -103,7 +106,8 @@ impl Proxy {
                 sockets.push(socket);
             }
         }
-        let mut proxy = Self { addresses, threads: Vec::new(), shared: Arc::default() };
+        let shared = Arc::new(Shared::with_audit_log(options.audit_log));
+        let mut proxy = Self { addresses, threads: Vec::new(), shared };
         for (i, sockets) in sockets.into_iter().enumerate() {
             let (stop, stopped) = oneshot::channel();
             let (live, logs, clock) = (Arc::clone(&live), Arc::clone(&logs), clock.clone());

@@ -5,6 +5,7 @@
 
 use super::core::Core;
 use super::exchange::Exchange;
+use super::h1::head::UNKNOWN_VERSION;
 use super::stage::{balance, decide, inspect, route, upstream};
 use super::stop::Stop;
 use crate::snapshot::Snapshot;
@@ -19,4 +20,13 @@ pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> R
     let choice = balance::pick(core, live, group)?;
     let reply = upstream::send(ex, live, core, choice).await?;
     inspect::reply(ex, live, core, host, reply).await // WAF phases 3 and 4
+}
+
+/// Refuses a request in a version that is not spoken. The rules see its head first, so that probes leave their rows.
+pub(crate) fn unspoken(ex: &mut Exchange, live: &Snapshot) -> Stop {
+    let seen = ex.read_head(live).and_then(|()| route::host(ex, live)).and_then(|host| inspect::head(ex, live, host));
+    match seen {
+        Err(stop @ Stop::Waf(_)) => stop,
+        _ => Stop::Refused(UNKNOWN_VERSION),
+    }
 }

@@ -162,7 +162,7 @@ pub const SETTINGS: &[Setting] = &[
     row("crowdsec.poll_interval_seconds", "15", Integer(5, 3600, Unit::Seconds), NotYet),
     row("crowdsec.push_decisions", "false", Bool, NotYet),
     row("crowdsec.verify_tls", "true", Bool, NotYet),
-    row("crs.path", "", Text(4096), NotYet),
+    row("crs.path", "", Text(4096), Writable),
     row("crypto.key_check", "", Secret, Own),
     row("geoip.asn_db", "", Text(4096), NotYet),
     row("geoip.country_db", "", Text(4096), NotYet),

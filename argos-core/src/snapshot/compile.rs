@@ -11,7 +11,7 @@ use super::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target, 
 use crate::error::{Error, Result};
 use crate::schema::{self, GroupId, HostId, TargetGroup, csv};
 use crate::store::{Change, Read, Span, host_security, hosts, rules, settings, target_groups};
-use crate::waf::{Composition, RuleSets};
+use crate::waf::{Composition, RuleSets, RuleSource};
 
 /// The next snapshot after `changes` were written.
 ///
@@ -24,18 +24,41 @@ pub fn compile(
     generation: u64,
     rule_sets: &RuleSets,
 ) -> Result<Snapshot> {
-    let touched = Touched::of(changes);
+    let mut touched = Touched::of(changes);
     let mut next = Snapshot { generation, ..old.clone() };
     if touched.settings {
-        read_settings(read, &mut next, rule_sets)?;
+        let rules = source(read, rule_sets)?;
+        // Hosts that had no rules to run are made anew, now that there are some.
+        if old.rules.is_unusable() {
+            touched.hosts.extend(hosts::ids(read)?);
+        }
+        read_settings(read, &mut next, rules, rule_sets)?;
     }
     let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
     let mut built = Vec::new();
     for id in &touched.hosts {
-        built.push((*id, hosts::find(read, *id)?.map(|row| host(read, &row, &next.appsec, rule_sets)).transpose()?));
+        built.push((*id, hosts::find(read, *id)?.map(|row| host(read, &row, &next, rule_sets)).transpose()?));
     }
     place(&mut next, built);
+    Ok(next)
+}
+
+/// The snapshot after the rules were read anew; everything else stays.
+///
+/// # Errors
+/// Those of the rules; nothing changes then.
+pub fn reload(read: &Read<'_>, old: &Snapshot, rule_sets: &RuleSets) -> Result<Snapshot> {
+    let mut next = old.clone();
+    let rules = source(read, rule_sets)?;
+    read_settings(read, &mut next, rules, rule_sets)?;
+    if old.rules.is_unusable() {
+        let mut built = Vec::new();
+        for id in hosts::ids(read)? {
+            built.push((id, hosts::find(read, id)?.map(|row| host(read, &row, &next, rule_sets)).transpose()?));
+        }
+        place(&mut next, built);
+    }
     Ok(next)
 }
 
@@ -53,16 +76,25 @@ pub struct HostFault {
 /// The snapshot of the whole stored configuration. A host that does not compile is kept with its fault.
 ///
 /// # Errors
-/// Those of the database, and of the built-in rules.
+/// Those of the database, and of rules that the caller gave. Stored ones that can't be used are a fault of the hosts
+/// that need them.
 pub fn compile_all(read: &Read<'_>, generation: u64, rule_sets: &RuleSets) -> Result<(Snapshot, Vec<HostFault>)> {
     let mut next = Snapshot { generation, ..Snapshot::default() };
-    read_settings(read, &mut next, rule_sets)?;
+    let read_rules = source(read, rule_sets).and_then(|rules| read_settings(read, &mut next, rules, rule_sets));
+    if let Err(why) = read_rules {
+        if rule_sets.given() {
+            return Err(why);
+        }
+        next.rules = RuleSource::unusable(why);
+        let unusable = next.rules.clone();
+        read_settings(read, &mut next, unusable, rule_sets)?;
+    }
     let groups = target_groups::ids(read)?.into_iter().map(|id| Ok((id, group(read, id)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
     let (mut built, mut faults) = (Vec::new(), Vec::new());
     for id in hosts::ids(read)? {
         let Some(row) = hosts::find(read, id)? else { continue };
-        let host = host(read, &row, &next.appsec, rule_sets).unwrap_or_else(|error| {
+        let host = host(read, &row, &next, rule_sets).unwrap_or_else(|error| {
             let broken = broken(&row, &error);
             faults.push(HostFault { host: id, domain: row.domain.to_string(), error });
             broken
@@ -99,7 +131,13 @@ impl Touched {
     }
 }
 
-fn read_settings(read: &Read<'_>, next: &mut Snapshot, rule_sets: &RuleSets) -> Result<()> {
+/// The rules that the stored settings choose.
+fn source(read: &Read<'_>, rule_sets: &RuleSets) -> Result<RuleSource> {
+    let stored = settings::values(read)?;
+    rule_sets.source(Values(&stored).text("crs.path"))
+}
+
+fn read_settings(read: &Read<'_>, next: &mut Snapshot, rules: RuleSource, rule_sets: &RuleSets) -> Result<()> {
     let stored = settings::values(read)?;
     let values = Values(&stored);
     let proxy = ProxySettings::read(&values);
@@ -111,8 +149,14 @@ fn read_settings(read: &Read<'_>, next: &mut Snapshot, rule_sets: &RuleSets) -> 
     next.masked = masked;
     next.panel_hosts = values.text("panel.allowed_hosts").into();
     let appsec = AppsecSettings::read(&values);
-    if *next.appsec != appsec {
+    let others = next.rules != rules;
+    if *next.appsec != appsec || others {
         next.appsec = Arc::new(appsec);
+        next.rules = rules;
+        if others && !next.rules.is_unusable() {
+            // Also where no host runs them yet: what is stored compiles.
+            rule_sets.get(composition(WafKey::default(), next))?;
+        }
         recompose(next, rule_sets)?;
     }
     Ok(())
@@ -123,7 +167,7 @@ fn recompose(next: &mut Snapshot, rule_sets: &RuleSets) -> Result<()> {
     let mut changed = Vec::new();
     for (name, host) in next.hosts.iter() {
         let Some(waf) = &host.waf else { continue };
-        let rules = rule_sets.get(composition(waf.key, &next.appsec))?;
+        let rules = rule_sets.get(composition(waf.key, next))?;
         let waf = Some(Waf { rules, ..waf.clone() });
         changed.push((name.clone(), Some(Arc::new(Host { waf, ..Host::clone(host) }))));
     }
@@ -131,8 +175,10 @@ fn recompose(next: &mut Snapshot, rule_sets: &RuleSets) -> Result<()> {
     Ok(())
 }
 
-fn composition(key: WafKey, appsec: &AppsecSettings) -> Composition {
+fn composition(key: WafKey, next: &Snapshot) -> Composition {
+    let appsec: &AppsecSettings = &next.appsec;
     Composition {
+        source: next.rules.clone(),
         paranoia: key.paranoia,
         detection_paranoia: key.detection_paranoia,
         inbound: key.inbound.unwrap_or(appsec.inbound_threshold),
@@ -157,7 +203,7 @@ fn place(next: &mut Snapshot, built: Vec<(HostId, Option<Host>)>) {
     next.names = next.names.with(names);
 }
 
-fn host(read: &Read<'_>, row: &schema::Host, appsec: &AppsecSettings, rule_sets: &RuleSets) -> Result<Host> {
+fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSets) -> Result<Host> {
     let security = host_security::get(read, row.id)?;
     let mut compiled = Vec::new();
     for rule in rules::list(read, row.id, Span::ALL)? {
@@ -167,7 +213,9 @@ fn host(read: &Read<'_>, row: &schema::Host, appsec: &AppsecSettings, rule_sets:
             compiled.push(ready);
         }
     }
-    let waf = if security.waf_enabled {
+    // Without rules a host passes uninspected or is at fault, as for an engine that fails.
+    let unusable = next.rules.is_unusable() && next.appsec.fail_open;
+    let waf = if security.waf_enabled && !unusable {
         let key = WafKey {
             paranoia: security.waf_paranoia,
             detection_paranoia: security.waf_detection_paranoia.unwrap_or(security.waf_paranoia),
@@ -175,7 +223,7 @@ fn host(read: &Read<'_>, row: &schema::Host, appsec: &AppsecSettings, rule_sets:
             outbound: security.waf_outbound_threshold,
         };
         Some(Waf {
-            rules: rule_sets.get(composition(key, appsec))?,
+            rules: rule_sets.get(composition(key, next))?,
             mode: security.waf_mode,
             block_status: security.waf_block_status,
             block_body: security.waf_block_body.into(),

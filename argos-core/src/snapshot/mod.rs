@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use argos_seclang::RuleSet;
 
-pub use compile::{HostFault, compile, compile_all};
+pub use compile::{HostFault, compile, compile_all, reload};
 pub use limits::{AppsecSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
 use crate::schema::{AppsecMode, GroupId, HostId, TargetId, WafMode};
+use crate::waf::RuleSource;
 
 /// The whole configuration in the form that requests use.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub proxy: Arc<ProxySettings>,
     /// Limits and switches of the WAF.
     pub appsec: Arc<AppsecSettings>,
+    /// Where the rules of all hosts come from.
+    pub rules: RuleSource,
     /// Parameters whose values never reach a log, lower-case.
     pub masked: Arc<[Box<str>]>,
     /// Further names of the panel listener, comma-separated.
@@ -109,6 +112,12 @@ pub struct WafKey {
     pub inbound: Option<u32>,
     /// The host's outbound threshold; `None` = the setting.
     pub outbound: Option<u32>,
+}
+
+impl Default for WafKey {
+    fn default() -> Self {
+        Self { paranoia: 1, detection_paranoia: 1, inbound: None, outbound: None }
+    }
 }
 
 impl Waf {

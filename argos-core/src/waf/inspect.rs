@@ -3,7 +3,7 @@
 //! Only the engine runs: no strict parsing, no exclusions, no sign-in, no rules of a host.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use argos_seclang::{Diagnostic, Mode, NoFiles, Now, Outcome, RuleSet, Transaction};
 use base64::Engine as _;
@@ -28,6 +28,8 @@ pub struct InspectorOptions {
     /// Rule files, after `rules`; these may name further files.
     #[serde(skip)]
     pub files: Vec<PathBuf>,
+    /// The folder of a core rule set; `rules` and files stand after its initialisation and before its detection.
+    pub crs: Option<PathBuf>,
     /// Whether the built-in rules inspect, before `rules`.
     pub baseline: bool,
     /// Paranoia level, 1–4; default 1.
@@ -45,7 +47,8 @@ pub struct InspectorOptions {
 impl Default for InspectorOptions {
     fn default() -> Self {
         let (rules, mode) = (None, WafMode::Block);
-        Self { rules, files: Vec::new(), baseline: false, paranoia: 1, inbound: 5, outbound: 4, mode, all: false }
+        let (files, crs) = (Vec::new(), None);
+        Self { rules, files, crs, baseline: false, paranoia: 1, inbound: 5, outbound: 4, mode, all: false }
     }
 }
 
@@ -57,12 +60,16 @@ pub struct Inspector {
     clock: Clock,
 }
 
-/// Compiles rule files and reports all that is worth saying about them: errors, or the warnings of a good load.
+/// Compiles rule files, around a core rule set if there is one, and reports all that is worth saying about them: errors, or the warnings of a good load.
 ///
 /// # Errors
 /// `waf.rules_broken` with every position.
-pub fn check(files: &[PathBuf]) -> Result<Checked> {
+pub fn check(crs: Option<&Path>, files: &[PathBuf]) -> Result<Checked> {
     let mut builder = RuleSet::builder(Files);
+    if let Some(folder) = crs {
+        let name = folder.to_str().ok_or_else(|| Error::invalid("waf.file_name", "crs", "a name is not UTF-8"))?;
+        builder = builder.crs(name);
+    }
     for file in files {
         let name = file.to_str().ok_or_else(|| Error::invalid("waf.file_name", "file", "a name is not UTF-8"))?;
         builder = builder.rules_file(name);
@@ -87,8 +94,8 @@ impl Inspector {
     /// `waf.rules_broken` with line and column of everything that is wrong; `out_of_range`; `missing_field` when
     /// there would be no rule at all.
     pub fn compile(options: InspectorOptions) -> Result<Self> {
-        if options.rules.is_none() && options.files.is_empty() && !options.baseline {
-            return Err(Error::invalid("missing_field", "rules", "give rule text, or ask for the baseline"));
+        if options.rules.is_none() && options.files.is_empty() && options.crs.is_none() && !options.baseline {
+            return Err(Error::invalid("missing_field", "rules", "give rule text or crs, or ask for the baseline"));
         }
         within("paranoia", options.paranoia.into(), 4)?;
         within("inbound", options.inbound, 1000)?;
@@ -97,13 +104,17 @@ impl Inspector {
             WafMode::Detect => Mode::Detect,
             WafMode::Block => Mode::Block,
         };
-        let builder = match options.files.is_empty() {
+        let builder = match options.files.is_empty() && options.crs.is_none() {
             true => RuleSet::builder(NoFiles),
             false => RuleSet::builder(Files),
         };
         let mut builder = builder.paranoia(options.paranoia).thresholds(options.inbound, options.outbound).mode(mode);
         if options.baseline {
             builder = builder.baseline();
+        }
+        if let Some(folder) = options.crs {
+            let name = folder.to_str().ok_or_else(|| Error::invalid("waf.file_name", "crs", "a name is not UTF-8"))?;
+            builder = builder.crs(name);
         }
         if let Some(text) = options.rules {
             builder = builder.rules_str("rules", text);
@@ -146,7 +157,9 @@ pub(super) fn broken(found: &[Diagnostic]) -> Error {
     Error::new(ErrorKind::Invalid, "waf.rules_broken", message).with_fields(found.iter().map(finding))
 }
 
-fn finding(d: &Diagnostic) -> FieldError {
+/// A finding of a load with its position; the field is the name of the text.
+#[must_use]
+pub fn finding(d: &Diagnostic) -> FieldError {
     let token = if d.token.is_empty() { String::new() } else { format!(" ({})", d.token) };
     FieldError {
         field: d.file.clone(),

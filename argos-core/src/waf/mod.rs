@@ -2,20 +2,29 @@
 //!
 //! This room knows hosts and no syntax; `argos-seclang` knows syntax and no hosts.
 
+pub mod audit_log;
 mod folder;
 pub mod ftw;
 pub mod inspect;
+pub mod install;
+mod source;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use argos_seclang::{Limits, NoFiles, RuleSet};
+use argos_seclang::{Collections, Limits, RuleSet};
 
-use crate::error::Error;
+pub use audit_log::AuditLog;
+pub use inspect::finding;
+pub use source::{BASELINE, Places, RuleSource};
+
+use crate::error::Result;
 
 /// What a rule set is composed from. Equal compositions share one compiled set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Composition {
+    /// The rules.
+    pub source: RuleSource,
     /// Blocking paranoia level, 1–4.
     pub paranoia: u8,
     /// Recorded paranoia level, 1–4.
@@ -35,51 +44,94 @@ pub struct Composition {
 /// How many compositions are remembered; beyond it the memory starts anew (sets in use live on in their hosts).
 const REMEMBERED: usize = 256;
 
-/// Compiles rule sets and remembers them.
+/// Chooses the rules, compiles rule sets and remembers them.
 #[derive(Debug, Default)]
-pub struct RuleSets(Mutex<HashMap<Composition, RuleSet>>);
+pub struct RuleSets {
+    places: Places,
+    known: Mutex<HashMap<Composition, RuleSet>>,
+    /// The rules that were read last.
+    current: Mutex<RuleSource>,
+    /// Records that outlive requests, for all hosts: each has those of its own application.
+    collections: Collections,
+}
 
 impl RuleSets {
+    /// Rule sets from `places`.
+    #[must_use]
+    pub fn new(places: Places) -> Self {
+        Self { places, ..Self::default() }
+    }
+
+    /// Whether the caller chose the rules, so that the setting `crs.path` decides nothing.
+    #[must_use]
+    pub fn given(&self) -> bool {
+        self.places.given.is_some()
+    }
+
+    /// The rules to run where the setting `crs.path` is `setting`. Rules of the same folder that were read before
+    /// are not read again.
+    ///
+    /// # Errors
+    /// `waf.rule_set_missing`.
+    pub fn source(&self, setting: &str) -> Result<RuleSource> {
+        let chosen = self.places.choose(setting)?;
+        let mut current = lock(&self.current);
+        if current.is_unusable() || current.path() != chosen.as_deref() {
+            *current = chosen.map(RuleSource::folder).unwrap_or_default();
+        }
+        Ok(current.clone())
+    }
+
+    /// Reads the chosen rules anew and compiles them once; those that do not compile change nothing.
+    ///
+    /// # Errors
+    /// `waf.rule_set_missing`, `waf.rules_broken` with every position.
+    pub fn reload(&self, setting: &str) -> Result<()> {
+        let chosen = self.places.choose(setting)?;
+        let source = chosen.map(RuleSource::folder).unwrap_or_default();
+        source.report()?;
+        *lock(&self.current) = source;
+        Ok(())
+    }
+
     /// The rule set of `c`, compiled at the first call.
     ///
     /// # Errors
     /// `waf.rules_broken` with every position, when the rules do not compile.
-    pub fn get(&self, c: Composition) -> Result<RuleSet, Error> {
-        if let Some(known) = self.lock().get(&c) {
+    pub fn get(&self, c: Composition) -> Result<RuleSet> {
+        if let Some(known) = lock(&self.known).get(&c) {
             return Ok(known.clone());
         }
-        let rules = compile(&c)?;
-        let mut known = self.lock();
-        if known.len() >= REMEMBERED {
+        let rules = self.compile(&c)?;
+        let mut known = lock(&self.known);
+        if known.len() >= REMEMBERED || known.keys().next().is_some_and(|old| old.source != c.source) {
             known.clear();
         }
         known.insert(c, rules.clone());
         Ok(rules)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Composition, RuleSet>> {
-        // A panic elsewhere leaves at worst an entry missing.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn compile(&self, c: &Composition) -> Result<RuleSet> {
+        let limits = Limits {
+            request_body_bytes: c.request_body_limit,
+            request_body_reject: c.request_body_reject,
+            response_body_bytes: c.response_body_limit,
+            ..Limits::default()
+        };
+        c.source
+            .builder()?
+            .limits(limits)
+            .collections(self.collections.clone())
+            .paranoia(c.paranoia)
+            .detection_paranoia(c.detection_paranoia)
+            .thresholds(c.inbound, c.outbound)
+            .compile()
+            .map(|(rules, _)| rules)
+            .map_err(|found| inspect::broken(&found))
     }
 }
 
-fn compile(c: &Composition) -> Result<RuleSet, Error> {
-    let limits = Limits {
-        request_body_bytes: c.request_body_limit,
-        request_body_reject: c.request_body_reject,
-        response_body_bytes: c.response_body_limit,
-        ..Limits::default()
-    };
-    RuleSet::builder(NoFiles)
-        .baseline()
-        .limits(limits)
-        .paranoia(c.paranoia)
-        .detection_paranoia(c.detection_paranoia)
-        .thresholds(c.inbound, c.outbound)
-        .compile()
-        .map(|(rules, _)| rules)
-        .map_err(|faults| {
-            let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            Error::internal(format!("the built-in rules do not compile: {text}"))
-        })
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic elsewhere leaves at worst an entry missing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -37,7 +37,7 @@ impl Site {
     pub fn with_threads(live: Snapshot, threads: usize) -> Self {
         let live = Arc::new(ArcSwap::from_pointee(live));
         let logs = Arc::new(Queue::new(|| ()));
-        let options = ServeOptions { http: vec!["127.0.0.1:0".parse().unwrap()], threads };
+        let options = ServeOptions { http: vec!["127.0.0.1:0".parse().unwrap()], threads, ..ServeOptions::default() };
         let proxy = Proxy::start(options, Arc::clone(&live), Arc::clone(&logs), Clock::system()).unwrap();
         let address = proxy.addresses()[0];
         Self { proxy, live, logs, address }

@@ -56,7 +56,7 @@ pub struct Server {
     pub panel: SocketAddr,
     pub log: Vec<String>,
     // Kept open: a process that can't write its log would fail.
-    _stderr: BufReader<std::process::ChildStderr>,
+    stderr: BufReader<std::process::ChildStderr>,
 }
 
 impl Server {
@@ -77,7 +77,20 @@ impl Server {
             let http = address(&line, " http: http://");
             log.push(line);
             if let (Some(http), Some(panel)) = (http, panel) {
-                return Self { child, http, panel, log, _stderr: stderr };
+                return Self { child, http, panel, log, stderr };
+            }
+        }
+    }
+
+    /// Reads the process log until a line holds `text`.
+    pub fn wait_for(&mut self, text: &str) {
+        loop {
+            let mut line = String::new();
+            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "the server ended before it said {text:?}");
+            let found = line.contains(text);
+            self.log.push(line);
+            if found {
+                return;
             }
         }
     }

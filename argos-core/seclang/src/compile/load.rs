@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::actions::table::Choice;
 use crate::actions::{Disruptive, ctl};
 use crate::ast::{ActionText, Body, Item, OperatorText, VariableText};
+use crate::compile::never::{self, Known};
 use crate::compile::phases::{self, Step};
 use crate::compile::rule::Draft;
 use crate::compile::target;
@@ -32,6 +33,7 @@ pub(crate) struct Compiler<'a> {
     /// Names of the files being read, outermost first.
     reading: Vec<String>,
     pub(super) operators: HashMap<(&'static str, Vec<u8>), u32>,
+    pub(super) known: Known,
     pub(super) datasets: HashMap<Vec<u8>, Vec<u8>>,
     pub(super) geo: Option<Arc<dyn GeoLookup>>,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
@@ -56,6 +58,7 @@ impl<'a> Compiler<'a> {
             open: None,
             reading: Vec::new(),
             operators: HashMap::new(),
+            known: Known::default(),
             datasets: HashMap::new(),
             geo: None,
             resolver: None,
@@ -67,7 +70,7 @@ impl<'a> Compiler<'a> {
 
     /// `WEBAPPID` until a directive says otherwise.
     pub(crate) fn web_app(&mut self, id: &[u8]) {
-        self.program.settings.web_app = id.to_vec();
+        self.program.settings.web_app = Some(id.to_vec());
     }
 
     /// Whether directives that change earlier rules wait for [`Self::deferred_edits`].
@@ -128,13 +131,15 @@ impl<'a> Compiler<'a> {
         if !self.findings.errors.is_empty() {
             return Err(self.findings.errors);
         }
+        never::warn(&self.steps, &self.known, &mut self.findings);
         phases::build(&mut self.program, self.steps, &mut self.findings);
         if !self.findings.errors.is_empty() {
             return Err(self.findings.errors);
         }
         plan::build(&mut self.program);
         let rules = self.program.rules.iter().filter(|rule| !rule.is_own()).count();
-        Ok((self.program, LoadReport { warnings: self.findings.warnings, rules }))
+        let signature = self.program.settings.signature.clone();
+        Ok((self.program, LoadReport { warnings: self.findings.warnings, rules, signature }))
     }
 
     fn close_chain(&mut self) {
@@ -259,6 +264,7 @@ impl<'a> Compiler<'a> {
             severity: draft.severity.or(default.severity),
             tags: default.tags.iter().chain(&draft.tags).cloned().collect(),
             log: draft.log.or(default.log).unwrap_or(true),
+            audit: draft.audit.or(default.audit).unwrap_or(true),
             disruptive: fixed(&draft.choice).unwrap_or(inherited),
             status: draft.status.or(default.status),
             skip: draft.skip,

@@ -4,6 +4,7 @@ mod builder;
 mod crs;
 mod edit;
 mod load;
+mod never;
 mod operator;
 mod phases;
 pub(crate) mod rule;

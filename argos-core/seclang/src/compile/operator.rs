@@ -57,6 +57,11 @@ impl Compiler<'_> {
                     Template::default()
                 };
                 let index = self.program.operators.len() as u32;
+                match entry.name {
+                    "nomatch" => self.known.no.push(index),
+                    "unconditionalmatch" => self.known.yes.push(index),
+                    _ => {}
+                }
                 self.program.operators.push(OperatorUse { operator, argument });
                 self.operators.insert(key, index);
                 Some(index)

@@ -34,6 +34,8 @@ pub(crate) struct Draft {
     pub(crate) capture: bool,
     pub(crate) multi_match: bool,
     pub(crate) log: Option<bool>,
+    /// `auditlog` and `noauditlog`; a rule that says neither does as it does about `log`.
+    pub(crate) audit: Option<bool>,
     pub(crate) transforms: Vec<(&'static str, Transform)>,
     /// `t:none` stood in the list, so nothing is inherited.
     pub(crate) own_transforms: bool,
@@ -134,8 +136,8 @@ impl Draft {
             ActionId::MultiMatch => self.multi_match = true,
             ActionId::Log => self.log = Some(true),
             ActionId::NoLog => self.log = Some(false),
-            // What the audit log holds is decided by the log of matches alone.
-            ActionId::AuditLog | ActionId::NoAuditLog => {}
+            ActionId::AuditLog => self.audit = Some(true),
+            ActionId::NoAuditLog => self.audit = Some(false),
             ActionId::Transform => self.transform(needed()?)?,
             ActionId::Ctl => match ctl::parse(needed()?)? {
                 ctl::Parsed::Change(change) => self.acts.push(Act::Ctl(change)),
@@ -180,6 +182,7 @@ impl Draft {
         rule.severity = self.severity.or(rule.severity);
         rule.status = self.status.or(rule.status);
         rule.log = self.log.unwrap_or(rule.log);
+        rule.audit = self.audit.unwrap_or(rule.audit);
         rule.tags.extend(self.tags.iter().cloned());
         rule.skip = if self.skip > 0 { self.skip } else { rule.skip };
         if let Some(link) = rule.links.first_mut() {

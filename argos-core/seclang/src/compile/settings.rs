@@ -33,9 +33,8 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
             settings.response_types = words.iter().map(|word| word.text.bytes.to_ascii_lowercase()).collect();
         }
         DirectiveId::ResponseBodyMimeTypesClear => settings.response_types.clear(),
-        // A name for log readers; nothing here shows it.
-        DirectiveId::ComponentSignature => {}
-        DirectiveId::WebAppId => settings.web_app = value.to_vec(),
+        DirectiveId::ComponentSignature => settings.signature = Some(String::from_utf8_lossy(value).into_owned()),
+        DirectiveId::WebAppId => settings.web_app = Some(value.to_vec()),
         // Bodies stay in memory, so only the value is checked.
         DirectiveId::RequestBodyInMemoryLimit => drop(number()?),
         DirectiveId::CookieFormat => match value {
@@ -52,7 +51,9 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
             change.apply(&mut settings.audit_parts);
         }
         DirectiveId::AuditLogRelevantStatus => {
-            settings.audit_status = Some(operators::compile_regex(value).map_err(|_| "a pattern is needed")?);
+            // The usual one looks ahead.
+            let pattern = operators::rx::make_stepped(value, settings.pattern_steps);
+            settings.audit_status = Some(pattern.map_err(|_| "a pattern is needed")?.into());
         }
         DirectiveId::UploadFileLimit => settings.upload_files = number()?,
         DirectiveId::PcreMatchLimit => settings.pattern_steps = number()?.clamp(1, STEPS),

@@ -93,7 +93,8 @@ impl Transaction {
             return;
         }
         let settings = &self.program.settings;
-        let key = Key::new(&settings.web_app, collection, key);
+        let application = self.store.web_app.as_ref().map(|id| id.bytes.clone()).unwrap_or_default();
+        let key = Key::new(&application, collection, key);
         let members = self.collections.open(&key, self.now.seconds(), settings.collection_timeout);
         let store = &mut self.store;
         let members: Vec<Member> = members.into_iter().map(|(name, value)| store.member(name, value)).collect();

@@ -269,6 +269,7 @@ impl Transaction {
                 .map(|last| last.value.bytes[..last.value.bytes.len().min(MATCHED_BYTES)].to_vec())
                 .unwrap_or_default(),
             log: rule.log,
+            audit: rule.audit,
         });
     }
 

@@ -153,6 +153,8 @@ pub struct Outcome {
     pub score_in: i64,
     /// Final outbound anomaly score.
     pub score_out: i64,
+    /// What each category of attacks added, as far as rules counted it: `sql_injection`, `xss` and so on.
+    pub categories: Vec<(String, i64)>,
     /// Rules whose whole chain matched, in evaluation order.
     pub matched: Vec<Matched>,
     /// What `sanitise…` actions want kept out of sight; values in `matched` are masked already.
@@ -179,6 +181,8 @@ pub struct Masked {
 pub struct Audit {
     /// Whether it is worth a record at all.
     pub record: bool,
+    /// Whether details of the request belong into it: the answer's status is a relevant one.
+    pub details: bool,
     /// Letters of the parts, such as `ABCFHZ`.
     pub parts: String,
 }
@@ -208,4 +212,6 @@ pub struct Matched {
     pub value: Vec<u8>,
     /// The rule wants to be logged.
     pub log: bool,
+    /// The rule alone makes a transaction worth a record.
+    pub audit: bool,
 }

@@ -7,6 +7,7 @@ use super::resolve::Candidate;
 use super::tx::Tx;
 use crate::actions::{Processor, Severity};
 use crate::body::xml::Document;
+use crate::operators::number;
 use crate::variables::VarId;
 
 /// Shared bytes.
@@ -112,6 +113,15 @@ impl Store {
         self.tx.member(name).map(|member| &*member.value.bytes)
     }
 
+    /// The scores that rules keep for categories: members of TX such as `sql_injection_score`.
+    pub(super) fn category_scores(&self) -> Vec<(String, i64)> {
+        let score = |category: &&str| {
+            let score = number(self.tx(format!("{category}_score").as_bytes())?);
+            (score != 0).then(|| ((*category).to_owned(), score))
+        };
+        CATEGORIES.iter().filter_map(score).collect()
+    }
+
     /// The list rules may write to behind `variable`, but for `TX`.
     pub(super) fn list_mut(&mut self, variable: VarId) -> Option<&mut Vec<Member>> {
         Some(match variable {
@@ -160,3 +170,7 @@ impl Store {
         headers.iter().find(|member| member.name.bytes.eq_ignore_ascii_case(name)).map(|member| &*member.value.bytes)
     }
 }
+
+/// Categories of attacks that the core rule set counts apart. Source: its files 901 and 980.
+const CATEGORIES: &[&str] =
+    &["sql_injection", "xss", "rfi", "lfi", "rce", "php_injection", "http_violation", "session_fixation"];

@@ -13,7 +13,7 @@ use super::{Audit, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome
 use crate::actions::{AuditEngine, Processor, Scope};
 use crate::body::{self, urlencoded};
 use crate::collections::{Collections, Key};
-use crate::operators::number;
+use crate::operators::{Captures, number};
 use crate::program::{Engine, Program};
 use crate::variables::{Group, VarId};
 
@@ -62,7 +62,7 @@ impl Transaction {
         let Scratch { texts, views, candidates, tx } = set.pool.take();
         let mut store = Store::default();
         store.tx = tx;
-        store.web_app = Some(store.value(set.program.settings.web_app.as_slice()));
+        store.web_app = Some(store.value(set.program.settings.web_app.as_deref().unwrap_or(b"default")));
         Self {
             program: set.program.clone(),
             mode: set.mode,
@@ -89,6 +89,14 @@ impl Transaction {
     /// Chooses what a disruptive outcome does, for this transaction.
     pub fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
+    }
+
+    /// `WEBAPPID` where no directive and no [`Builder::web_app`](crate::Builder::web_app) says otherwise: whose
+    /// records of `IP`, `SESSION`, `USER`, `GLOBAL` and `RESOURCE` this transaction opens.
+    pub fn web_app(&mut self, id: &str) {
+        if self.program.settings.web_app.is_none() {
+            self.store.web_app = Some(self.store.value(id.as_bytes()));
+        }
     }
 
     /// Both ends of the connection.
@@ -280,10 +288,19 @@ impl Transaction {
             score([b"blocking_inbound_anomaly_score", b"anomaly_score"]),
             score([b"blocking_outbound_anomaly_score", b"outbound_anomaly_score"]),
         );
+        let categories = self.store.category_scores();
         let audit = self.audit();
         let masked = self.hide();
-        let (interrupted, matched) = (self.interrupted.take(), std::mem::take(&mut self.matched));
-        Outcome { verdict, score_in, score_out, interrupted, matched, masked, audit }
+        Outcome {
+            verdict,
+            score_in,
+            score_out,
+            categories,
+            interrupted: self.interrupted.take(),
+            matched: std::mem::take(&mut self.matched),
+            masked,
+            audit,
+        }
     }
 
     fn audit(&self) -> Audit {
@@ -293,14 +310,16 @@ impl Transaction {
             change.apply(&mut parts);
         }
         let status = self.store.status.unwrap_or(0).to_string();
-        let relevant = settings.audit_status.as_ref().is_some_and(|regex| regex.is_match(status.as_bytes()))
-            || self.matched.iter().any(|matched| matched.log);
+        let relevant = settings.audit_status.as_ref();
+        let relevant = relevant.map(|pattern| pattern.matches(status.as_bytes(), b"", &mut Captures::default()));
+        let details = relevant.unwrap_or(true) || self.interrupted.is_some();
+        let relevant = relevant.unwrap_or(false) || self.matched.iter().any(|matched| matched.log && matched.audit);
         let record = match self.control.audit_engine.unwrap_or(settings.audit_engine) {
             AuditEngine::On => true,
             AuditEngine::Off => false,
             AuditEngine::RelevantOnly => relevant,
         };
-        Audit { record, parts }
+        Audit { record, details, parts }
     }
 
     /// Masks the matches on values that rules want hidden, and names them.

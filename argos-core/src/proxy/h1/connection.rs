@@ -31,6 +31,7 @@ pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, l
     while let Some(live) = next_bytes(&mut ex, &core, first).await {
         first = false;
         let outcome = match head(&mut ex, &live).await {
+            Arrived::Request if ex.head.unspoken.is_some() => Err(pipeline::unspoken(&mut ex, &live)),
             Arrived::Request => pipeline::answer(&mut ex, &live, &core).await,
             Arrived::Refused(stop) => Err(stop),
             Arrived::Gone => return,

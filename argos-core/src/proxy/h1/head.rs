@@ -49,6 +49,8 @@ pub(crate) struct Head {
     /// The target as received.
     pub(crate) target: Span,
     pub(crate) version: Version,
+    /// The version as written where it is one that is not spoken; the rest is then read as HTTP/1.1 would be.
+    pub(crate) unspoken: Option<Span>,
     pub(crate) fields: Vec<Field>,
     pub(crate) framing: Framing,
     /// The value of `Host`.
@@ -72,6 +74,7 @@ impl Default for Head {
             method: Span::default(),
             target: Span::default(),
             version: Version::Http11,
+            unspoken: None,
             fields: Vec::new(),
             framing: Framing::None,
             host: None,
@@ -119,6 +122,19 @@ impl Head {
         *self = Self { fields, end: bytes.len(), ..Self::default() };
         self.fields.clear();
         self.line(&bytes[..line - 2])?;
+        match self.rest(bytes, line, limits) {
+            // Whatever else is wrong, the version decides.
+            Err(_) if self.unspoken.is_some() => Err(UNKNOWN_VERSION),
+            parsed => parsed,
+        }
+    }
+
+    /// The version as written.
+    pub(crate) fn version_text<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        self.unspoken.map_or(self.version.as_str().as_bytes(), |version| version.of_bytes(bytes))
+    }
+
+    fn rest(&mut self, bytes: &[u8], line: usize, limits: Limits) -> Result<(), Refusal> {
         self.fields(bytes, line, limits)?;
         self.framing(bytes)?;
         let target = self.target.of_bytes(bytes);
@@ -157,8 +173,12 @@ impl Head {
             Some(b"HTTP/1.1") => Version::Http11,
             Some(b"HTTP/1.0") => Version::Http10,
             None => return refuse(400, true, "HTTP/0.9 is not spoken"),
-            Some([b'H', b'T', b'T', b'P', b'/', a, b'.', b]) if a.is_ascii_digit() && b.is_ascii_digit() => {
-                return refuse(505, true, "unknown HTTP version");
+            Some([b'H', b'T', b'T', b'P', b'/', b'0', b'.', b]) if b.is_ascii_digit() => {
+                return refuse(400, true, "HTTP/0.9 is not spoken");
+            }
+            Some(text @ [b'H', b'T', b'T', b'P', b'/', a, b'.', b]) if a.is_ascii_digit() && b.is_ascii_digit() => {
+                self.unspoken = Some(Span::of(text, line));
+                Version::Http11
             }
             Some(_) => return refuse(400, true, "not a request line"),
         };
@@ -254,6 +274,10 @@ impl Head {
             };
         };
         let value = host.value.of_bytes(bytes);
+        // An empty one is what a client sends that knows no name. Source: RFC 9112 §3.2.
+        if value.is_empty() && self.version == Version::Http10 && absolute(self.target.of_bytes(bytes)).is_none() {
+            return Ok(());
+        }
         if split_authority(value).is_none() {
             return refuse(400, false, "Host is not a name or address with an optional port");
         }
@@ -267,6 +291,9 @@ impl Head {
         Ok(())
     }
 }
+
+/// The answer to a version that is not spoken.
+pub(crate) const UNKNOWN_VERSION: Refusal = Refusal { status: 505, close: true, text: "unknown HTTP version" };
 
 /// Authority and rest of an absolute-form target.
 pub(crate) fn absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -306,7 +333,11 @@ pub(crate) fn split_authority(value: &[u8]) -> Option<(&str, Option<u16>)> {
 
 fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     if method == b"CONNECT" {
-        return refuse(405, false, "CONNECT is not allowed");
+        return match split_authority(target) {
+            Some((_, Some(_))) => refuse(405, false, "CONNECT is not allowed"),
+            // Source: RFC 9112 §3.2.3.
+            _ => refuse(400, false, "the target of CONNECT is not a name and a port"),
+        };
     }
     if target.iter().any(|b| *b < 0x21 || *b == 0x7f) {
         return refuse(400, false, "control characters in the request target");

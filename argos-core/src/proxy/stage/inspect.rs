@@ -61,10 +61,11 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
     let stop = run(ex, |tx, ex| {
         let (bytes, local) = (ex.bytes(), ex.peer.local);
         tx.set_mode(mode);
+        tx.web_app(&host.id.to_string());
         tx.connection(ex.client.ip, ex.peer.port, local.ip(), local.port());
         tx.unique_id(ex.id.as_str());
         tx.server_name(ex.name.as_bytes());
-        tx.request_line(ex.method(), ex.head.target.of_bytes(bytes), ex.head.version.as_str().as_bytes());
+        tx.request_line(ex.method(), ex.head.target.of_bytes(bytes), ex.head.version_text(bytes));
         for field in &ex.head.fields {
             tx.request_header(field.name.of_bytes(bytes), field.value.of_bytes(bytes));
         }
@@ -186,15 +187,21 @@ pub(crate) async fn reply(
     }
     let said = |name| ex.reply.value(&reply.link.input, name).unwrap_or_default();
     let stream = said(Known::Type).to_ascii_lowercase().starts_with(b"text/event-stream");
-    let encoded = !matches!(said(Known::Encoding), b"" | b"identity");
-    let may_hold = waf.response_body && !stream && !encoded && ex.reply.framing != ReplyFraming::None;
+    let coding = match said(Known::Encoding).trim_ascii() {
+        b"" => Coding::Plain,
+        name => coding::named(name),
+    };
+    // What can't be read streams by: nobody would see more in its bytes.
+    let readable = coding != Coding::Unknown;
+    let may_hold = waf.response_body && !stream && readable && ex.reply.framing != ReplyFraming::None;
     if may_hold && run(ex, |tx, _| tx.wants_response_body())?.unwrap_or(false) {
         let limit = live.appsec.response_body_limit;
         reply.held = hold::reply(ex, core, &mut reply.link, limit, live.proxy.body_idle_timeout).await?;
     }
+    let limit = live.appsec.response_body_limit;
     let stop = run(ex, |tx, _| {
-        if let Some(held) = &reply.held {
-            tx.response_body(held.bytes());
+        if let Some(plain) = reply.held.as_ref().and_then(|held| coding.decode(held.bytes(), limit)) {
+            tx.response_body(&plain);
         }
         tx.phase4()
     })?;

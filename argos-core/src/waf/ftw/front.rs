@@ -20,8 +20,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Request, u16> {
     let (method, uri, version) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
     let (method, uri) = method.zip(uri).ok_or(400_u16)?;
     if version.is_empty() {
-        // A request of the first HTTP has no headers; nobody answers it any more.
-        return Err(0);
+        // A request of the first HTTP, which nobody speaks any more.
+        return Err(400);
     }
     if !fine_line(method, uri, version) {
         return Err(400);

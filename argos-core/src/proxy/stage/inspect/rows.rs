@@ -1,4 +1,4 @@
-//! The rows of the rules that matched, masked.
+//! What an inspection leaves behind: a row for each rule that matched, and a line of the audit log. Both masked.
 
 use argos_seclang::{Matched, Outcome, Severity, Verdict};
 use serde_json::{Map, Value, json};
@@ -14,47 +14,148 @@ const MOST_DATA: usize = 256;
 /// Headers whose values are never stored.
 const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
 
-/// Writes a row for each rule that wants to be logged and is severe enough.
+/// Writes the rows and the line.
 pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
-    let least = rank(&inspection.appsec.audit_min_severity);
-    let blocked = outcome.verdict == Verdict::Blocked;
-    let verdict = match outcome.verdict {
-        Verdict::Blocked => "blocked",
-        Verdict::Detected => "detected",
-        _ => "passed",
-    };
-    let logged = outcome.matched.iter().filter(|m| m.log && rank(severity(m)) <= least).take(MOST_ROWS);
-    let mut request = None;
     // What rules want hidden adds to what the settings hide.
     let hidden = outcome.masked.arguments.iter().map(|name| String::from_utf8_lossy(name).into_owned().into());
-    let masked: Vec<Box<str>> = inspection.masked.iter().cloned().chain(hidden).collect();
-    let headers = &outcome.masked.request_headers;
-    for rule in logged {
-        let request = request.get_or_insert_with(|| request_of(ex, &masked, headers));
-        let score = if rule.phase <= 2 { outcome.score_in } else { outcome.score_out };
-        let raw = json!({
+    let shown = Shown {
+        ex,
+        verdict: match outcome.verdict {
+            Verdict::Blocked => "blocked",
+            Verdict::Detected => "detected",
+            _ => "passed",
+        },
+        masked: inspection.masked.iter().cloned().chain(hidden).collect(),
+        outcome,
+    };
+    shown.rows(inspection);
+    if let Some(log) = &ex.core.shared.audit_log
+        && (log.all() || shown.outcome.audit.record || shown.outcome.interrupted.is_some())
+    {
+        log.write(shown.line(inspection).to_string());
+    }
+}
+
+/// An outcome and how it is shown.
+struct Shown<'a> {
+    ex: &'a Exchange,
+    outcome: Outcome,
+    verdict: &'static str,
+    masked: Vec<Box<str>>,
+}
+
+impl Shown<'_> {
+    /// Writes a row for each rule that wants to be logged and is severe enough.
+    fn rows(&self, inspection: &Inspection) {
+        let (ex, outcome) = (self.ex, &self.outcome);
+        let least = rank(&inspection.appsec.audit_min_severity);
+        let logged = outcome.matched.iter().filter(|m| m.log && rank(severity(m)) <= least).take(MOST_ROWS);
+        let mut request = None;
+        for rule in logged {
+            let request = request.get_or_insert_with(|| self.request());
+            let score = if rule.phase <= 2 { outcome.score_in } else { outcome.score_out };
+            let raw = json!({
+                "request_id": ex.id.as_str(),
+                "rule": self.rule(rule),
+                "verdict": self.verdict,
+                "scores": self.scores(),
+                "paranoia": {"blocking": inspection.paranoia.0, "detection": inspection.paranoia.1},
+                "request": request,
+                "generation": inspection.generation,
+            });
+            ex.core.record(Record::WafAudit(Box::new(Finding {
+                at: ex.facts.at,
+                host: ex.facts.host,
+                client: ex.client.ip,
+                status: ex.facts.status,
+                blocked: outcome.verdict == Verdict::Blocked,
+                version: ex.head.version,
+                texts: ex.texts().into(),
+                rule_id: i64::try_from(rule.id).unwrap_or(i64::MAX),
+                message: rule.msg.as_ref().into(),
+                severity: severity(rule),
+                score,
+                raw: raw.to_string().into(),
+            })));
+        }
+    }
+
+    /// The request's object in the audit log.
+    fn line(&self, inspection: &Inspection) -> Value {
+        let (ex, outcome) = (self.ex, &self.outcome);
+        let matched: Vec<Value> = outcome.matched.iter().filter(|rule| rule.log).map(|rule| self.entry(rule)).collect();
+        let mut request = self.request();
+        request["version"] = ex.head.version.as_str().into();
+        json!({
+            "time": ex.facts.at.to_string(),
             "request_id": ex.id.as_str(),
-            "rule": rule_of(rule, &masked),
-            "verdict": verdict,
-            "scores": {"in": outcome.score_in, "out": outcome.score_out, "per_category": {}},
-            "paranoia": {"blocking": inspection.paranoia.0, "detection": inspection.paranoia.1},
+            "host": ex.name.as_str(),
+            "client": ex.client.ip.to_string(),
             "request": request,
+            "response": {"status": ex.facts.status},
+            "matched": matched,
+            "scores": self.scores(),
+            "verdict": self.verdict,
             "generation": inspection.generation,
-        });
-        ex.core.record(Record::WafAudit(Box::new(Finding {
-            at: ex.facts.at,
-            host: ex.facts.host,
-            client: ex.client.ip,
-            status: ex.facts.status,
-            blocked,
-            version: ex.head.version,
-            texts: ex.texts().into(),
-            rule_id: i64::try_from(rule.id).unwrap_or(i64::MAX),
-            message: rule.msg.as_ref().into(),
-            severity: severity(rule),
-            score,
-            raw: raw.to_string().into(),
-        })));
+        })
+    }
+
+    fn scores(&self) -> Value {
+        let categories: Map<String, Value> =
+            self.outcome.categories.iter().map(|(name, score)| (name.clone(), (*score).into())).collect();
+        json!({"in": self.outcome.score_in, "out": self.outcome.score_out, "per_category": categories})
+    }
+
+    /// Method, target and headers. The rules decide by `SecAuditLogParts` whether headers are kept (`B`).
+    fn request(&self) -> Value {
+        let (ex, masked) = (self.ex, &self.masked);
+        let hidden = &self.outcome.masked.request_headers;
+        let bytes = ex.bytes();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut headers = Map::new();
+        for field in ex.head.fields.iter().filter(|_| self.outcome.audit.parts.contains('B')) {
+            let name = text(field.name.of_bytes(bytes)).to_ascii_lowercase();
+            let secret = SECRET_HEADERS.contains(&name.as_str())
+                || hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(name.as_bytes()));
+            let value = if secret { "***".into() } else { mask_uri(&text(field.value.of_bytes(bytes)), masked) };
+            match headers.get_mut(&name) {
+                None => drop(headers.insert(name, value.into())),
+                Some(Value::Array(list)) => list.push(value.into()),
+                Some(one) => *one = json!([one.take(), value]),
+            }
+        }
+        let uri = mask_uri(&text(ex.head.target.of_bytes(bytes)), masked);
+        json!({"method": text(ex.method()), "uri": uri, "headers": headers})
+    }
+
+    /// The matched rule in a row.
+    fn rule(&self, rule: &Matched) -> Value {
+        let (data, value) = self.values(rule);
+        json!({
+            "id": rule.id, "phase": rule.phase, "file": &*rule.file, "line": rule.line, "tags": &*rule.tags, "data": data,
+            "matched_var": {"name": rule.variable, "value": value},
+        })
+    }
+
+    /// The matched rule in the audit log.
+    fn entry(&self, rule: &Matched) -> Value {
+        json!({
+            "id": rule.id, "phase": rule.phase, "msg": &*rule.msg, "data": self.values(rule).0,
+            "severity": severity(rule), "tags": &*rule.tags, "file": &*rule.file, "line": rule.line,
+        })
+    }
+
+    /// Data and value of a match, masked. The rules decide by `SecAuditLogParts` and `SecAuditLogRelevantStatus`
+    /// whether they are kept (`H`).
+    fn values(&self, rule: &Matched) -> (String, String) {
+        if !self.outcome.audit.parts.contains('H') || !self.outcome.audit.details {
+            return (String::new(), String::new());
+        }
+        let value = String::from_utf8_lossy(&rule.value).into_owned();
+        match hides(&rule.variable, &value, &self.masked) {
+            true => ("***".to_owned(), "***".to_owned()),
+            false => (cut(&rule.data).to_owned(), cut(&value).to_owned()),
+        }
     }
 }
 
@@ -66,37 +167,6 @@ fn severity(rule: &Matched) -> &'static str {
 fn rank(severity: &str) -> usize {
     let names = ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
     names.iter().position(|n| *n == severity).unwrap_or(5)
-}
-
-fn request_of(ex: &Exchange, masked: &[Box<str>], hidden: &[Vec<u8>]) -> Value {
-    let bytes = ex.bytes();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let mut headers = Map::new();
-    for field in &ex.head.fields {
-        let name = text(field.name.of_bytes(bytes)).to_ascii_lowercase();
-        let secret = SECRET_HEADERS.contains(&name.as_str())
-            || hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(name.as_bytes()));
-        let value = if secret { "***".into() } else { mask_uri(&text(field.value.of_bytes(bytes)), masked) };
-        match headers.get_mut(&name) {
-            None => drop(headers.insert(name, value.into())),
-            Some(Value::Array(list)) => list.push(value.into()),
-            Some(one) => *one = json!([one.take(), value]),
-        }
-    }
-    let uri = mask_uri(&text(ex.head.target.of_bytes(bytes)), masked);
-    json!({"method": text(ex.method()), "uri": uri, "headers": headers})
-}
-
-fn rule_of(rule: &Matched, masked: &[Box<str>]) -> Value {
-    let value = String::from_utf8_lossy(&rule.value).into_owned();
-    let (data, value) = match hides(&rule.variable, &value, masked) {
-        true => ("***".to_owned(), "***".to_owned()),
-        false => (cut(&rule.data).to_owned(), cut(&value).to_owned()),
-    };
-    json!({
-        "id": rule.id, "phase": rule.phase, "file": &*rule.file, "line": rule.line, "tags": &*rule.tags, "data": data,
-        "matched_var": {"name": rule.variable, "value": value},
-    })
 }
 
 /// Whether `value` of `variable`, such as `ARGS:password`, must not be stored.

@@ -1,0 +1,210 @@
+//! A core rule set put into the data folder: unpacked beside, compiled, then renamed into place.
+//!
+//! What is refused changes nothing. The set before stays as `crs.previous` and can be brought back.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::source::RuleSource;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of an archive, at most: 64 MiB.
+pub const MOST_ARCHIVE: u64 = 64 << 20;
+/// Bytes of all files of an archive together, at most: 256 MiB.
+const MOST_UNPACKED: u64 = 256 << 20;
+/// Files and folders of an archive, at most.
+const MOST_ENTRIES: usize = 50_000;
+
+/// What lies in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Installed {
+    /// The folder.
+    pub path: PathBuf,
+    /// How the rules name themselves, such as `OWASP_CRS/4.28.0`; empty where they do not.
+    pub version: String,
+    /// Rules, a chain counting once.
+    pub rules: usize,
+    /// What has no effect in it, counted.
+    pub warnings: usize,
+    /// Whether there is one before it to go back to.
+    pub previous: bool,
+}
+
+/// The folder of installed rules, and where the one before lies.
+#[derive(Clone, Debug)]
+struct Folders {
+    live: PathBuf,
+    previous: PathBuf,
+    beside: PathBuf,
+}
+
+impl Folders {
+    fn of(data_dir: &Path) -> Self {
+        let at = |name: &str| data_dir.join(name);
+        Self { live: at("crs"), previous: at("crs.previous"), beside: at("crs.new") }
+    }
+}
+
+/// Installs the archive `bytes`, a gzipped tar whose SHA-256 is `sha256` in hexadecimal, into `data_dir`.
+///
+/// # Errors
+/// `crs.checksum`, `crs.archive` for what is no rule set or would leave its folder, `waf.rules_broken` with every
+/// position, `crs.folder` when files can't be written.
+pub fn install(data_dir: &Path, bytes: &[u8], sha256: &str) -> Result<Installed> {
+    check_sum(bytes, sha256)?;
+    let folders = Folders::of(data_dir);
+    fs::create_dir_all(data_dir).map_err(|e| fault(data_dir, &e))?;
+    // What a try before left half done.
+    remove(&folders.beside)?;
+    let unpacked = unpack(bytes, &folders.beside).and_then(|()| look(&folders.beside, false));
+    let found = match unpacked {
+        Ok(found) => found,
+        Err(why) => {
+            remove(&folders.beside)?;
+            return Err(why);
+        }
+    };
+    if folders.live.exists() {
+        remove(&folders.previous)?;
+        rename(&folders.live, &folders.previous)?;
+    }
+    rename(&folders.beside, &folders.live)?;
+    Ok(Installed { path: folders.live, previous: folders.previous.is_dir(), ..found })
+}
+
+/// Brings the set before back; the one that was live becomes the one before.
+///
+/// # Errors
+/// `crs.no_previous`, `waf.rules_broken`, `crs.folder`.
+pub fn roll_back(data_dir: &Path) -> Result<Installed> {
+    let folders = Folders::of(data_dir);
+    if !folders.previous.is_dir() {
+        let text = format!("{} does not exist: there is nothing to go back to", folders.previous.display());
+        return Err(Error::new(ErrorKind::NotFound, "crs.no_previous", text));
+    }
+    let found = look(&folders.previous, false)?;
+    remove(&folders.beside)?;
+    let was_live = folders.live.exists();
+    if was_live {
+        rename(&folders.live, &folders.beside)?;
+    }
+    rename(&folders.previous, &folders.live)?;
+    if was_live {
+        rename(&folders.beside, &folders.previous)?;
+    }
+    Ok(Installed { path: folders.live, previous: was_live, ..found })
+}
+
+/// What is installed in `data_dir`.
+///
+/// # Errors
+/// `crs.not_installed`, `waf.rules_broken`.
+pub fn status(data_dir: &Path) -> Result<Installed> {
+    let folders = Folders::of(data_dir);
+    if !folders.live.is_dir() {
+        let text = format!("no rule set is installed in {}", data_dir.display());
+        return Err(Error::new(ErrorKind::NotFound, "crs.not_installed", text));
+    }
+    look(&folders.live, folders.previous.is_dir())
+}
+
+fn look(folder: &Path, previous: bool) -> Result<Installed> {
+    let source = RuleSource::folder(folder.to_owned());
+    let report = source.report()?;
+    let version = report.signature.clone().unwrap_or_default();
+    Ok(Installed { path: folder.to_owned(), version, rules: report.rules, warnings: report.warnings.len(), previous })
+}
+
+fn check_sum(bytes: &[u8], sha256: &str) -> Result<()> {
+    let wanted = hex::decode(sha256.trim()).ok().filter(|sum| sum.len() == 32);
+    let wanted = wanted.ok_or_else(|| Error::invalid("crs.checksum", "sha256", "64 hexadecimal digits are needed"))?;
+    let sum = Sha256::digest(bytes);
+    if sum.as_slice() != wanted {
+        let reason = format!("the archive's is {}: it is not the file that was meant", hex::encode(sum));
+        return Err(Error::invalid("crs.checksum", "sha256", reason));
+    }
+    Ok(())
+}
+
+fn unpack(bytes: &[u8], into: &Path) -> Result<()> {
+    let unreadable =
+        |e: &dyn std::fmt::Display| Error::invalid("crs.archive", "archive", format!("can't be read: {e}"));
+    let plain = MultiGzDecoder::new(bytes).take(MOST_UNPACKED + 1);
+    let mut archive = tar::Archive::new(plain);
+    let mut root: Option<PathBuf> = None;
+    let mut size = 0_u64;
+    for (index, entry) in archive.entries().map_err(|e| unreadable(&e))?.enumerate() {
+        let mut entry = entry.map_err(|e| unreadable(&e))?;
+        let path = entry.path().map_err(|e| unreadable(&e))?.into_owned();
+        let refused = |why: &str| Error::invalid("crs.archive", "archive", format!("{}: {why}", path.display()));
+        let kind = entry.header().entry_type();
+        // Notes of the archive itself, not files.
+        if kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
+            continue;
+        }
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(refused("only files and folders are allowed, no links and no devices"));
+        }
+        size = size.saturating_add(entry.size());
+        if size > MOST_UNPACKED || index >= MOST_ENTRIES {
+            return Err(refused("the archive holds more than 256 MiB or 50,000 files"));
+        }
+        let plain = path.components().filter(|part| *part != Component::CurDir);
+        let parts: Option<Vec<_>> =
+            plain.map(|part| if let Component::Normal(n) = part { Some(n) } else { None }).collect();
+        let parts = parts.ok_or_else(|| refused("a path leaves the archive's folder"))?;
+        let Some((first, rest)) = parts.split_first() else { continue };
+        // Releases stand in a folder of their own, which is left out.
+        let target = match (&root, rest) {
+            (None, []) if kind.is_dir() && !KNOWN.iter().any(|name| *first == *name) => {
+                root = Some(first.into());
+                continue;
+            }
+            (None, [_, ..]) if index == 0 && !KNOWN.iter().any(|name| *first == *name) => {
+                root = Some(first.into());
+                into.join(rest.iter().collect::<PathBuf>())
+            }
+            (Some(root), rest) if root.as_os_str() == *first => into.join(rest.iter().collect::<PathBuf>()),
+            (Some(_), _) => return Err(refused("the archive has several folders at its top")),
+            (None, _) => into.join(parts.iter().collect::<PathBuf>()),
+        };
+        if kind.is_dir() {
+            fs::create_dir_all(&target).map_err(|e| fault(&target, &e))?;
+            continue;
+        }
+        let folder = target.parent().unwrap_or(into);
+        fs::create_dir_all(folder).map_err(|e| fault(folder, &e))?;
+        let mut file = fs::File::create(&target).map_err(|e| fault(&target, &e))?;
+        std::io::copy(&mut entry, &mut file).map_err(|e| unreadable(&e))?;
+    }
+    if !into.join("rules").is_dir() {
+        return Err(Error::invalid("crs.archive", "archive", "holds no folder rules: this is no core rule set"));
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(fault(folder, &e)),
+        _ => Ok(()),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|e| fault(from, &e))
+}
+
+fn fault(path: &Path, e: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "crs.folder", format!("{}: {e}", path.display()))
+}
+
+/// Folders of a rule set that stand at an archive's top when it has no folder of its own.
+const KNOWN: &[&str] = &["rules", "plugins", "util", "docs", "tests"];
+
+#[cfg(test)]
+mod tests;

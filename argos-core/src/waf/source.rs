@@ -1,0 +1,234 @@
+//! Where the rules of all hosts come from: a core rule set in a folder, or the built-in rules.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use argos_seclang::{Builder, LoadError, LoadReport, Loader, NoFiles, RuleSet};
+
+use super::folder::Files;
+use super::inspect::broken;
+use crate::error::{Error, Result};
+
+/// Names the built-in rules where a folder may be given.
+pub const BASELINE: &str = "baseline";
+
+/// Where Debian's package `modsecurity-crs` puts its rules.
+const DEBIAN: &str = "/usr/share/modsecurity-crs";
+
+/// Where a core rule set is looked for. Source: section "Rule set" of the WAF reference.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// What the caller gave: a folder, or `baseline`. It wins over the setting `crs.path`.
+    pub given: Option<PathBuf>,
+    /// The data folder, whose folder `crs` is next.
+    pub data_dir: Option<PathBuf>,
+    /// The system's own rule set, used where there is no other.
+    pub system: Option<PathBuf>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { given: None, data_dir: None, system: Some(DEBIAN.into()) }
+    }
+}
+
+impl Places {
+    /// The folder to load, none for the built-in rules; `setting` is the value of `crs.path`.
+    ///
+    /// # Errors
+    /// `waf.rule_set_missing` for a folder that was given and does not exist.
+    pub(super) fn choose(&self, setting: &str) -> Result<Option<PathBuf>> {
+        let setting = Some(setting).filter(|text| !text.is_empty()).map(PathBuf::from);
+        if let Some(given) = self.given.clone().or(setting) {
+            if given == Path::new(BASELINE) {
+                return Ok(None);
+            }
+            if !given.is_dir() {
+                let reason = format!("{} is no folder; give one with rules/*.conf, or `baseline`", given.display());
+                return Err(Error::invalid("waf.rule_set_missing", "crs.path", reason));
+            }
+            return Ok(Some(given));
+        }
+        let installed = self.data_dir.as_ref().map(|folder| folder.join("crs"));
+        Ok([installed, self.system.clone()].into_iter().flatten().find(|folder| folder.is_dir()))
+    }
+}
+
+/// One rule set as it was read: its files do not change under the hosts that run it. Cheap to clone.
+#[derive(Clone)]
+pub struct RuleSource(Arc<Inner>);
+
+struct Inner {
+    number: u64,
+    kind: Kind,
+    report: OnceLock<Result<LoadReport>>,
+}
+
+enum Kind {
+    Baseline,
+    Folder(PathBuf, Remembered),
+    /// What was configured can't be used.
+    Unusable(Error),
+}
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+impl RuleSource {
+    fn new(kind: Kind) -> Self {
+        let number = if matches!(kind, Kind::Baseline) { 0 } else { NEXT.fetch_add(1, Ordering::Relaxed) };
+        Self(Arc::new(Inner { number, kind, report: OnceLock::new() }))
+    }
+
+    /// The core rule set in `folder`, whose files are read once, when they are first asked for.
+    #[must_use]
+    pub fn folder(folder: PathBuf) -> Self {
+        Self::new(Kind::Folder(folder, Remembered::default()))
+    }
+
+    /// Rules that can't be used, and why: every host that needs them says so.
+    #[must_use]
+    pub fn unusable(why: Error) -> Self {
+        Self::new(Kind::Unusable(why))
+    }
+
+    /// Whether no host can run these rules.
+    #[must_use]
+    pub fn is_unusable(&self) -> bool {
+        matches!(self.0.kind, Kind::Unusable(_))
+    }
+
+    /// The folder, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0.kind {
+            Kind::Folder(path, _) => Some(path),
+            Kind::Baseline | Kind::Unusable(_) => None,
+        }
+    }
+
+    /// What loading the rules has to say; they are compiled for it once.
+    ///
+    /// # Errors
+    /// `waf.rules_broken` with every position, and whatever else makes them unusable.
+    pub fn report(&self) -> Result<&LoadReport> {
+        let compile = || {
+            let compiled = self.builder()?.compile();
+            compiled.map(|(_, report)| report).map_err(|found| broken(&found))
+        };
+        self.0.report.get_or_init(compile).as_ref().map_err(Clone::clone)
+    }
+
+    /// A builder that has these rules.
+    pub(super) fn builder(&self) -> Result<Builder> {
+        match &self.0.kind {
+            Kind::Baseline => Ok(RuleSet::builder(NoFiles).baseline()),
+            Kind::Folder(path, files) => {
+                let name = path.to_str().ok_or_else(|| Error::invalid("waf.file_name", "crs.path", "is not UTF-8"))?;
+                Ok(RuleSet::builder(files.clone()).crs(name))
+            }
+            Kind::Unusable(why) => Err(why.clone()),
+        }
+    }
+}
+
+impl Default for RuleSource {
+    fn default() -> Self {
+        Self::new(Kind::Baseline)
+    }
+}
+
+impl fmt::Debug for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleSource").field("number", &self.0.number).field("path", &self.path()).finish()
+    }
+}
+
+impl PartialEq for RuleSource {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.number == other.0.number
+    }
+}
+
+impl Eq for RuleSource {}
+
+impl Hash for RuleSource {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.number.hash(state);
+    }
+}
+
+/// Files as they were when they were first read, so that every host's composition is made of the same texts.
+#[derive(Clone, Default)]
+struct Remembered(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    files: HashMap<String, Result<Vec<u8>, LoadError>>,
+    globs: HashMap<String, Result<Vec<String>, LoadError>>,
+}
+
+impl Remembered {
+    fn with<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
+        // A panic elsewhere leaves at worst an entry missing.
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Loader for Remembered {
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        self.with(|known| known.files.entry(name.to_owned()).or_insert_with(|| Files.read(name)).clone())
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
+        self.with(|known| known.globs.entry(pattern.to_owned()).or_insert_with(|| Files.glob(pattern)).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_tried_in_their_order_and_a_given_one_must_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut places = Places { given: None, data_dir: Some(folder.path().into()), system: Some(at("debian")) };
+        assert_eq!(places.choose("").unwrap(), None);
+        std::fs::create_dir(at("debian")).unwrap();
+        assert_eq!(places.choose("").unwrap(), Some(at("debian")));
+        std::fs::create_dir(at("crs")).unwrap();
+        assert_eq!(places.choose("").unwrap(), Some(at("crs")));
+        std::fs::create_dir(at("set")).unwrap();
+        assert_eq!(places.choose(at("set").to_str().unwrap()).unwrap(), Some(at("set")));
+        assert_eq!(places.choose(BASELINE).unwrap(), None);
+        assert_eq!(places.choose("/nowhere/at/all").unwrap_err().code(), "waf.rule_set_missing");
+        std::fs::create_dir(at("flag")).unwrap();
+        places.given = Some(at("flag"));
+        assert_eq!(places.choose(at("set").to_str().unwrap()).unwrap(), Some(at("flag")));
+        places.given = Some(at("gone"));
+        assert_eq!(places.choose("").unwrap_err().code(), "waf.rule_set_missing");
+    }
+
+    #[test]
+    fn a_source_keeps_its_files_and_another_one_reads_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("rules")).unwrap();
+        std::fs::write(folder.path().join("crs-setup.conf"), "").unwrap();
+        let write = |ids: &[u64]| {
+            let text: String = ids.iter().map(|id| format!("SecAction \"id:{id},phase:1,pass\"\n")).collect();
+            std::fs::write(folder.path().join("rules/a.conf"), text).unwrap();
+        };
+        let count = |source: &RuleSource| source.builder().unwrap().compile().unwrap().0.rule_count();
+        write(&[1]);
+        let first = RuleSource::folder(folder.path().into());
+        assert_eq!(count(&first), 1);
+        write(&[1, 2]);
+        let second = RuleSource::folder(folder.path().into());
+        assert_eq!((count(&first), count(&second)), (1, 2));
+        assert!(first != second && first == first.clone() && RuleSource::default() == RuleSource::default());
+    }
+}
