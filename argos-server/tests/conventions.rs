@@ -18,6 +18,7 @@ struct Site {
     folder: Folder,
     server: Server,
     bearer: String,
+    document: Value,
 }
 
 impl Site {
@@ -34,7 +35,8 @@ impl Site {
         let folder = Folder::new();
         let server = Server::start(&folder, &[]);
         let bearer = format!("Bearer {}", token(&folder, "admin"));
-        Self { folder, server, bearer }
+        let document = serde_json::from_str(include_str!("../../docs/reference/openapi.json")).unwrap();
+        Self { folder, server, bearer, document }
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -65,7 +67,20 @@ impl Site {
         }
         let body =
             if op.method == Method::Get || input.is_empty() { String::new() } else { Value::Object(input).to_string() };
-        self.ask(op.method.as_str(), &path, &headers, &body)
+        let answer = self.ask(op.method.as_str(), &path, &headers, &body);
+        self.documented(op, &answer);
+        answer
+    }
+
+    /// The document knows every status and every header of ours.
+    fn documented(&self, op: &Described, answer: &Answer) {
+        let declared = &self.document["paths"][op.path][op.method.as_str().to_lowercase()]["responses"];
+        let response = &declared[answer.status.to_string()];
+        assert!(response.is_object(), "{}: {} is not in the document: {}", op.name, answer.status, answer.body);
+        let Some(known) = response["headers"].as_object() else { return };
+        for name in ["ETag", "Location", "X-Argos-Generation", "X-Request-Id"] {
+            assert!(answer.header(name).is_none() || known.contains_key(name), "{}: {name}", op.name);
+        }
     }
 
     fn shown(&self, name: &str, input: &Map<String, Value>) -> Answer {
@@ -277,7 +292,9 @@ fn bodies_are_checked_on_every_route_that_takes_one() {
         let target = target.replace("/n/", "/1/").replace("/key", "/proxy.max_retries");
         let ask = |content: &str, body: &str| {
             let headers = [("Authorization", site.bearer.as_str()), ("Content-Type", content)];
-            ask(site.server.panel, op.method.as_str(), &format!("/api/v1{target}"), &headers, body)
+            let answer = ask(site.server.panel, op.method.as_str(), &format!("/api/v1{target}"), &headers, body);
+            site.documented(op, &answer);
+            answer
         };
         problem(&ask("text/plain", "{}"), 415, "body.media_type");
         problem(&ask("application/json", "{"), 400, "json.syntax");
