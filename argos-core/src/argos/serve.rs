@@ -23,8 +23,8 @@ use crate::snapshot::{self, Snapshot};
 use crate::store::{Origin, Read, Store, logs, versions};
 use crate::waf::RuleSets;
 
-/// Rows in one transaction of the log writer; between two, a waiting change gets its turn.
-const ROWS_AT_ONCE: usize = 1000;
+/// Rows in one transaction of the log writer: a few milliseconds of work. Between two, a waiting change gets its turn.
+const ROWS_AT_ONCE: usize = 250;
 
 /// What is served.
 #[derive(Clone, Debug)]
