@@ -2,6 +2,7 @@
 
 mod change;
 pub mod handles;
+mod history;
 mod repeat;
 mod serve;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
 
+use history::History;
 use repeat::{Answers, Call};
 pub use serve::{ServeOptions, Serving};
 
@@ -81,6 +83,8 @@ pub struct Argos {
 }
 
 struct Inner {
+    // Ends first: it reads through the store.
+    history: History,
     store: Store,
     live: Arc<ArcSwap<Snapshot>>,
     rule_sets: RuleSets,
@@ -182,7 +186,7 @@ impl Argos {
         }
         M::done(&self.inner.cx);
         if let Some(generation) = applied.generation {
-            self.tend_history(generation);
+            self.inner.history.made(generation);
         }
         Ok(applied)
     }
@@ -222,6 +226,19 @@ impl Argos {
     pub fn issue_setup_token(&self) -> Result<Option<Reveal<String>>> {
         let done = self.view(|view| users::admin_exists(&view.read))?;
         Ok((!done).then(|| self.inner.cx.setup.issue()))
+    }
+
+    /// Waits until everything that a change leaves to be done after it is done, such as full copies of its generation.
+    ///
+    /// # Errors
+    /// Those of [`Argos::check_writer`].
+    pub fn rest(&self) -> Result<()> {
+        self.inner.history.rest();
+        self.check_writer()?;
+        while self.inner.history.is_busy() {
+            self.check_writer()?;
+        }
+        Ok(())
     }
 
     /// Has the writer write, and waits for it: it works, and everything asked of it before is done.

@@ -58,9 +58,9 @@ fn blame(argos: &Argos, table: &str, key: i64) -> BTreeMap<String, FieldBlame> {
     argos.config().blame(op).unwrap().items.into_iter().map(|f| (f.field.clone(), f)).collect()
 }
 
-/// Whatever else goes on in the writer is done when this returns.
+/// Whatever a change leaves to be done is done when this returns.
 fn rest(argos: &Argos) {
-    argos.check_writer().unwrap();
+    argos.rest().unwrap();
 }
 
 /// What is running is what is stored, and what a start would compile.
@@ -350,8 +350,19 @@ fn only_the_newest_generations_are_kept_and_each_of_them_can_be_reached() {
     assert_eq!(kept, (last - 9..=last).rev().collect::<Vec<u64>>());
     assert_eq!(running.config().rollback(RollBack::all(last - 10)).unwrap_err().kind(), ErrorKind::NotFound);
     // The copy in the oldest row is the state of then.
-    let packed: Vec<u8> =
-        db.query_row("SELECT checkpoint FROM config_versions ORDER BY generation LIMIT 1", [], |r| r.get(0)).unwrap();
+    assert_eq!(copied(&db, last - 9), states[&(last - 9)]);
+    // A rollback pushes the oldest out, so the newest nine stay reachable.
+    for n in [last - 7, last - 6, last] {
+        running.config().rollback(RollBack::all(n)).unwrap();
+        assert_eq!(stored(&db), states[&n], "{n}");
+        running = consistent(running, &folder, "kept");
+    }
+}
+
+/// The configuration that a full copy holds, but the number of its generation.
+fn copied(db: &Connection, generation: u64) -> Rows {
+    let sql = "SELECT checkpoint FROM config_versions WHERE generation = ?1";
+    let packed: Vec<u8> = db.query_row(sql, [i64::try_from(generation).unwrap()], |r| r.get(0)).unwrap();
     let copy: Value = serde_json::from_reader(flate2::read::GzDecoder::new(&packed[..])).unwrap();
     let mut copied = Rows::new();
     for (name, list) in copy.as_object().unwrap() {
@@ -359,13 +370,30 @@ fn only_the_newest_generations_are_kept_and_each_of_them_can_be_reached() {
         copied.extend(list.as_array().unwrap().iter().map(|row| ((name.clone(), row[key].to_string()), row.clone())));
     }
     let own = copied.remove(&("settings".into(), json!("config.generation").to_string())).unwrap();
-    assert_eq!(own["value"], json!((last - 9).to_string()));
-    assert_eq!(copied, states[&(last - 9)]);
-    // A rollback pushes the oldest out, so the newest nine stay reachable.
-    for n in [last - 7, last - 6, last] {
-        running.config().rollback(RollBack::all(n)).unwrap();
-        assert_eq!(stored(&db), states[&n], "{n}");
-        running = consistent(running, &folder, "kept");
+    assert_eq!(own["value"], json!(generation.to_string()));
+    copied
+}
+
+/// The copy is made beside the changes that come after it, and holds none of them.
+#[test]
+fn a_full_copy_is_the_state_of_its_generation() {
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    let db = db(&folder);
+    let mut states: BTreeMap<u64, Rows> = BTreeMap::new();
+    let mut dice = Dice(3);
+    while states.keys().last().is_none_or(|last| *last < 230) {
+        let (name, input) = operation(&argos, &mut dice);
+        let done = argos.call(name, input.as_object().unwrap().clone());
+        if let Some(generation) = done.ok().and_then(|d| d.generation)
+            && [1, 100, 200, 230].contains(&generation)
+        {
+            states.insert(generation, stored(&db));
+        }
+    }
+    rest(&argos);
+    for generation in [100, 200] {
+        assert_eq!(copied(&db, generation), states[&generation], "{generation}");
     }
 }
 

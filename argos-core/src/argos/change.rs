@@ -95,36 +95,12 @@ fn transact<T>(
     Ok(done)
 }
 
-fn tend(conn: &mut Connection, now: Timestamp, generation: u64) -> Result<()> {
-    if versions::wants_checkpoint(generation) {
-        in_transaction(conn, now, Actor::System, |tx| versions::checkpoint(tx, generation))?;
-    }
-    if let Some(oldest) = versions::wants_prune(&Read::new(conn, now))? {
-        in_transaction(conn, now, Actor::System, |tx| versions::prune(tx, oldest))?;
-    }
-    Ok(())
-}
-
 impl Argos {
-    /// Writes the full copy of the configuration where one is due and drops generations beyond
-    /// `config.history_max`: after the swap, so that no change waits for it.
-    pub(super) fn tend_history(&self, generation: u64) {
-        // The job holds nothing that keeps the database open: closing does not wait for its own writer.
-        let now = self.inner.cx.clock.now();
-        let sent = self.inner.store.submit(move |conn| {
-            if let Err(e) = tend(conn, now, generation) {
-                tracing::error!("the history of the configuration was not tended at generation {generation}: {e}");
-            }
-        });
-        if let Err(e) = sent {
-            tracing::error!("the history of the configuration was not tended at generation {generation}: {e}");
-        }
-    }
-
     /// Notes that a token was used, at most once a minute.
     pub(super) fn touch(&self, token: &ApiToken) {
         let now = self.inner.cx.clock.now();
-        if token.last_used_at.is_some_and(|at| now.0 - at.0 < TOUCH_EVERY_MS) {
+        // A use in the future was noted before the clock was set back.
+        if token.last_used_at.is_some_and(|at| (0..TOUCH_EVERY_MS).contains(&(now.0 - at.0))) {
             return;
         }
         let id = token.id;
@@ -136,5 +112,54 @@ impl Argos {
         if let Err(e) = sent {
             tracing::warn!("the use of token {id} was not noted: {e}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+
+    use crate::api::{Context, Method, Mutation, Operation, SetSetting};
+    use crate::error::{Error, Result};
+    use crate::schema::Role;
+    use crate::store::Tx;
+    use crate::{Argos, Options};
+
+    /// Tells from inside a change how its commit will be written: 1 = normal, 2 = full.
+    #[derive(Deserialize, JsonSchema)]
+    struct AskSynchronous {}
+
+    impl Operation for AskSynchronous {
+        type Output = i64;
+        const NAME: &'static str = "test.synchronous";
+        const METHOD: Method = Method::Post;
+        const PATH: &'static str = "/test";
+        const ROLE: Option<Role> = None;
+        const STATUS: u16 = 200;
+        const SUMMARY: &'static str = "Tells how a commit is written.";
+    }
+
+    impl Mutation for AskSynchronous {
+        fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<i64> {
+            let mode = tx.one("PRAGMA synchronous", [], |r| r.get(0))?;
+            mode.ok_or_else(|| Error::internal("the pragma has a value"))
+        }
+    }
+
+    #[test]
+    fn full_waits_for_the_disk_at_each_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let argos = Argos::open(Options::new(folder.path().join("data"))).unwrap();
+        let set = |value: &str| {
+            let op = SetSetting { key: "storage.mutation_synchronous".into(), value: value.into() };
+            argos.settings().set(op).unwrap();
+        };
+        let mode = || argos.change(AskSynchronous {}).unwrap().value;
+        assert_eq!(mode(), 1);
+        set("full");
+        assert_eq!(mode(), 2);
+        set("normal");
+        assert_eq!(mode(), 1);
     }
 }

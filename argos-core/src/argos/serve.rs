@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::change::in_transaction;
+use super::history::History;
 use super::repeat::Answers;
 use super::{Argos, Inner};
 use crate::api::{Context, Terms};
@@ -22,8 +23,8 @@ use crate::snapshot::{self, Snapshot};
 use crate::store::{Origin, Read, Store, logs, versions};
 use crate::waf::{AuditLog, Places, RuleSets};
 
-/// Rows in one transaction of the log writer; between two, a waiting change gets its turn.
-const ROWS_AT_ONCE: usize = 1000;
+/// Rows in one transaction of the log writer: a few milliseconds of work. Between two, a waiting change gets its turn.
+const ROWS_AT_ONCE: usize = 250;
 
 /// What is served.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +76,9 @@ impl Argos {
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, live.clone(), clock.clone());
         let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone() };
-        let inner = Arc::new(Inner { store, live, rule_sets, cx, faults, answers: Answers::default() });
+        let history = History::start(&store, cx.clock.clone())?;
+        let answers = Answers::default();
+        let inner = Arc::new(Inner { history, store, live, rule_sets, cx, faults, answers });
         Ok(Self { inner, actor: Actor::System, origin: Origin::default(), terms: Terms::default() })
     }
 

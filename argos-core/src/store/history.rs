@@ -1,10 +1,13 @@
 //! Configuration in time: what differs between two generations, what stood at one, since when a field stands so.
 //!
 //! What differs is the sum of the changes between, so it costs what was changed and not what is stored. A whole
-//! state is the nearest full copy before it and the changes after that.
+//! state is what is stored now with the changes since undone.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 
 use super::tx::{CONFIG_TABLES, Change, Read, Table};
@@ -155,52 +158,85 @@ pub(super) fn no_object(table: Table, key: &RowKey) -> Error {
     Error::not_found("config.object_not_found", format!("{} {key}", table.name))
 }
 
-/// All configuration tables as they stood at `generation`, in the form of a full copy.
+/// The full copy of `generation`: gzip JSON of every configuration table as it stood then, rows by key.
+///
+/// It is what is stored now with the changes since then undone. Rows stream through, so what it holds in memory is
+/// the compressed copy and the rows that changed since.
 ///
 /// # Errors
 /// `config.history_corrupt`.
-pub(super) fn tables_at(read: &Read<'_>, generation: u64) -> Result<Map<String, Value>> {
-    let mut state: BTreeMap<(usize, RowKey), Row> = BTreeMap::new();
-    let steps = match versions::copy_before(read, generation)? {
-        Some((at, copy)) => {
-            for (i, table) in CONFIG_TABLES.iter().enumerate() {
-                for row in copy[table.name].as_array().into_iter().flatten() {
-                    let key = row.get(table.key).and_then(as_key);
-                    let (Some(key), Value::Object(row)) = (key, row) else {
-                        return Err(versions::corrupt(at, "its full copy can't be read"));
-                    };
-                    state.insert((i, key), row.clone());
-                }
+pub(super) fn copy_at(read: &Read<'_>, generation: u64) -> Result<Vec<u8>> {
+    let since = Net::between(read, generation, versions::generation(read)?)?;
+    let mut undone: BTreeMap<(usize, RowKey), Option<Row>> =
+        since.rows.into_iter().map(|(at, change)| (at, change.old)).collect();
+    // No change of configuration, but a row of its table.
+    let own = Value::from("config.generation");
+    let mut copy = Copy::new();
+    for (i, table) in CONFIG_TABLES.iter().enumerate() {
+        copy.begin(table.name)?;
+        read.each_row(*table, |mut row| {
+            let key = row.get(table.key).and_then(as_key).ok_or_else(|| Error::internal("a row without a key"))?;
+            // Rows that are gone since come where their keys belong.
+            while let Some(gone) = undone.first_entry().filter(|e| *e.key() < (i, key.clone())) {
+                copy.row(gone.remove().as_ref())?;
             }
-            Net::between(read, at, generation)?
-        }
-        // Backwards from what is stored now: where no copy is kept, the changes since then are.
-        None => {
-            for (i, table) in CONFIG_TABLES.iter().enumerate() {
-                for row in read.rows(*table)? {
-                    let key = row.get(table.key).and_then(as_key);
-                    state.insert((i, key.ok_or_else(|| Error::internal("a row without a key"))?), row);
-                }
+            if let Some(then) = undone.remove(&(i, key)) {
+                return copy.row(then.as_ref());
             }
-            Net::between(read, generation, versions::generation(read)?)?.reversed()
-        }
-    };
-    for (key, change) in steps.into_rows() {
-        let at = (position(change.table), key);
-        match change.new {
-            Some(row) => drop(state.insert(at, row)),
-            None => drop(state.remove(&at)),
-        }
-    }
-    let own = RowKey::Text("config.generation".into());
-    for ((_, _), row) in state.iter_mut().filter(|((_, key), _)| *key == own) {
-        row.insert("value".into(), json!(generation.to_string()));
-    }
-    let mut tables: Map<String, Value> = CONFIG_TABLES.iter().map(|t| (t.name.into(), json!([]))).collect();
-    for ((i, _), row) in state {
-        if let Some(Value::Array(rows)) = CONFIG_TABLES.get(i).and_then(|t| tables.get_mut(t.name)) {
-            rows.push(Value::Object(row));
+            if row.get(table.key) == Some(&own) {
+                row.insert("value".into(), json!(generation.to_string()));
+            }
+            copy.row(Some(&row))
+        })?;
+        while let Some(gone) = undone.first_entry().filter(|e| e.key().0 == i) {
+            copy.row(gone.remove().as_ref())?;
         }
     }
-    Ok(tables)
+    copy.finish()
+}
+
+/// A full copy on its way into gzip.
+struct Copy {
+    out: GzEncoder<Vec<u8>>,
+    text: Vec<u8>,
+    tables: usize,
+    rows: usize,
+}
+
+impl Copy {
+    fn new() -> Self {
+        Self { out: GzEncoder::new(Vec::new(), Compression::fast()), text: Vec::new(), tables: 0, rows: 0 }
+    }
+
+    /// Ends the table before and begins the next.
+    fn begin(&mut self, table: &str) -> Result<()> {
+        self.text.extend_from_slice(if self.tables == 0 { b"{" } else { b"]," });
+        self.text.extend_from_slice(json!(table).to_string().as_bytes());
+        self.text.extend_from_slice(b":[");
+        self.tables += 1;
+        self.rows = 0;
+        self.pack()
+    }
+
+    fn row(&mut self, row: Option<&Row>) -> Result<()> {
+        let Some(row) = row else { return Ok(()) };
+        if self.rows > 0 {
+            self.text.push(b',');
+        }
+        self.rows += 1;
+        serde_json::to_writer(&mut self.text, row).map_err(|e| Error::internal(format!("writing a row: {e}")))?;
+        self.pack()
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>> {
+        self.text.extend_from_slice(b"]}");
+        self.pack()?;
+        self.out.finish().map_err(|e| Error::internal(format!("compressing a full copy: {e}")))
+    }
+
+    fn pack(&mut self) -> Result<()> {
+        let written = self.out.write_all(&self.text);
+        self.text.clear();
+        written.map_err(|e| Error::internal(format!("compressing a full copy: {e}")))
+    }
 }

@@ -22,6 +22,7 @@ pub mod tokens;
 mod tx;
 pub mod users;
 pub mod versions;
+mod wal;
 mod writer;
 
 pub use audit::Origin;

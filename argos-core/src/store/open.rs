@@ -77,7 +77,7 @@ impl Store {
         };
         let conn = prepare(&path, options, steps, &key)?;
         let pool = Pool::new(&path, options.readers);
-        let writer = Writer::start(conn)?;
+        let writer = Writer::start(conn, &path)?;
         Ok((Self(Arc::new(Inner { pool, writer, lock, folder: folder.clone() })), key))
     }
 

@@ -155,9 +155,15 @@ impl<'c> Read<'c> {
         self.one(&sql, [sql_value(key)], json_row)
     }
 
-    /// All rows of a configuration table as JSON, by key.
-    pub(crate) fn rows(&self, table: Table) -> Result<Vec<Map<String, Value>>> {
-        self.all(&format!("SELECT * FROM {} ORDER BY {}", table.name, table.key), [], json_row)
+    /// Each row of a configuration table as JSON, by key.
+    pub(crate) fn each_row(&self, table: Table, mut see: impl FnMut(Map<String, Value>) -> Result<()>) -> Result<()> {
+        let sql = format!("SELECT * FROM {} ORDER BY {}", table.name, table.key);
+        let mut statement = self.conn.prepare_cached(&sql).map_err(StoreError::from)?;
+        let mut rows = statement.query([]).map_err(StoreError::from)?;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            see(json_row(row).map_err(StoreError::from)?)?;
+        }
+        Ok(())
     }
 }
 

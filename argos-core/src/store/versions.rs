@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use rusqlite::named_params;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::time;
@@ -22,6 +22,9 @@ pub const CHECKPOINT_EVERY: u64 = 100;
 /// A full copy of at most so many bytes is made whenever a generation is dropped. A larger one is not: dropping
 /// waits for the next copy that is made anyway, so that a change costs what it touches, not what is stored.
 const SMALL_COPY: i64 = 4096;
+
+/// Generations dropped in one transaction: a change that waits gets its turn between two.
+const DROPPED_AT_ONCE: u32 = 50;
 
 /// The stored generation; 0 before the first change.
 ///
@@ -134,18 +137,6 @@ pub(super) fn numbers(read: &Read<'_>) -> Result<Vec<u64>> {
     read.all(sql, named_params! { ":oldest": oldest(read)? }, number)
 }
 
-/// The nearest full copy not after `generation`, and its generation.
-///
-/// # Errors
-/// `config.history_corrupt`.
-pub(super) fn copy_before(read: &Read<'_>, generation: u64) -> Result<Option<(u64, Value)>> {
-    let sql = "SELECT generation, checkpoint FROM config_versions
-        WHERE generation <= :generation AND checkpoint IS NOT NULL ORDER BY generation DESC LIMIT 1";
-    let params = named_params! { ":generation": as_column(generation)? };
-    let found = read.one(sql, params, |r| Ok((number(r)?, r.get::<_, Vec<u8>>(1)?)))?;
-    found.map(|(at, packed)| Ok((at, gunzip(&packed, at)?))).transpose()
-}
-
 /// Stores the transaction's changes as the next generation and returns its number.
 ///
 /// # Errors
@@ -171,50 +162,85 @@ pub fn record(tx: &Tx<'_>, summary: &str) -> Result<u64> {
     )?;
     // The first row begins every later walk, so its copy is part of the change itself.
     if first {
-        checkpoint(tx, next)?;
+        store_copy(tx, next, &history::copy_at(tx, next)?)?;
     }
     Ok(next)
 }
 
-/// Whether a full copy is due at `generation`, to be written after the swap.
-#[must_use]
-pub fn wants_checkpoint(generation: u64) -> bool {
-    generation.is_multiple_of(CHECKPOINT_EVERY)
+/// What the kept generations need: read beside the writer, then written in one small step.
+#[derive(Debug, Default)]
+pub struct Tending {
+    copy: Option<(u64, Vec<u8>)>,
+    copy_of_oldest: Option<Vec<u8>>,
+    oldest: Option<u64>,
 }
 
-/// Writes the full copy into the row of generation `at`, if that is still the stored one.
+impl Tending {
+    /// Whether nothing is to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.copy.is_none() && self.oldest.is_none()
+    }
+}
+
+/// Looks what is due after the generations `made`, and makes the full copies it takes. A copy holds the state of
+/// exactly its own generation, whatever was changed since.
+///
+/// # Errors
+/// `config.history_corrupt`.
+pub fn tending(read: &Read<'_>, made: &[u64]) -> Result<Tending> {
+    let mut due = Tending::default();
+    if let Some(at) = made.iter().copied().filter(|n| n.is_multiple_of(CHECKPOINT_EVERY)).max()
+        && !has_copy(read, at)?
+        && require(read, at).is_ok()
+    {
+        due.copy = Some((at, history::copy_at(read, at)?));
+    }
+    due.oldest = wants_prune(read)?;
+    if let Some(oldest) = due.oldest
+        && !has_copy(read, oldest)?
+    {
+        due.copy_of_oldest = Some(history::copy_at(read, oldest)?);
+    }
+    Ok(due)
+}
+
+/// Writes what [`tending`] found and drops at most a few of the generations that may go; whether more may.
 ///
 /// # Errors
 /// Those of the database.
-pub fn checkpoint(tx: &Tx<'_>, at: u64) -> Result<()> {
-    if generation(tx)? != at {
-        return Ok(());
+pub fn tend(tx: &Tx<'_>, due: &mut Tending) -> Result<bool> {
+    if let Some((at, copy)) = due.copy.take() {
+        store_copy(tx, at, &copy)?;
     }
-    let mut tables = Map::new();
-    for table in CONFIG_TABLES {
-        let rows = tx.rows(*table)?.into_iter().map(Value::Object).collect();
-        tables.insert(table.name.into(), Value::Array(rows));
+    let Some(oldest) = due.oldest else { return Ok(false) };
+    if let Some(copy) = due.copy_of_oldest.take() {
+        store_copy(tx, oldest, &copy)?;
     }
-    write_copy(tx, at, tables)
+    // Where the oldest has no copy after all, nothing before it goes.
+    if !has_copy(tx, oldest)? {
+        return Ok(false);
+    }
+    let sql = "DELETE FROM config_versions WHERE generation IN
+        (SELECT generation FROM config_versions WHERE generation < :oldest ORDER BY generation LIMIT :step)";
+    let gone = tx.execute(sql, named_params! { ":oldest": as_column(oldest)?, ":step": DROPPED_AT_ONCE })?;
+    Ok(gone == DROPPED_AT_ONCE as usize)
 }
 
-fn write_copy(tx: &Tx<'_>, at: u64, tables: Map<String, Value>) -> Result<()> {
-    let rows = tx.execute(
-        "UPDATE config_versions SET checkpoint = :checkpoint WHERE generation = :generation",
-        named_params! { ":checkpoint": gzip(&Value::Object(tables))?, ":generation": as_column(at)? },
-    )?;
-    if rows != 1 {
-        return Err(Error::internal(format!("config_versions {at}: {rows} rows where 1 was meant")));
-    }
-    Ok(())
+fn has_copy(read: &Read<'_>, generation: u64) -> Result<bool> {
+    let sql = "SELECT 1 FROM config_versions WHERE generation = :generation AND checkpoint IS NOT NULL";
+    Ok(read.one(sql, named_params! { ":generation": as_column(generation)? }, |_| Ok(()))?.is_some())
+}
+
+/// Gives a generation its full copy, unless it is gone or has one.
+fn store_copy(tx: &Tx<'_>, at: u64, copy: &[u8]) -> Result<()> {
+    let sql = "UPDATE config_versions SET checkpoint = :copy WHERE generation = :generation AND checkpoint IS NULL";
+    tx.execute(sql, named_params! { ":copy": copy, ":generation": as_column(at)? }).map(drop)
 }
 
 /// The generation that becomes the oldest, when rows beyond `config.history_max` can go. Of a large configuration
 /// about a hundred rows may wait for a full copy; they are shown to nobody.
-///
-/// # Errors
-/// Those of the database.
-pub fn wants_prune(read: &Read<'_>) -> Result<Option<u64>> {
+fn wants_prune(read: &Read<'_>) -> Result<Option<u64>> {
     let first = "SELECT generation FROM config_versions ORDER BY generation LIMIT 1";
     let Some(first) = read.one(first, [], number)? else { return Ok(None) };
     let max = history_max(read)?.unsigned_abs();
@@ -234,19 +260,6 @@ pub fn wants_prune(read: &Read<'_>) -> Result<Option<u64>> {
         Some((at, size)) if size > SMALL_COPY && !late => (at > first).then_some(at),
         _ => Some(oldest),
     })
-}
-
-/// Drops the generations before `oldest`, which gets a full copy first.
-///
-/// # Errors
-/// `config.history_corrupt`; nothing is dropped then.
-pub fn prune(tx: &Tx<'_>, oldest: u64) -> Result<()> {
-    let copied = copy_before(tx, oldest)?.is_some_and(|(at, _)| at == oldest);
-    if !copied {
-        write_copy(tx, oldest, history::tables_at(tx, oldest)?)?;
-    }
-    let sql = "DELETE FROM config_versions WHERE generation < :oldest";
-    tx.execute(sql, named_params! { ":oldest": as_column(oldest)? }).map(drop)
 }
 
 /// The column `generation`, which is never negative.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -9,6 +10,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use super::StoreError;
+use super::wal::Backfill;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -19,11 +21,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(mut conn: Connection, path: &Path) -> Result<Self, StoreError> {
+        let backfill = Backfill::start(path, &mut conn)?;
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new()
             .name("argos-writer".into())
-            .spawn(move || work(conn, &queue))
+            .spawn(move || work(conn, &queue, backfill))
             .map_err(|e| StoreError::Folder(format!("starting the database writer: {e}")))?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
     }
@@ -53,7 +56,7 @@ impl Writer {
     }
 }
 
-fn work(mut conn: Connection, queue: &Receiver<Job>) {
+fn work(mut conn: Connection, queue: &Receiver<Job>, backfill: Backfill) {
     while let Ok(job) = queue.recv() {
         if catch_unwind(AssertUnwindSafe(|| job(&mut conn))).is_err() {
             tracing::error!("a database job panicked; its transaction was rolled back");
@@ -65,6 +68,7 @@ fn work(mut conn: Connection, queue: &Receiver<Job>) {
             tracing::error!("an open transaction was not rolled back: {e}");
         }
     }
+    backfill.end();
     for closing in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
         if let Err(e) = conn.execute_batch(closing) {
             tracing::warn!("closing the database: {closing}: {e}");

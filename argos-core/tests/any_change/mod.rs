@@ -2,10 +2,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use argos_core::Argos;
 use argos_core::snapshot::Snapshot;
 use argos_core::store::CONFIG_TABLES;
+use flate2::read::GzDecoder;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
@@ -161,5 +163,46 @@ pub fn stored(db: &Connection) -> Rows {
         }
     }
     rows.remove(&("settings".into(), json!("config.generation").to_string()));
+    rows
+}
+
+/// The oldest kept full copy and every recorded change after it, checked on the way.
+pub fn played_back(db: &Connection) -> Rows {
+    let unpacked = |packed: Vec<u8>| -> Value {
+        let mut text = String::new();
+        GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut rows = Rows::new();
+    let sql = "SELECT generation, changes, checkpoint FROM config_versions ORDER BY generation";
+    let mut statement = db.prepare(sql).unwrap();
+    let versions = statement.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get(2)?))).unwrap();
+    let mut expected = None;
+    for version in versions {
+        let (generation, changes, checkpoint): (i64, Vec<u8>, Option<Vec<u8>>) = version.unwrap();
+        if expected.is_none() {
+            for (table, list) in unpacked(checkpoint.expect("the first row has a full copy")).as_object().unwrap() {
+                let key = CONFIG_TABLES.iter().find(|t| t.name == table).unwrap().key;
+                for row in list.as_array().unwrap() {
+                    rows.insert((table.clone(), row[key].to_string()), row.clone());
+                }
+            }
+            rows.remove(&("settings".into(), json!("config.generation").to_string()));
+            expected = Some(generation + 1);
+            continue;
+        }
+        assert_eq!(Some(generation), expected, "no generation is left out");
+        expected = Some(generation + 1);
+        for change in unpacked(changes).as_array().unwrap() {
+            let at = (change["table"].as_str().unwrap().to_owned(), change["key"].to_string());
+            let before =
+                if change["new"].is_null() { rows.remove(&at) } else { rows.insert(at, change["new"].clone()) };
+            assert_eq!(before.unwrap_or_default(), change["old"], "generation {generation}: the row before");
+        }
+        if let Some(copy) = checkpoint {
+            let count: usize = unpacked(copy).as_object().unwrap().values().map(|l| l.as_array().unwrap().len()).sum();
+            assert_eq!(count, rows.len() + 1, "generation {generation}: rows of the full copy");
+        }
+    }
     rows
 }

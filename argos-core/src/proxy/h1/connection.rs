@@ -28,9 +28,10 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, local: SocketAddr) {
     let mut ex = Exchange::new(Rc::clone(&core), socket, peer, local);
     let mut first = true;
-    while let Some(live) = next_bytes(&mut ex, &core, first).await {
+    while next_bytes(&mut ex, &core, first).await {
         first = false;
-        let outcome = match head(&mut ex, &live).await {
+        let (live, arrived) = head(&mut ex, &core).await;
+        let outcome = match arrived {
             Arrived::Request if ex.head.unspoken.is_some() => Err(pipeline::unspoken(&mut ex, &live)),
             Arrived::Request => pipeline::answer(&mut ex, &live, &core).await,
             Arrived::Refused(stop) => Err(stop),
@@ -46,12 +47,12 @@ pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, l
     }
 }
 
-/// Waits without a buffer until there is something to read; none when the connection is over.
-async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> Option<Rc<Live>> {
+/// Waits without a buffer until there is something to read; false when the connection is over.
+async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> bool {
     if ex.at < ex.input.len() {
         ex.input.drain(..ex.at);
         ex.at = 0;
-        return Some(core.live());
+        return true;
     }
     core.buffers.give(std::mem::take(&mut ex.input));
     ex.at = 0;
@@ -73,7 +74,7 @@ async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> Option<R
         }
         ex.deadline.poll(cx).map(|_| false)
     });
-    more.await.then(|| core.live())
+    more.await
 }
 
 enum Arrived {
@@ -82,17 +83,53 @@ enum Arrived {
     Gone,
 }
 
-/// Reads and parses one head.
-async fn head(ex: &mut Exchange, live: &Snapshot) -> Arrived {
-    let settings = &live.proxy;
-    let limits = Limits { head: settings.max_header_bytes, fields: settings.max_headers, uri: settings.max_uri_bytes };
+/// Reads and parses one head, and gives the snapshot that its request uses to the end.
+async fn head(ex: &mut Exchange, core: &Rc<Core>) -> (Rc<Live>, Arrived) {
+    let mut live = core.live();
+    loop {
+        // Empty lines before a request line are left over from older clients. Source: RFC 9112 §2.2.
+        while ex.input.starts_with(b"\r\n") {
+            ex.input.drain(..2);
+        }
+        if !ex.input.is_empty() {
+            break;
+        }
+        // A socket may look readable when it is not: what changes while we wait is before this request.
+        if !first_bytes(ex).await {
+            return (live, Arrived::Gone);
+        }
+        live = core.live();
+    }
+    let arrived = rest_of_head(ex, &live).await;
+    (live, arrived)
+}
+
+/// Waits for the first bytes of a head; false when none come.
+async fn first_bytes(ex: &mut Exchange) -> bool {
     if ex.input.capacity() == 0 {
         ex.input = ex.core.buffers.small();
     }
+    read(ex).await.is_some_and(|n| n > 0)
+}
+
+/// Reads what there is; 0 when the connection is over, none when its time is.
+async fn read(ex: &mut Exchange) -> Option<usize> {
+    let read = poll_fn(|cx| {
+        let read = pin!(ex.socket.read_buf(&mut ex.input)).poll(cx);
+        match read {
+            Poll::Ready(read) => Poll::Ready(Some(read.unwrap_or(0))),
+            Poll::Pending => ex.deadline.poll(cx).map(|_| None),
+        }
+    });
+    read.await
+}
+
+async fn rest_of_head(ex: &mut Exchange, live: &Snapshot) -> Arrived {
+    let settings = &live.proxy;
+    let limits = Limits { head: settings.max_header_bytes, fields: settings.max_headers, uri: settings.max_uri_bytes };
     let mut scan = LineScan::default();
     let mut waiting = false;
     loop {
-        // Empty lines before a request line are left over from older clients. Source: RFC 9112 §2.2.
         while scan.lines == 0 && ex.input.starts_with(b"\r\n") {
             ex.input.drain(..2);
             scan = LineScan::default();
@@ -108,15 +145,8 @@ async fn head(ex: &mut Exchange, live: &Snapshot) -> Arrived {
             waiting = true;
             ex.deadline.set(settings.header_timeout);
         }
-        let read = poll_fn(|cx| {
-            let read = pin!(ex.socket.read_buf(&mut ex.input)).poll(cx);
-            match read {
-                Poll::Ready(read) => Poll::Ready(Some(read)),
-                Poll::Pending => ex.deadline.poll(cx).map(|_| None),
-            }
-        });
-        match read.await {
-            Some(Ok(n)) if n > 0 => {}
+        match read(ex).await {
+            Some(n) if n > 0 => {}
             None if !ex.input.is_empty() => return refused(ex, Stop::SlowClient),
             _ => return Arrived::Gone,
         }
