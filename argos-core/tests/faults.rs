@@ -99,11 +99,10 @@ fn change_until_killed(folder: &Path, mut dice: Dice) {
     // Requests without an end leave rows without an end.
     std::thread::spawn(move || {
         let mut socket = std::net::TcpStream::connect(address).unwrap();
-        let mut answers = socket.try_clone().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
-        while socket.write_all(b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\n\r\n").is_ok() {
-            std::thread::yield_now();
-        }
+        let mut answers = [0; 4096];
+        while socket.write_all(b"GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\n\r\n").is_ok()
+            && std::io::Read::read(&mut socket, &mut answers).is_ok_and(|n| n > 0)
+        {}
     });
     say("begin");
     loop {
@@ -146,14 +145,14 @@ fn a_kill_at_any_point_loses_nothing_that_was_acknowledged() {
         call("security.update", json!({"host_id": n, "waf_enabled": false}));
     }
     drop(first);
-    let (mut acknowledged, mut unsaid, mut rows) = (0, 0, 0_i64);
+    let (mut acknowledged, mut unsaid, mut rows) = (0, 0, 0);
     for kill in 0..KILLS {
         let shown = format!("seed {}, kill {kill}", seed());
         let before = generation(&folder);
         let (mut process, mut out) = child("change", &folder.path(), dice.roll(u64::MAX));
         // Killed while it starts, or after so many of its changes.
         let mut lines = Vec::new();
-        let wanted = dice.roll(12);
+        let wanted = dice.roll(8);
         while (lines.len() as u64) < wanted {
             let mut line = String::new();
             assert!(out.read_line(&mut line).unwrap() > 0, "{shown}: the child ended by itself: {lines:?}");
@@ -192,7 +191,8 @@ fn a_kill_at_any_point_loses_nothing_that_was_acknowledged() {
         assert_eq!(audit, (all, all, all), "{shown}");
         // What was recorded, played back, is what is stored: no half of a change is there.
         assert_eq!(played_back(&db), stored(&db), "{shown}");
-        rows = db.query_row("SELECT count(*) FROM log_entries WHERE source <> 'audit'", [], |r| r.get(0)).unwrap();
+        // The file stays small, so that a kill costs what it costs.
+        rows += db.execute("DELETE FROM log_entries WHERE source <> 'audit'", []).unwrap();
     }
     assert!(acknowledged > 200 && rows > 1000, "{acknowledged} changes, {rows} rows");
     println!("{acknowledged} changes acknowledged, {unsaid} stored and not yet acknowledged, {rows} log rows");
@@ -320,7 +320,7 @@ fn a_clock_that_jumps_breaks_no_order_and_no_change() {
         assert_eq!(running.snapshot().generation, n as u64 + 2);
     }
     // What came first stands first, whatever the clock said.
-    let versions = running.config().versions(ListVersions { limit: None, cursor: None }).unwrap().items;
+    let versions = running.config().versions(ListVersions { limit: None, cursor: None, order: None }).unwrap().items;
     let order: Vec<u64> = versions.iter().map(|v| v.generation).collect();
     assert_eq!(order, [7, 6, 5, 4, 3, 2, 1]);
     let said: Vec<Timestamp> = versions.iter().rev().skip(1).map(|v| v.created_at).collect();

@@ -131,7 +131,10 @@ fn write(store: &Store, mut due: Tending, clock: Clock, step: Arc<()>) -> Result
         let more = in_transaction(conn, clock.now(), Actor::System, |tx| versions::tend(tx, &mut due));
         let done = match (more, again()) {
             (Ok(true), Some(store)) => write(&store, due, clock, step),
-            (more, _) => more.map(drop),
+            (more, _) => {
+                drop(step);
+                more.map(drop)
+            }
         };
         if let Err(e) = done {
             tracing::error!("the history of the configuration was not tended: {e}");

@@ -5,9 +5,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -113,7 +113,7 @@ fn append(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-fn write(path: &PathBuf, file: File, received: &Receiver<Message>) {
+fn write(path: &Path, file: File, received: &Receiver<Message>) {
     let mut file = BufWriter::new(file);
     let mut fine = true;
     let mut note = |result: std::io::Result<()>| {
@@ -137,10 +137,7 @@ fn write(path: &PathBuf, file: File, received: &Receiver<Message>) {
                     }
                 }
             }
-            next = match received.try_recv() {
-                Ok(message) => Some(message),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = received.try_recv().ok();
         }
         note(file.flush());
     }

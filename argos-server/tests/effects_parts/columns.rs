@@ -741,7 +741,7 @@ fn log_entries() -> Vec<(&'static str, Proof)> {
                 "q=1",
                 "200",
                 "5",
-                "1.1",
+                "HTTP/1.1",
                 "proxied",
                 "1",
                 "1",

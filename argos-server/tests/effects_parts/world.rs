@@ -59,7 +59,7 @@ impl World {
     pub fn ask(&self, name: &str, input: Value) -> (u16, Value) {
         let op = &self.operations[name];
         let mut fields = input.as_object().unwrap().clone();
-        let mut target = format!("/api/v1{}", fill_path(op, &mut fields).unwrap());
+        let mut target = format!("/api/v1{}", fill_path(op.path, |field| fields.remove(field)).unwrap());
         let mut body = String::new();
         if op.method == Method::Get {
             let words: Vec<String> = fields.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect();
