@@ -94,7 +94,9 @@ fn say(line: &str) {
 
 fn change_until_killed(folder: &Path, mut dice: Dice) {
     let argos = Argos::open(Options::new(folder)).unwrap();
-    let serving = argos.start(&ServeOptions { http: vec![([127, 0, 0, 1], 0).into()], threads: 1 }).unwrap();
+    let serving = argos
+        .start(&ServeOptions { http: vec![([127, 0, 0, 1], 0).into()], threads: 1, ..ServeOptions::default() })
+        .unwrap();
     let address = serving.addresses()[0];
     // Requests without an end leave rows without an end.
     std::thread::spawn(move || {

@@ -39,7 +39,9 @@ fn main() {
 
     grow(&argos, &folder.path().join("data/argos.db"), hosts);
 
-    let serving = argos.start(&ServeOptions { http: vec![([127, 0, 0, 1], 0).into()], threads: 1 }).unwrap();
+    let serving = argos
+        .start(&ServeOptions { http: vec![([127, 0, 0, 1], 0).into()], threads: 1, ..ServeOptions::default() })
+        .unwrap();
     let proxy = serving.addresses()[0];
     let load = Load::start(proxy, hosts, rate as u64);
     let mut watcher = Client::connect(proxy);
