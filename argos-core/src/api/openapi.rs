@@ -65,6 +65,7 @@ pub fn openapi() -> Value {
             "responses": {
                 "Problem": {
                     "description": "The call was refused or failed.",
+                    "headers": { "X-Request-Id": header("RequestId"), "Retry-After": header("RetryAfter") },
                     "content": {
                         "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } },
                     },
@@ -82,6 +83,10 @@ pub fn openapi() -> Value {
                 "ETag": {
                     "description": "The tag of the resource as it is shown, in quotes.",
                     "schema": { "type": "string" },
+                },
+                "RetryAfter": {
+                    "description": "Seconds to wait before the call is worth making again, if it ever is.",
+                    "schema": { "type": "integer", "minimum": 0 },
                 },
                 "RequestId": {
                     "description": "The call in the audit row and in the process log.",
@@ -175,7 +180,8 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
     }
     let mut responses = Map::from_iter([(op.status.to_string(), answer)]);
     if op.method == Method::Get {
-        let unchanged = json!({ "description": "It still has that tag.", "headers": { "ETag": header("ETag") } });
+        let headers = json!({ "ETag": header("ETag"), "X-Request-Id": header("RequestId") });
+        let unchanged = json!({ "description": "It still has that tag.", "headers": headers });
         responses.insert("304".into(), unchanged);
     }
     for status in refusals(op, shown.get("requestBody").is_some()) {
