@@ -6,7 +6,7 @@ mod scenario;
 use std::collections::HashMap;
 
 use argos_core::api::{describe, input};
-use argos_core::schema::{Actor, Role};
+use argos_core::schema::Role;
 use argos_core::store::Origin;
 use argos_core::{Argos, Error, Options};
 use scenario::{Face, Outcome, ROLES, Refusal, Step, faults, files, run_all};
@@ -38,19 +38,15 @@ impl Face for Library {
         Self { argos, tokens, setup, _folder: folder }
     }
 
-    fn call(&mut self, step: &Step, given: Map<String, Value>) -> Outcome {
+    fn call(&mut self, step: &Step, given: Map<String, Value>, terms: Map<String, Value>) -> Outcome {
         let argos = match step.who.as_deref() {
             None => self.argos.clone(),
-            Some("nobody") => self.argos.acting(Actor::Anonymous, Origin::default()),
-            Some(role) => {
-                let token = self.argos.token(&self.tokens[role]).unwrap().unwrap();
-                let actor = Actor::Token { id: token.id, name: token.name, role: token.role.into() };
-                self.argos.acting(actor, Origin::default())
-            }
+            Some(who) => self.argos.with_token(self.tokens.get(who).map(String::as_str), Origin::default()).unwrap(),
         };
+        let argos = argos.on(input::into_operation(terms).unwrap());
         let input = step.text.as_ref().map_or(Ok(given), |text| input::parse_object(text.as_bytes()));
         match input.and_then(|input| argos.call(&step.call, input)) {
-            Ok(done) => Outcome::Done(done.value, Some(done.generation)),
+            Ok(done) => Outcome::Done(done.value, Some(done.generation), Some(done.etag)),
             Err(error) => Outcome::Refused(refusal(&error)),
         }
     }

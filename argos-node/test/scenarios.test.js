@@ -40,7 +40,7 @@ function mapped(value, rename, text = (same) => same) {
 }
 
 async function byName(argos, step, given) {
-  return argos.call(step.call, step.text ?? given)
+  return argos.call(step.call, step.text ?? given, mapped(step.terms, camel))
 }
 
 /** Through the operation's own method. What it can't be given, such as a field too many, is asked by name. */
@@ -60,7 +60,9 @@ async function typed(argos, step, given) {
   const all = parameters(of[verb]).filter((name) => name && name !== 'terms')
   const first = all.filter((name) => !/^(fields|values)\b/.test(name)).map(take)
   if (first.length === all.length && Object.keys(fields).length > 0) return byName(argos, step, given)
-  const done = await of[verb](...first, fields)
+  const arguments_ = first.length === all.length ? first : [...first, fields]
+  const terms = Object.keys(step.terms).length > 0 ? [mapped(step.terms, camel)] : []
+  const done = await of[verb](...arguments_, ...terms)
   const changes = isObject(done) && ['value', 'generation', 'etag'].every((name) => name in done)
   const result = changes ? done.value : done
   const page = isObject(result) && result.constructor.name === 'Page'
@@ -68,7 +70,7 @@ async function typed(argos, step, given) {
   const value = step.call === 'system.openapi' ? shown : mapped(shown, snake)
   // Nothing changes in between: both ways tell the same, field by field.
   if (!changes) assert.deepEqual(value, (await byName(argos, step, given)).value)
-  return { value, generation: changes ? done.generation : null }
+  return { value, generation: changes ? done.generation : null, etag: done?.etag ?? null }
 }
 
 /** Fails where `given` is not as expected. */
@@ -107,13 +109,14 @@ async function run(argos, steps, ask) {
   for (const [i, step] of steps.entries()) {
     if (step.skip?.includes('node')) continue
     const at = `step ${i + 1} (${step.call})`
-    const given = mapped(step.input ?? {}, (name) => name, (text) => {
+    const filled = (fields) => mapped(fields ?? {}, (name) => name, (text) => {
       if (!text.startsWith('$')) return text
       assert.ok(text.slice(1) in known, `${at}: ${text}`)
       return known[text.slice(1)]
     })
+    const given = filled(step.input)
     const asked = step.as ? argos.withToken(tokens[step.as] ?? null) : argos
-    const done = await ask(asked, step, given).catch((error) => {
+    const done = await ask(asked, { ...step, terms: filled(step.terms) }, given).catch((error) => {
       if (!step.error) throw new Error(`${at} was refused`, { cause: error })
       refused(error, step.error)
     })
@@ -124,6 +127,7 @@ async function run(argos, steps, ask) {
     const whole = 'exactly' in step
     same(whole ? step.exactly : step.expect, done.value, known, whole, at)
     if ('generation' in step) assert.equal(done.generation, step.generation, at)
+    if ('etag' in step) same(step.etag, done.etag, known, whole, at)
   }
 }
 

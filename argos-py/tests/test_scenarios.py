@@ -28,7 +28,7 @@ FITS: dict[str, Callable[[Any], bool]] = {
 }
 
 Step = dict[str, Any]
-Asked = tuple[Any, int | None]
+Asked = tuple[Any, int | None, str | None]
 
 
 def scenarios() -> Iterator[Any]:
@@ -39,8 +39,8 @@ def scenarios() -> Iterator[Any]:
 
 
 def by_name(asked: Argos, step: Step, given: dict[str, Any]) -> Asked:
-    done = asked.call(step["call"], step.get("text", given))
-    return done.value, done.generation
+    done = asked.call(step["call"], step.get("text", given), step["terms"])
+    return done.value, done.generation, done.etag
 
 
 def typed(asked: Argos, step: Step, given: dict[str, Any]) -> Asked:
@@ -51,12 +51,12 @@ def typed(asked: Argos, step: Step, given: dict[str, Any]) -> Asked:
         if "error" in step:
             return by_name(asked, step, given)
         raise
-    done = method(**arguments)
-    value, generation = (done.value, done.generation) if isinstance(done, Applied) else (done, None)
-    if not isinstance(done, Applied):
-        # Nothing changes in between: both ways tell the same, field by field.
-        same(by_name(asked, step, given)[0], plain(value), {}, lambda more: not more)
-    return plain(value), generation
+    done = method(**arguments, **step["terms"])
+    if isinstance(done, Applied):
+        return plain(done.value), done.generation, done.etag
+    # Nothing changes in between: both ways tell the same, field by field.
+    same(by_name(asked, step, given)[0], plain(done), {}, lambda more: not more)
+    return plain(done), None, getattr(done, "etag", None)
 
 
 def method_of(asked: Argos, step: Step, given: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -158,7 +158,7 @@ def test_scenario(tmp_path: Path, steps: list[Step], ask: Callable[[Argos, Step,
             given = filled(step.get("input", {}), known)
             at = f"step {number} ({step['call']})"
             try:
-                value, generation = ask(asked, step, given)
+                value, generation, etag = ask(asked, {**step, "terms": filled(step.get("terms", {}), known)}, given)
             except ArgosError as error:
                 assert "error" in step, f"{at} was refused: {error!r}"
                 refused(error, step["error"])
@@ -171,3 +171,5 @@ def test_scenario(tmp_path: Path, steps: list[Step], ask: Callable[[Argos, Step,
             same(step["exactly" if whole else "expect"], value, known, may_have, at)
             if "generation" in step:
                 assert generation == step["generation"], at
+            if "etag" in step:
+                same(step["etag"], etag, known, may_have, at)

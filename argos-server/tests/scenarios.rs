@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::process::{Output, Stdio};
 
 use argos_core::api::input::{fill_path, types_of};
-use argos_core::api::{Described, Method, describe};
+use argos_core::api::{Described, Method, Place, describe};
 use scenario::{Face, Outcome, ROLES, Refusal, Step, exit_of, run_all};
 use serde_json::{Map, Value, json};
 use support::{Answer, Folder, Server, ask, ask_socket};
@@ -41,18 +41,31 @@ impl Face for Http {
         Self { server, operations: describe(), tokens, _folder: folder }
     }
 
-    fn call(&mut self, step: &Step, mut input: Map<String, Value>) -> Outcome {
+    fn call(&mut self, step: &Step, mut input: Map<String, Value>, terms: Map<String, Value>) -> Outcome {
         let op = self.operations.iter().find(|op| op.name == step.call).unwrap();
         let mut target = format!("/api/v1{}", fill_path(op.path, |field| input.remove(field)).unwrap());
         let mut body = step.text.clone().unwrap_or_default();
+        let mut words = Map::new();
         if matches!(op.method, Method::Get | Method::Delete) {
-            target.push_str(&query(&input));
+            words = input;
         } else if step.text.is_none() {
             body = Value::Object(input).to_string();
         }
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut said: Vec<(&str, String)> = Vec::new();
+        for term in op.terms() {
+            let Some(value) = terms.get(term.name) else { continue };
+            match term.place {
+                Place::Header("If-Match") => said.push(("If-Match", format!("\"{}\"", text(value)))),
+                Place::Header(name) => said.push((name, text(value))),
+                Place::Query => drop(words.insert(term.name.to_owned(), value.clone())),
+            }
+        }
+        target.push_str(&query(&words));
         let who = step.who.as_deref().unwrap_or("admin");
         let bearer = self.tokens.get(who).map(|token| format!("Bearer {token}"));
         let mut headers = vec![("Content-Type", "application/json")];
+        headers.extend(said.iter().map(|(name, value)| (*name, value.as_str())));
         headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
         outcome(op, &ask(self.server.panel, op.method.as_str(), &target, &headers, &body))
     }
@@ -90,7 +103,9 @@ fn outcome(op: &Described, answer: &Answer) -> Outcome {
     assert_eq!(answer.status, op.status, "{}: {}", op.name, answer.head);
     let value = if answer.status == 204 { Value::Null } else { answer.json() };
     let generation = answer.header("x-argos-generation").map(|text| text.parse().unwrap());
-    Outcome::Done(value, Some(generation))
+    // What is only looked at has a tag for caches, also where no change takes it.
+    let etag = answer.header("etag").filter(|_| op.tagged).map(|text| text.trim_matches('"').to_owned());
+    Outcome::Done(value, Some(generation), Some(etag))
 }
 
 /// The refusal in a problem document, or in what the command line prints.
@@ -122,8 +137,8 @@ impl Face for Socket {
         Self { folder, server }
     }
 
-    fn call(&mut self, step: &Step, input: Map<String, Value>) -> Outcome {
-        told(&self.folder.run(&by_name(step, input).iter().map(String::as_str).collect::<Vec<_>>()))
+    fn call(&mut self, step: &Step, input: Map<String, Value>, terms: Map<String, Value>) -> Outcome {
+        told(&self.folder.run(&by_name(step, input, terms).iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
     fn setup_token(&self) -> Option<String> {
@@ -148,9 +163,9 @@ impl Face for Directly {
         Self { folder, operations: describe() }
     }
 
-    fn call(&mut self, step: &Step, input: Map<String, Value>) -> Outcome {
+    fn call(&mut self, step: &Step, input: Map<String, Value>, terms: Map<String, Value>) -> Outcome {
         let op = self.operations.iter().find(|op| op.name == step.call && step.text.is_none());
-        let words = op.and_then(|op| words(op, &input)).unwrap_or_else(|| by_name(step, input));
+        let words = op.and_then(|op| words(op, &input, &terms)).unwrap_or_else(|| by_name(step, input, terms));
         told(&self.folder.run(&words.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 }
@@ -167,18 +182,23 @@ fn make_tokens(folder: &Folder) {
 }
 
 /// The words of `argos call`.
-fn by_name(step: &Step, input: Map<String, Value>) -> Vec<String> {
+fn by_name(step: &Step, input: Map<String, Value>, terms: Map<String, Value>) -> Vec<String> {
     let text = step.text.clone().unwrap_or_else(|| Value::Object(input).to_string());
-    vec!["call".into(), step.call.clone(), text, "--json".into()]
+    let terms = Value::Object(terms).to_string();
+    vec!["call".into(), step.call.clone(), text, "--terms".into(), terms, "--json".into()]
 }
 
 /// The words of the operation's own command; none where the input can't be said in words.
-fn words(op: &Described, input: &Map<String, Value>) -> Option<Vec<String>> {
+fn words(op: &Described, input: &Map<String, Value>, terms: &Map<String, Value>) -> Option<Vec<String>> {
     if op.name == "logs.tail" {
         return None;
     }
     let (resource, verb) = op.command()?;
     let mut words = vec![resource, verb.to_owned(), "--json".to_owned()];
+    for (name, value) in terms {
+        words.push(format!("--{}", name.replace('_', "-")));
+        words.extend(value.as_str().map(str::to_owned));
+    }
     let mut rest = input.clone();
     if op.input["additionalProperties"].is_object() {
         for (key, value) in &rest {
@@ -211,10 +231,12 @@ fn word(op: &Described, field: &str, value: &Value) -> Option<String> {
 }
 
 fn told(output: &Output) -> Outcome {
-    if output.status.success() {
-        return Outcome::Done(serde_json::from_slice(&output.stdout).unwrap(), None);
-    }
     let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        // Shown where one resource is: other commands tell no tag, and none tells the generation.
+        let etag = stderr.lines().find_map(|line| line.strip_prefix("etag: ")).map(str::to_owned);
+        return Outcome::Done(serde_json::from_slice(&output.stdout).unwrap(), None, etag.map(Some));
+    }
     let error: Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap_or_else(|e| panic!("{e}: {stderr}"));
     let kind = error["kind"].as_str().unwrap();
     assert_eq!(output.status.code(), Some(exit_of(kind)), "{stderr}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use argos_core::clock::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 type Known = BTreeMap<String, Value>;
 
@@ -70,18 +70,20 @@ fn sort(text: &str) -> Option<Sort<'_>> {
     }))
 }
 
+/// `fields` with each `$name` replaced by what was kept under it.
+pub fn filled_fields(fields: &Map<String, Value>, known: &Known) -> Result<Map<String, Value>, String> {
+    fields.iter().map(|(name, value)| Ok((name.clone(), filled(value, known)?))).collect()
+}
+
 /// `value` with each `$name` replaced by what was kept under it.
-pub fn filled(value: &Value, known: &Known) -> Result<Value, String> {
+fn filled(value: &Value, known: &Known) -> Result<Value, String> {
     match value {
         Value::String(text) => match text.strip_prefix('$') {
             Some(name) => known.get(name).cloned().ok_or_else(|| format!("{text} was not kept before")),
             None => Ok(value.clone()),
         },
         Value::Array(items) => items.iter().map(|item| filled(item, known)).collect(),
-        Value::Object(fields) => {
-            let filled = fields.iter().map(|(name, value)| Ok((name.clone(), filled(value, known)?)));
-            filled.collect::<Result<_, String>>().map(Value::Object)
-        }
+        Value::Object(fields) => filled_fields(fields, known).map(Value::Object),
         _ => Ok(value.clone()),
     }
 }

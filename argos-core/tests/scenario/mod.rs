@@ -11,7 +11,7 @@ use argos_core::api::Described;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use check::{check, filled};
+pub use check::{check, filled_fields};
 
 /// Names of all faces.
 pub const FACES: &[&str] = &["rust", "http", "socket", "folder", "python", "node"];
@@ -49,6 +49,9 @@ pub struct Step {
     pub call: String,
     #[serde(default)]
     pub input: Map<String, Value>,
+    /// On which terms: `if_match`, `dry_run`, `idempotency_key`.
+    #[serde(default)]
+    pub terms: Map<String, Value>,
     /// The input as text, for what is no JSON object.
     pub text: Option<String>,
     /// Who asks, where the face knows more than one: a role, or `nobody`.
@@ -64,6 +67,9 @@ pub struct Step {
     #[serde(default, deserialize_with = "some")]
     pub exactly: Option<Value>,
     pub error: Option<Refusal>,
+    /// The tag that comes with the result; null for none.
+    #[serde(default, deserialize_with = "some")]
+    pub etag: Option<Value>,
     /// The generation that a change makes; null for none.
     #[serde(default, deserialize_with = "some")]
     pub generation: Option<Option<u64>>,
@@ -90,8 +96,8 @@ pub struct Refusal {
 /// What a call gave.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The result; the generation is none where the face does not tell it.
-    Done(Value, Option<Option<u64>>),
+    /// The result; generation and tag are none where the face does not tell them.
+    Done(Value, Option<Option<u64>>, Option<Option<String>>),
     Refused(Refusal),
 }
 
@@ -104,7 +110,7 @@ pub trait Face: Sized {
     const ROLES: bool;
 
     fn open() -> Self;
-    fn call(&mut self, step: &Step, input: Map<String, Value>) -> Outcome;
+    fn call(&mut self, step: &Step, input: Map<String, Value>, terms: Map<String, Value>) -> Outcome;
     /// The text of the live setup token, where the face can see it.
     fn setup_token(&self) -> Option<String> {
         None
@@ -171,19 +177,22 @@ fn run<F: Face>(scenario: &Scenario) -> Result<usize, String> {
         }
         asked += 1;
         let at = |fault: String| format!("step {} ({}): {fault}", i + 1, step.call);
-        let input = filled(&Value::Object(step.input.clone()), &known).map_err(at)?;
-        let Value::Object(input) = input else { unreachable!("an object stays one") };
-        match (face.call(step, input), &step.error) {
+        let input = filled_fields(&step.input, &known).map_err(at)?;
+        let terms = filled_fields(&step.terms, &known).map_err(at)?;
+        match (face.call(step, input, terms), &step.error) {
             (Outcome::Refused(given), None) => return Err(at(format!("refused: {given:?}"))),
-            (Outcome::Done(value, _), Some(_)) => return Err(at(format!("not refused, gave {value}"))),
+            (Outcome::Done(value, ..), Some(_)) => return Err(at(format!("not refused, gave {value}"))),
             (Outcome::Refused(given), Some(expected)) => same_refusal(&given, expected).map_err(at)?,
-            (Outcome::Done(value, generation), None) => {
+            (Outcome::Done(value, generation, etag), None) => {
                 let (expected, whole) = step.result();
                 check(expected, &value, whole, &mut known).map_err(|e| at(format!("{e}\n  in {value}")))?;
                 if let (Some(given), Some(expected)) = (generation, step.generation)
                     && given != expected
                 {
                     return Err(at(format!("generation {given:?}, expected {expected:?}")));
+                }
+                if let (Some(given), Some(expected)) = (etag, &step.etag) {
+                    check(expected, &given.into(), true, &mut known).map_err(|e| at(format!("the tag {e}")))?;
                 }
             }
         }
