@@ -3,7 +3,8 @@
 const native = require('./argos.node')
 const { ArgosError, unpack } = require('./errors.js')
 const { Operations } = require('./operations.js')
-const { Page, renamed, snake } = require('./records.js')
+const { NAMED, Page, camel, renamed, snake } = require('./records.js')
+const { read } = require('./rows.js')
 
 async function unpacked(promise) {
   try {
@@ -31,9 +32,17 @@ class Argos extends Operations {
   }
 
   async call(name, fields = {}, terms = null) {
+    return read(await this.#answer(name, fields, terms))
+  }
+
+  async [NAMED](name, fields, terms = null) {
+    return read(await this.#answer(name, fields, terms), camel)
+  }
+
+  async #answer(name, fields, terms) {
     const text = typeof fields === 'string' ? fields : JSON.stringify(fields)
-    const said = terms === null ? null : JSON.stringify(renamed(terms, snake))
-    return JSON.parse(await unpacked(this.#native.call(name, text, said)))
+    const said = terms === null ? '{}' : JSON.stringify(renamed(terms, snake))
+    return unpacked(this.#native.call(name, text, said))
   }
 
   async start(options) {

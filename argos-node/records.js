@@ -43,33 +43,32 @@ function tagged(value, etag) {
   return value
 }
 
+/** The method that calls by name and answers in JavaScript's case. */
+const NAMED = Symbol('named')
+
 async function change(argos, name, fields, terms) {
-  const { value, generation, etag } = await argos.call(name, renamed(fields, snake), terms)
-  return { value: tagged(renamed(value, camel), etag), generation, etag }
+  const { value, generation, etag } = await argos[NAMED](name, renamed(fields, snake), terms)
+  return { value: tagged(value, etag), generation, etag }
 }
 
 async function changePage(argos, name, fields, terms) {
-  const { value, generation, etag } = await argos.call(name, renamed(fields, snake), terms)
-  const { items, nextCursor } = renamed(value, camel)
-  return { value: new Page(items, nextCursor, etag), generation, etag }
+  return changeMap(argos, name, renamed(fields, snake), terms)
 }
 
 /** For inputs that are free maps: their keys stay as they are. */
 async function changeMap(argos, name, fields, terms) {
-  const { value, generation, etag } = await argos.call(name, fields, terms)
-  const { items, nextCursor } = renamed(value, camel)
-  return { value: new Page(items, nextCursor, etag), generation, etag }
+  const { value, generation, etag } = await argos[NAMED](name, fields, terms)
+  return { value: new Page(value.items, value.nextCursor, etag), generation, etag }
 }
 
 async function query(argos, name, fields) {
-  const { value, etag } = await argos.call(name, renamed(fields, snake))
-  return tagged(renamed(value, camel), etag)
+  const { value, etag } = await argos[NAMED](name, renamed(fields, snake))
+  return tagged(value, etag)
 }
 
 async function queryPage(argos, name, fields) {
-  const { value, etag } = await argos.call(name, renamed(fields, snake))
-  const { items, nextCursor } = renamed(value, camel)
-  return new Page(items, nextCursor, etag, (cursor) => queryPage(argos, name, { ...fields, cursor }))
+  const { value, etag } = await argos[NAMED](name, renamed(fields, snake))
+  return new Page(value.items, value.nextCursor, etag, (cursor) => queryPage(argos, name, { ...fields, cursor }))
 }
 
 /** For results without a known form: they stay as they are. */
@@ -77,4 +76,6 @@ async function queryPlain(argos, name, fields) {
   return (await argos.call(name, renamed(fields, snake))).value
 }
 
-module.exports = { Page, change, changeMap, changePage, query, queryPage, queryPlain, renamed, snake }
+module.exports = {
+  NAMED, Page, camel, change, changeMap, changePage, query, queryPage, queryPlain, renamed, snake,
+}

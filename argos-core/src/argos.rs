@@ -1,6 +1,7 @@
 //! The facade that ties all of it: open, ask, change, serve, close.
 
 mod change;
+pub mod form;
 pub mod handles;
 mod history;
 mod repeat;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use form::{Form, Json};
 use serde_json::{Map, Value};
 
 use history::History;
@@ -64,9 +66,9 @@ pub struct Applied<T> {
 
 /// The result of a call by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// The operation's result as JSON.
-    pub value: Value,
+pub struct Reply<T = Value> {
+    /// The operation's result: JSON, or the form that was asked for.
+    pub value: T,
     /// The new generation; none when no configuration changed.
     pub generation: Option<u64>,
     /// The tag of what was shown or changed, for `if_match`; none when nothing there has one.
@@ -196,14 +198,24 @@ impl Argos {
     /// # Errors
     /// `NotFound` for an unknown name, `Invalid` naming the field, and those of the operation.
     pub fn call(&self, name: &str, input: Map<String, Value>) -> Result<Reply> {
+        self.call_as(name, input, &Json)
+    }
+
+    /// As [`Argos::call`], with the result in a form of the front end's own.
+    ///
+    /// # Errors
+    /// As [`Argos::call`], and those of the form. A change whose result can't be given that form is made all the same.
+    pub fn call_as<F: Form>(&self, name: &str, input: Map<String, Value>, form: &F) -> Result<Reply<F::Made>> {
         let mut once = self.clone();
         // Nothing else than POST needs a key to be made again, and what is only tried leaves nothing behind.
         let key = once.terms.idempotency_key.take().filter(|_| routes::repeats(name) && !self.terms.dry_run);
-        let Some(key) = key else { return handles::call(&once, name, input) };
+        let Some(key) = key else { return handles::call(&once, name, input, form) };
         // What a role does not allow is not given a second time either.
         self.actor.require(routes::role(name))?;
         let call = Call::new(&self.actor, &key, name, &input)?;
-        self.inner.answers.once(call, self.inner.cx.clock.now(), || handles::call(&once, name, input))
+        let now = self.inner.cx.clock.now();
+        let done = self.inner.answers.once(call, now, || handles::call(&once, name, input, &Json))?;
+        Ok(Reply { value: form.make(&done.value)?, generation: done.generation, etag: done.etag })
     }
 
     /// The live token whose text is `text`; notes its use at most once a minute.

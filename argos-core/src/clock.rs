@@ -18,6 +18,38 @@ impl Timestamp {
         self.0
     }
 
+    /// RFC 3339 in years of four digits: a list writes hundreds of them. Source: the days of the proleptic Gregorian
+    /// calendar, counted from 1 March of year 0 in eras of 400 years.
+    fn digits(self) -> Option<[u8; 24]> {
+        let (day, ms) = (self.0.div_euclid(86_400_000) + 719_468, self.0.rem_euclid(86_400_000));
+        let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+        let years = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * years + years / 4 - years / 100);
+        let shifted = (5 * of_year + 2) / 153;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        let year = years + era * 400 + i64::from(month <= 2);
+        if !(0..=9999).contains(&year) {
+            return None;
+        }
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |end: usize, mut n: i64| {
+            let mut at = end;
+            while n > 0 {
+                at -= 1;
+                text[at] = b'0' + u8::try_from(n % 10).unwrap_or_default();
+                n /= 10;
+            }
+        };
+        put(4, year);
+        put(7, month);
+        put(10, of_year - (153 * shifted + 2) / 5 + 1);
+        put(13, ms / 3_600_000);
+        put(16, ms / 60_000 % 60);
+        put(19, ms / 1000 % 60);
+        put(23, ms % 1000);
+        Some(text)
+    }
+
     /// Parses RFC 3339, such as `2026-01-02T03:04:05.678Z`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -36,7 +68,10 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        match self.digits() {
+            Some(digits) => s.serialize_str(std::str::from_utf8(&digits).unwrap_or_default()),
+            None => s.collect_str(self),
+        }
     }
 }
 
@@ -156,6 +191,18 @@ mod tests {
         assert_eq!(t.to_string(), "2026-01-01T00:00:00.007Z");
         assert_eq!(Timestamp::parse("2026-01-01T00:00:00.007Z"), Some(t));
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn json_shows_the_same_text() {
+        const DAY: i64 = 86_400_000;
+        for days in (-800_000..3_000_000).step_by(97) {
+            let t = Timestamp(days * DAY + days.rem_euclid(DAY));
+            assert_eq!(serde_json::to_string(&t).unwrap(), format!("\"{t}\""));
+        }
+        for ms in [-1, 0, 951_782_400_000, 951_868_799_999] {
+            assert_eq!(serde_json::to_string(&Timestamp(ms)).unwrap(), format!("\"{}\"", Timestamp(ms)));
+        }
     }
 
     #[test]

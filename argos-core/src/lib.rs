@@ -17,5 +17,5 @@ pub mod snapshot;
 pub mod store;
 pub mod waf;
 
-pub use argos::{Applied, Argos, Options, Reply, ServeOptions, Serving, handles};
+pub use argos::{Applied, Argos, Options, Reply, ServeOptions, Serving, form, handles};
 pub use error::{Error, ErrorKind, Result};

@@ -30,6 +30,7 @@ async function main() {
     await argos.call('hosts.create', { domain: `host${i}.test`, tls_mode: 'none', target_group })
   }
   await measure('hosts.list of 100 hosts', () => argos.call('hosts.list'))
+  await measure('hosts.list of 100 hosts, typed', () => argos.hosts.list())
   await measure('hosts.get', () => argos.call('hosts.get', { id: 1 }))
   await measure('system.version', () => argos.call('system.version'))
   await argos.close()

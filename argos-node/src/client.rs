@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use argos_core::api::{Terms, input};
+use argos_core::form::Rows;
 use argos_core::secret::Secret;
 use argos_core::store::Origin;
 use argos_core::{Argos, Error, ErrorKind, Options, Result, ServeOptions, Serving};
@@ -93,10 +94,10 @@ impl Client {
         Self { slot: self.slot.clone(), bearer: Some(token.map(|text| Arc::new(Secret::new(text)))) }
     }
 
-    /// Runs an operation: JSON text of its input and of its terms → JSON text
-    /// `{"value": …, "generation": …, "etag": …}`.
+    /// Runs an operation: JSON text of its input and of its terms → JSON text `[value, generation, etag]`, with the
+    /// value as `Rows` writes it.
     #[napi]
-    pub fn call(&self, name: String, input: String, terms: Option<String>) -> AsyncTask<Work<String>> {
+    pub fn call(&self, name: String, input: String, terms: String) -> AsyncTask<Work<String>> {
         let bearer = self.bearer.clone();
         self.with(move |open| {
             // A token is looked up at every call: one that was revoked asks nothing more.
@@ -104,15 +105,9 @@ impl Client {
                 None => open.argos.clone(),
                 Some(token) => open.argos.with_token(token.as_ref().map(|t| t.expose().as_str()), Origin::default())?,
             };
-            let input = input::parse_object(input.as_bytes())?;
-            let reply = match terms {
-                None => argos.call(&name, input),
-                Some(terms) => {
-                    let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
-                    argos.on(terms).call(&name, input)
-                }
-            }?;
-            Ok(json!({ "value": reply.value, "generation": reply.generation, "etag": reply.etag }).to_string())
+            let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
+            let done = argos.on(terms).call_as(&name, input::parse_object(input.as_bytes())?, &Rows)?;
+            Ok(format!("[{},{},{}]", done.value, json!(done.generation), json!(done.etag)))
         })
     }
 

@@ -63,9 +63,8 @@ class Argos(Operations):
 
         ``terms`` may hold ``if_match``, ``dry_run`` and ``idempotency_key``.
         """
-        text = fields if isinstance(fields, str) else json.dumps({} if fields is None else dict(fields))
-        said = json.dumps(dict(terms)) if terms else None
-        return Applied(**json.loads(self._native.call(name, text, said)))
+        text = fields if isinstance(fields, str) else json.dumps(dict(fields)) if fields else "{}"
+        return Applied(*self._native.call(name, text, json.dumps(dict(terms)) if terms else "{}"))
 
     def start(self, *, http: Sequence[str], threads: int = 0) -> list[str]:
         """Serves plain HTTP on addresses such as ``127.0.0.1:8080`` until it is stopped; the real addresses.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -104,43 +104,69 @@ def plain(value: Any) -> Any:
 
 def record(kind: type[T], value: Any) -> T:
     """The record of type ``kind`` that plain data describes; fields it does not know are left out."""
-    made: T = _read(kind, value)
+    asked: Any = kind
+    read = _reader(asked)
+    made: T = value if read is None else read(value)
     return made
 
 
-def _read(kind: Any, value: Any) -> Any:
-    if get_origin(kind) in (Union, UnionType):
-        options = [option for option in get_args(kind) if option is not NoneType]
-        if value is None:
-            return None
-        if len(options) == 1:
-            return _read(options[0], value)
-        if not is_dataclass(options[0]):
-            return value
-        chosen = next(option for option in options if option.TYPE == value["type"])
-        return _read(chosen, value["config"])
-    if get_origin(kind) is Sequence:
-        return tuple(_read(get_args(kind)[0], item) for item in value)
-    if get_origin(kind) is Mapping:
-        return {key: _read(get_args(kind)[1], item) for key, item in value.items()}
-    if kind is datetime:
-        return datetime.fromisoformat(value)
-    if is_dataclass(kind):
-        return _read_fields(kind, value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
-    return value
+def _records(kind: type[T], items: Sequence[Any]) -> tuple[T, ...]:
+    asked: Any = kind
+    read = _reader(asked)
+    return tuple(items) if read is None else tuple(map(read, items))
 
 
-def _read_fields(kind: Any, value: Mapping[str, Any]) -> Any:
-    types = _types(kind)
-    given = ((f.name, f.name.rstrip("_")) for f in fields(kind))
-    return kind(**{name: _read(types[name], value[key]) for name, key in given if key in value})
+Reader = Callable[[Any], Any]
 
 
 @cache
-def _types(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _reader(kind: Any) -> Reader | None:
+    """What makes a value of type ``kind`` from plain data; ``None`` where plain data is that already."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return _union_reader([option for option in get_args(kind) if option is not NoneType])
+    if origin is Sequence:
+        return partial(_records, get_args(kind)[0])
+    if origin is Mapping:
+        one = _reader(get_args(kind)[1])
+        return None if one is None else lambda value: {key: one(item) for key, item in value.items()}
+    if kind is datetime:
+        return datetime.fromisoformat
+    if is_dataclass(kind):
+        return _fields_reader(kind)
+    return kind if isinstance(kind, type) and issubclass(kind, Enum) else None
+
+
+def _union_reader(options: Sequence[Any]) -> Reader | None:
+    if len(options) == 1:
+        one = _reader(options[0])
+        return None if one is None else lambda value: None if value is None else one(value)
+    if not is_dataclass(options[0]):
+        return None
+    by_tag = {option.TYPE: option for option in options}
+    return lambda value: None if value is None else record(by_tag[value["type"]], value["config"])
+
+
+def _fields_reader(kind: Any) -> Reader:
+    types = get_type_hints(kind)
+    names = {f.name.rstrip("_"): f.name for f in fields(kind)}
+    renamed = [(key, name) for key, name in names.items() if key != name]
+    read = [(key, reader) for key, name in names.items() if (reader := _reader(types[name])) is not None]
+
+    def whole(value: Mapping[str, Any]) -> Any:
+        given = dict(value)
+        for key, reader in read:
+            if key in given:
+                given[key] = reader(given[key])
+        for key, name in renamed:
+            if key in given:
+                given[name] = given.pop(key)
+        return kind(**given)
+
+    def known(value: Mapping[str, Any]) -> Any:
+        return whole({key: item for key, item in value.items() if key in names})
+
+    return lambda value: whole(value) if names.keys() >= value.keys() else known(value)
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +197,7 @@ def query_page(caller: Caller, kind: type[T], name: str, arguments: Mapping[str,
 
     done = caller.call(name, _given(arguments))
     found = done.value
-    return Page(tuple(record(kind, item) for item in found["items"]), found["next_cursor"], done.etag, ask)
+    return Page(_records(kind, found["items"]), found["next_cursor"], done.etag, ask)
 
 
 def query_plain(caller: Caller, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -192,7 +218,7 @@ def change_page(
 ) -> Applied[Page[T]]:
     """Makes a change whose result is a page of records; no page follows it."""
     done = caller.call(name, _given(arguments), _said(terms))
-    items = tuple(record(kind, item) for item in done.value["items"])
+    items = _records(kind, done.value["items"])
     return Applied(Page(items, done.value["next_cursor"], done.etag), done.generation, done.etag)
 
 

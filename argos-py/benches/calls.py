@@ -29,6 +29,7 @@ with tempfile.TemporaryDirectory() as folder, Argos.open(folder) as argos:
         argos.call("hosts.create", host | {"target_group": {"targets": [{"host": "127.0.0.1", "port": 3000}]}})
     assert len(argos.call("hosts.list").value["items"]) == 100
     measure("hosts.list of 100 hosts", lambda: argos.call("hosts.list"))
+    measure("hosts.list of 100 hosts, typed", lambda: argos.hosts.list())
     measure("hosts.get", lambda: argos.call("hosts.get", {"id": 1}))
     measure("system.version", lambda: argos.call("system.version"))
 

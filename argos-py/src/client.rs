@@ -15,6 +15,10 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use crate::errors::raise;
+use crate::objects::Objects;
+
+/// A result as plain data, the generation that a change made, and a tag.
+type Answer = (Py<PyAny>, Option<u64>, Option<String>);
 
 /// What `argos.Argos` is made of. Every method waits without Python's lock.
 #[pyclass(frozen, name = "Argos", module = "argos._argos")]
@@ -87,20 +91,13 @@ impl Client {
         Self { open: self.open.clone(), bearer: Some(token.map(Secret::new)) }
     }
 
-    /// Runs an operation: JSON text of its input and of its terms → JSON text
-    /// `{"value": …, "generation": …, "etag": …}`.
-    fn call(&self, py: Python<'_>, name: &str, input: &str, terms: Option<&str>) -> PyResult<String> {
+    /// Runs an operation: JSON text of its input and of its terms → value, generation, tag.
+    fn call(&self, py: Python<'_>, name: &str, input: &str, terms: &str) -> PyResult<Answer> {
         self.with(py, |open| {
-            let argos = self.asked(open)?;
-            let input = input::parse_object(input.as_bytes())?;
-            let reply = match terms {
-                None => argos.call(name, input),
-                Some(terms) => {
-                    let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
-                    argos.on(terms).call(name, input)
-                }
-            }?;
-            Ok(json!({ "value": reply.value, "generation": reply.generation, "etag": reply.etag }).to_string())
+            let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
+            let argos = self.asked(open)?.on(terms);
+            let done = argos.call_as(name, input::parse_object(input.as_bytes())?, &Objects)?;
+            Ok((done.value, done.generation, done.etag))
         })
     }
 

@@ -5,6 +5,7 @@
 
 mod client;
 mod errors;
+mod objects;
 mod waf;
 
 #[pyo3::pymodule]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that unwraps fails with the position")]
 
 use argos_core::api::{CreateGroup, CreateHost, ListHosts, NewTarget};
+use argos_core::form::Rows;
 use argos_core::schema::{GroupName, Hostname, TargetHost};
 use argos_core::{Argos, Options};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -22,6 +23,9 @@ fn list(c: &mut Criterion) {
     c.bench_function("list 100 hosts", |b| b.iter(|| argos.hosts().list(ListHosts::default()).unwrap()));
     c.bench_function("write a list of 100 hosts as text", |b| b.iter(|| serde_json::to_string(&found).unwrap()));
     c.bench_function("list 100 hosts by name", |b| b.iter(|| argos.call("hosts.list", Map::new()).unwrap()));
+    c.bench_function("list 100 hosts by name as rows", |b| {
+        b.iter(|| argos.call_as("hosts.list", Map::new(), &Rows).unwrap());
+    });
 }
 
 criterion_group!(benches, list);

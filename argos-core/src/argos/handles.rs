@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::form::Form;
 use super::{Applied, Argos, Reply};
 use crate::api::*;
 use crate::error::{Error, Result};
@@ -19,9 +20,14 @@ macro_rules! handles {
         )+
 
         /// Runs the operation called `name`.
-        pub(super) fn call(argos: &Argos, name: &str, input: Map<String, Value>) -> Result<Reply> {
+        pub(super) fn call<F: Form>(
+            argos: &Argos,
+            name: &str,
+            input: Map<String, Value>,
+            form: &F,
+        ) -> Result<Reply<F::Made>> {
             match name {
-                $($(<$op as Operation>::NAME => handles!(@call $kind argos input $op),)+)+
+                $($(<$op as Operation>::NAME => handles!(@call $kind argos input form $op),)+)+
                 _ => Err(Error::not_found("operation.not_found", format!("operation {name:?}"))),
             }
         }
@@ -57,21 +63,20 @@ macro_rules! handles {
         op.$parent = $self.$parent;
         op
     }};
-    (@call query $argos:ident $input:ident $op:ident) => {{
+    (@call query $argos:ident $input:ident $form:ident $op:ident) => {{
         let op: $op = input::into_operation($input)?;
-        reply::<$op>($argos.query(op)?, None)
+        reply::<$op, _>($argos.query(op)?, None, $form)
     }};
-    (@call change $argos:ident $input:ident $op:ident) => {{
+    (@call change $argos:ident $input:ident $form:ident $op:ident) => {{
         let op: $op = input::into_operation($input)?;
         let done = $argos.change(op)?;
-        reply::<$op>(done.value, done.generation)
+        reply::<$op, _>(done.value, done.generation, $form)
     }};
 }
 
 for_each_operation!(handles);
 
-fn reply<O: Operation>(value: O::Output, generation: Option<u64>) -> Result<Reply> {
-    let value = json(&value)?;
-    let etag = routes::tagged(O::NAME).then(|| tag(&value));
-    Ok(Reply { value, generation, etag })
+fn reply<O: Operation, F: Form>(value: O::Output, generation: Option<u64>, form: &F) -> Result<Reply<F::Made>> {
+    let etag = if routes::tagged(O::NAME) { Some(tag(&json(&value)?)) } else { None };
+    Ok(Reply { value: form.make(&value)?, generation, etag })
 }

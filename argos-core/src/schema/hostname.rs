@@ -64,6 +64,11 @@ impl Hostname {
         Ok(Self(format!("{star}{ascii}").into()))
     }
 
+    /// The name whose canonical text is `text`, as it was stored: it is not parsed again.
+    pub(crate) fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The canonical text.
     #[must_use]
     pub fn as_str(&self) -> &str {

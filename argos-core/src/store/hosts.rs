@@ -33,7 +33,7 @@ const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tl
 
 // By position, in the order of the columns above: a look-up by name costs more than the row itself.
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
-    let domain = parsed(row, 1, |t| Hostname::parse(t).ok())?;
+    let domain = Hostname::stored(row.get_ref(1)?.as_str()?);
     Ok(Host {
         id: HostId(row.get(0)?),
         domain_unicode: domain.to_unicode(),

@@ -9,7 +9,7 @@ use super::StoreError;
 use super::key_check::{self, Check};
 use super::lock::Lock;
 use super::migrate::{self, Step};
-use super::pool::{Pool, STATEMENTS};
+use super::pool::{Pool, keep_statements};
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -180,7 +180,7 @@ fn prepare(path: &Path, options: &OpenOptions, steps: &[Step], key: &MasterKey) 
     if key_check::look(&db, key)? == Check::Absent {
         key_check::write(&db, key, now)?;
     }
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&db)?;
     Ok(db)
 }
 

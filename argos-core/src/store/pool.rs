@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 
 /// Statements that each connection keeps prepared.
-pub(super) const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 128;
 
 /// Read-only connections, made as they are first needed, at most `limit`; further readers wait for one.
 #[derive(Debug)]
@@ -34,9 +35,9 @@ impl Pool {
     pub(super) fn read<T>(&self, look: impl FnOnce(&Connection) -> T) -> Result<T, StoreError> {
         let lent = Lent { pool: self, conn: Some(self.take()?) };
         let conn = lent.conn.as_ref().expect("it is taken back only on drop");
-        conn.execute_batch("BEGIN")?;
+        conn.prepare_cached("BEGIN")?.execute([])?;
         let out = look(conn);
-        conn.execute_batch("COMMIT")?;
+        conn.prepare_cached("COMMIT")?.execute([])?;
         Ok(out)
     }
 
@@ -85,6 +86,13 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "busy_timeout", 5000)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "query_only", true)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&conn)?;
     Ok(conn)
+}
+
+/// Keeps statements prepared, whatever values are bound to them: a plan that depends on a value is made anew for each.
+pub(super) fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
 }
