@@ -19,7 +19,7 @@ use crate::logs::Queue;
 use crate::proxy::{self, Proxy};
 use crate::schema::{Actor, LogSource};
 use crate::secret::MasterKey;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot;
 use crate::store::{Origin, Read, Store, logs, versions};
 use crate::waf::{AuditLog, Places, RuleSets};
 
@@ -74,7 +74,7 @@ impl Argos {
             tracing::error!("host {} ({}) can't be served: {}", fault.host, fault.domain, fault.error);
         }
         let live = Arc::new(ArcSwap::from_pointee(first));
-        let logs = log_queue(&store, live.clone(), clock.clone());
+        let logs = log_queue(&store, clock.clone());
         let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone() };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
@@ -98,8 +98,8 @@ impl Argos {
     /// Writes every waiting log row before it returns.
     pub fn flush_logs(&self) {
         let queue = self.inner.cx.logs.clone();
-        let (live, clock) = (self.inner.live.clone(), self.inner.cx.clock.clone());
-        let written = self.inner.store.write(move |conn| while write_rows(conn, &queue, &live, &clock) {});
+        let clock = self.inner.cx.clock.clone();
+        let written = self.inner.store.write(move |conn| while write_rows(conn, &queue, &clock) {});
         if let Err(e) = written {
             tracing::error!("log rows were not written: {e}");
         }
@@ -107,10 +107,10 @@ impl Argos {
 }
 
 /// A queue that has the writer empty it whenever rows come in.
-fn log_queue(store: &Store, live: Arc<ArcSwap<Snapshot>>, clock: Clock) -> Arc<Queue> {
+fn log_queue(store: &Store, clock: Clock) -> Arc<Queue> {
     let store = store.downgrade();
     Arc::new_cyclic(|queue: &Weak<Queue>| {
-        let batches = Batches { queue: queue.clone(), live, clock };
+        let batches = Batches { queue: queue.clone(), clock };
         Queue::new(move || {
             // While the last handle goes, `flush_logs` has taken what came before.
             if let Some(store) = store() {
@@ -124,7 +124,6 @@ fn log_queue(store: &Store, live: Arc<ArcSwap<Snapshot>>, clock: Clock) -> Arc<Q
 #[derive(Clone)]
 struct Batches {
     queue: Weak<Queue>,
-    live: Arc<ArcSwap<Snapshot>>,
     clock: Clock,
 }
 
@@ -134,7 +133,7 @@ impl Batches {
         let again = store.downgrade();
         let sent = store.submit(move |conn| {
             let Some(queue) = self.queue.upgrade() else { return };
-            if write_rows(conn, &queue, &self.live, &self.clock)
+            if write_rows(conn, &queue, &self.clock)
                 && let Some(store) = again()
             {
                 self.submit(&store);
@@ -147,14 +146,13 @@ impl Batches {
 }
 
 /// Writes one batch; whether more rows may wait.
-fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, live: &ArcSwap<Snapshot>, clock: &Clock) -> bool {
+fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, clock: &Clock) -> bool {
     let mut taken = queue.take(ROWS_AT_ONCE);
     let count = taken.len();
     if count == 0 {
         return false;
     }
-    let masked = live.load().masked.clone();
-    let mut entries = taken.entries(&masked);
+    let mut entries = taken.entries();
     let written = in_transaction(conn, clock.now(), Actor::System, |tx| logs::insert_all(tx, &mut entries));
     if let Err(e) = written {
         tracing::error!("{count} log rows were not written: {e}");

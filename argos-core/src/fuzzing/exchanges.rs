@@ -129,7 +129,7 @@ fn one(ex: &mut Exchange, host: &Host, head: &[u8], options: usize) {
     ex.input.clear();
     ex.input.extend_from_slice(head);
     let Ok(Some(end)) = arrived(&mut scan, &ex.input, LIMITS) else { return };
-    ex.begin();
+    ex.begin(&ex.core.live());
     let line = scan.first.unwrap_or(end);
     let parsed = ex.head.parse(&ex.input[..end], line, LIMITS);
     ex.expect_body();

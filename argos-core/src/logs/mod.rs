@@ -10,4 +10,6 @@ mod record;
 
 pub use mask::masked_query;
 pub use queue::{Dropped, QUEUE_ROWS, Queue, Taken};
-pub use record::{Access, AccessAction, AccessBatch, Fault, Finding, OwnTexts, Record, Texts, Timings, Version};
+pub use record::{
+    Access, AccessAction, AccessBatch, Fault, Finding, Masked, OwnTexts, Record, Texts, Timings, Version,
+};

@@ -47,12 +47,12 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// The rows to store; the values of the parameters in `masked` (lower-case names) become `***`.
+    /// The rows to store; the values of masked parameters become `***`.
     #[must_use]
-    pub fn entries(&mut self, masked: &[Box<str>]) -> Vec<LogEntry> {
+    pub fn entries(&mut self) -> Vec<LogEntry> {
         let mut entries = Vec::with_capacity(self.len());
-        entries.extend(self.records.drain(..).map(|record| record.into_entry(masked)));
-        entries.extend(self.access.iter().flat_map(|batch| batch.entries(masked)));
+        entries.extend(self.records.drain(..).map(Record::into_entry));
+        entries.extend(self.access.iter().flat_map(AccessBatch::entries));
         entries
     }
 
@@ -268,7 +268,8 @@ mod tests {
 
     fn access(rows: usize) -> AccessBatch {
         let mut batch = AccessBatch::default();
-        (0..rows).for_each(|_| batch.push(Access::new(Timestamp(1)), Texts::default()));
+        let masked = Arc::default();
+        (0..rows).for_each(|_| batch.push(Access::new(Timestamp(1)), Texts::default(), &masked));
         batch
     }
 
@@ -312,7 +313,7 @@ mod tests {
         queue.offer_access(&mut batch);
         assert!(batch.is_empty());
         let taken = queue.take(10);
-        assert_eq!(taken.access[0].entries(&[]).count(), 3);
+        assert_eq!(taken.access[0].entries().count(), 3);
         queue.give(taken.access);
         let mut other = access(1);
         queue.offer_access(&mut other);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -42,6 +43,9 @@ text_enum! {
         Http11 = "HTTP/1.1",
     }
 }
+
+/// Lower-case names of parameters whose values never reach a log, as the request's snapshot has them.
+pub type Masked = Arc<[Box<str>]>;
 
 /// One row to be, but for those of [`Access`], which travel in [`AccessBatch`]es.
 #[derive(Debug)]
@@ -138,17 +142,27 @@ pub struct AccessBatch {
     bytes: Vec<u8>,
     /// Rows at the front that are gone.
     gone: usize,
+    /// What all of them mask; none as long as it has no row.
+    masked: Option<Masked>,
 }
 
 impl AccessBatch {
     /// Room for `rows` rows of common size.
     #[must_use]
     pub fn with_capacity(rows: usize) -> Self {
-        Self { rows: Vec::with_capacity(rows), bytes: Vec::with_capacity(rows * 320), gone: 0 }
+        Self { rows: Vec::with_capacity(rows), bytes: Vec::with_capacity(rows * 320), ..Self::default() }
     }
 
-    /// Adds a row.
-    pub fn push(&mut self, access: Access, texts: Texts<'_>) {
+    /// Whether a row that masks these parameters may be added: the rows of a batch were asked under one list.
+    #[must_use]
+    pub fn suits(&self, masked: &Masked) -> bool {
+        self.masked.as_ref().is_none_or(|known| Arc::ptr_eq(known, masked))
+    }
+
+    /// Adds a row. The first one decides what all rows mask.
+    pub fn push(&mut self, access: Access, texts: Texts<'_>, masked: &Masked) {
+        debug_assert!(self.suits(masked), "a batch with another list is handed over first");
+        self.masked.get_or_insert_with(|| Arc::clone(masked));
         let ends = texts.pack(&mut self.bytes);
         self.rows.push((access, ends));
     }
@@ -179,6 +193,7 @@ impl AccessBatch {
         self.rows.clear();
         self.bytes.clear();
         self.gone = 0;
+        self.masked = None;
     }
 
     /// Drops the oldest row.
@@ -193,8 +208,9 @@ impl AccessBatch {
         gone
     }
 
-    /// The rows to store; the values of the parameters in `masked` (lower-case names) become `***`.
-    pub fn entries<'a>(&'a self, masked: &'a [Box<str>]) -> impl Iterator<Item = LogEntry> + 'a {
+    /// The rows to store; the values of masked parameters become `***`.
+    pub fn entries(&self) -> impl Iterator<Item = LogEntry> + '_ {
+        let masked = self.masked.as_deref().unwrap_or_default();
         (self.gone..self.rows.len()).map(move |i| {
             let (access, ends) = &self.rows[i];
             let start = i.checked_sub(1).map_or(0, |before| self.rows[before].1[TEXTS - 1] as usize);
@@ -336,6 +352,8 @@ pub struct Fault {
     pub path: Box<str>,
     /// The query, if known.
     pub query: Box<str>,
+    /// Its parameters whose values are not shown.
+    pub masked: Masked,
     /// The status that was answered; 0 = none.
     pub status: u16,
     /// `host:port`, if known.
@@ -362,6 +380,7 @@ impl Fault {
             method: Box::default(),
             path: Box::default(),
             query: Box::default(),
+            masked: Arc::default(),
             status: 0,
             upstream: Box::default(),
             request_id: Box::default(),
@@ -369,7 +388,7 @@ impl Fault {
         }
     }
 
-    fn into_entry(self, masked: &[Box<str>]) -> LogEntry {
+    fn into_entry(self) -> LogEntry {
         let mut row = LogEntry::new(LogSource::Error, self.at, if self.severe { "error" } else { "warn" });
         row.message = format!("{}: {}", self.component, self.text);
         if self.more > 0 {
@@ -381,7 +400,7 @@ impl Fault {
         row.remote_ip = self.client.map(|ip| ip.to_string()).unwrap_or_default();
         row.method = self.method.into();
         row.path = self.path.into();
-        row.query = masked_query(&self.query, masked).into_owned();
+        row.query = masked_query(&self.query, &self.masked).into_owned();
         row.status = self.status.into();
         row.upstream = self.upstream.into();
         row.request_id = self.request_id.into();
@@ -408,6 +427,8 @@ pub struct Finding {
     pub version: Version,
     /// The same texts as the access row's.
     pub texts: OwnTexts,
+    /// Parameters of the query whose values are not shown.
+    pub masked: Masked,
     /// The rule.
     pub rule_id: i64,
     /// Its expanded message.
@@ -421,7 +442,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn into_entry(self, masked: &[Box<str>]) -> LogEntry {
+    fn into_entry(self) -> LogEntry {
         let mut row = LogEntry::new(LogSource::WafAudit, self.at, "error");
         let t = self.texts.texts();
         row.host_id = self.host;
@@ -429,7 +450,7 @@ impl Finding {
         row.remote_ip = self.client.to_string();
         row.method = text(t.method);
         row.path = text(t.path);
-        row.query = masked_query(&String::from_utf8_lossy(t.query), masked).into_owned();
+        row.query = masked_query(&String::from_utf8_lossy(t.query), &self.masked).into_owned();
         row.status = self.status.into();
         row.user_agent = text(t.agent);
         row.request_id = text(t.request_id);
@@ -446,12 +467,12 @@ impl Finding {
 }
 
 impl Record {
-    /// The row to store; the values of the parameters in `masked` (lower-case names) become `***`.
+    /// The row to store; the values of masked parameters become `***`.
     #[must_use]
-    pub fn into_entry(self, masked: &[Box<str>]) -> LogEntry {
+    pub fn into_entry(self) -> LogEntry {
         match self {
-            Self::Error(r) => r.into_entry(masked),
-            Self::WafAudit(r) => r.into_entry(masked),
+            Self::Error(r) => r.into_entry(),
+            Self::WafAudit(r) => r.into_entry(),
         }
     }
 
@@ -494,11 +515,11 @@ mod tests {
             request_id: b"id",
         };
         let mut batch = AccessBatch::default();
-        batch.push(Access::new(Timestamp(6)), Texts { method: b"PUT", ..Texts::default() });
-        batch.push(access, texts);
+        let masked: Masked = ["token".into(), "code".into()].into();
+        batch.push(Access::new(Timestamp(6)), Texts { method: b"PUT", ..Texts::default() }, &masked);
+        batch.push(access, texts, &masked);
         batch.drop_first();
-        let masked = ["token".into(), "code".into()];
-        let rows: Vec<_> = batch.entries(&masked).collect();
+        let rows: Vec<_> = batch.entries().collect();
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!((row.method.as_str(), row.path.as_str(), row.query.as_str()), ("GET", "/a", "token=***&b=1"));
         assert_eq!((row.status, row.duration_ms, row.size_bytes, row.bytes_in), (404, 5, 2, 1));

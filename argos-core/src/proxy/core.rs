@@ -16,7 +16,7 @@ use super::pool::Pool;
 use super::state::Shares;
 use super::timer::Timers;
 use crate::clock::{Clock, RandomPool, Timestamp};
-use crate::logs::{Access, AccessBatch, Queue, Record, Texts};
+use crate::logs::{Access, AccessBatch, Masked, Queue, Record, Texts};
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
 
@@ -128,10 +128,13 @@ impl Core {
         self.queue.offer(record);
     }
 
-    /// Adds an access row to the batch.
-    pub(crate) fn record_access(&self, access: Access, texts: Texts<'_>) {
+    /// Adds an access row to the batch, whose rows all hide the same parameters.
+    pub(crate) fn record_access(&self, access: Access, texts: Texts<'_>, masked: &Masked) {
         let mut batch = self.batch.borrow_mut();
-        batch.push(access, texts);
+        if !batch.suits(masked) {
+            self.queue.offer_access(&mut batch);
+        }
+        batch.push(access, texts, masked);
         if batch.len() >= BATCH || batch.bytes() >= BATCH_BYTES {
             self.queue.offer_access(&mut batch);
         }

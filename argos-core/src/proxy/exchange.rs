@@ -11,7 +11,7 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 
 use super::client::Client;
-use super::core::Core;
+use super::core::{Core, Live};
 use super::h1::body::{Framer, Pump, Sink, Source};
 use super::h1::field::{Known, Span};
 use super::h1::head::{Framing, Head, absolute, split_authority};
@@ -60,6 +60,8 @@ pub(crate) struct Exchange {
     pub(crate) waf: Option<Box<Inspection>>,
     /// What the WAF has seen of the body, to be forwarded before the rest.
     pub(crate) held: Option<Held>,
+    /// The snapshot of the request under way. An idle connection keeps none alive.
+    live: Option<Rc<Live>>,
     pub(crate) facts: Facts,
 }
 
@@ -162,13 +164,15 @@ impl Exchange {
             cut: false,
             waf: None,
             held: None,
+            live: None,
             facts: Facts::new(Timestamp(0)),
         }
     }
 
     /// Opens the record of a request whose head has arrived, or was refused before it did.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self, live: &Rc<Live>) {
         let at = self.core.clock.now();
+        self.live = Some(Rc::clone(live));
         self.facts = Facts { open: true, ..Facts::new(at) };
         self.id = RequestId::new(&self.core, at);
         self.client = Client { ip: self.peer.ip, trusted: false, chain: smallvec::SmallVec::new() };
@@ -306,6 +310,11 @@ impl Exchange {
         self.body.limit = if limit == 0 { u64::MAX } else { limit };
     }
 
+    /// The snapshot of the request; of now, when none is under way.
+    fn live(&self) -> Rc<Live> {
+        self.live.clone().unwrap_or_else(|| self.core.live())
+    }
+
     /// The texts of the log's rows.
     pub(crate) fn texts(&self) -> Texts<'_> {
         let agent = self.known(Known::Agent).unwrap_or_default();
@@ -341,6 +350,7 @@ impl Exchange {
             fault.path = lossy(self.matching_path());
         }
         fault.query = lossy(self.raw_query().unwrap_or_default());
+        fault.masked = Arc::clone(&self.live().masked);
         fault.status = status;
         fault.upstream = self.facts.upstream.as_deref().unwrap_or_default().into();
         fault.request_id = self.id.as_str().into();
@@ -357,6 +367,8 @@ impl Exchange {
             self.facts.bytes_in = pump.framer.content;
         }
         inspect::finish(self);
+        let live = self.live();
+        self.live = None;
         if !self.facts.access_log {
             return;
         }
@@ -376,7 +388,7 @@ impl Exchange {
         access.bytes_in = facts.bytes_in.max(self.body.content);
         access.bytes_out = facts.bytes_out;
         access.waf_score = facts.waf_score;
-        self.core.record_access(access, self.texts());
+        self.core.record_access(access, self.texts(), &live.masked);
     }
 }
 

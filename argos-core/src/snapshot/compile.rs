@@ -146,7 +146,9 @@ fn read_settings(read: &Read<'_>, next: &mut Snapshot, rules: RuleSource, rule_s
     }
     let masked: Arc<[Box<str>]> =
         csv(values.text("logs.mask_params")).map(|name| name.to_ascii_lowercase().into()).collect();
-    next.masked = masked;
+    if next.masked != masked {
+        next.masked = masked;
+    }
     next.panel_hosts = values.text("panel.allowed_hosts").into();
     let appsec = AppsecSettings::read(&values);
     let others = next.rules != rules;

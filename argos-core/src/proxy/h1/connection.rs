@@ -17,7 +17,6 @@ use crate::proxy::core::{Core, Live};
 use crate::proxy::exchange::Exchange;
 use crate::proxy::pipeline;
 use crate::proxy::stop::Stop;
-use crate::snapshot::Snapshot;
 
 /// How long a closed connection is read on, so that the client sees the answer before a reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -124,7 +123,7 @@ async fn read(ex: &mut Exchange) -> Option<usize> {
     read.await
 }
 
-async fn rest_of_head(ex: &mut Exchange, live: &Snapshot) -> Arrived {
+async fn rest_of_head(ex: &mut Exchange, live: &Rc<Live>) -> Arrived {
     let settings = &live.proxy;
     let limits = Limits { head: settings.max_header_bytes, fields: settings.max_headers, uri: settings.max_uri_bytes };
     let mut scan = LineScan::default();
@@ -137,8 +136,8 @@ async fn rest_of_head(ex: &mut Exchange, live: &Snapshot) -> Arrived {
         if !ex.input.is_empty() && ex.input[..] != *b"\r" {
             match arrived(&mut scan, &ex.input, limits) {
                 Ok(None) => {}
-                Ok(Some(end)) => return parse(ex, end, scan.first.unwrap_or(end), limits),
-                Err(refusal) => return refused(ex, Stop::Refused(refusal)),
+                Ok(Some(end)) => return parse(ex, live, end, scan.first.unwrap_or(end), limits),
+                Err(refusal) => return refused(ex, live, Stop::Refused(refusal)),
             }
         }
         if !waiting && !ex.input.is_empty() {
@@ -147,14 +146,14 @@ async fn rest_of_head(ex: &mut Exchange, live: &Snapshot) -> Arrived {
         }
         match read(ex).await {
             Some(n) if n > 0 => {}
-            None if !ex.input.is_empty() => return refused(ex, Stop::SlowClient),
+            None if !ex.input.is_empty() => return refused(ex, live, Stop::SlowClient),
             _ => return Arrived::Gone,
         }
     }
 }
 
-fn parse(ex: &mut Exchange, end: usize, line: usize, limits: Limits) -> Arrived {
-    ex.begin();
+fn parse(ex: &mut Exchange, live: &Rc<Live>, end: usize, line: usize, limits: Limits) -> Arrived {
+    ex.begin(live);
     let parsed: Result<(), Refusal> = ex.head.parse(&ex.input[..end], line, limits);
     ex.expect_body();
     match parsed {
@@ -164,9 +163,9 @@ fn parse(ex: &mut Exchange, end: usize, line: usize, limits: Limits) -> Arrived 
 }
 
 // A head that never became one leaves nothing but its refusal.
-fn refused(ex: &mut Exchange, stop: Stop) -> Arrived {
+fn refused(ex: &mut Exchange, live: &Rc<Live>, stop: Stop) -> Arrived {
     ex.head.forget();
-    ex.begin();
+    ex.begin(live);
     ex.at = ex.input.len();
     Arrived::Refused(stop)
 }

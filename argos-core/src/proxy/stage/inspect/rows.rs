@@ -1,5 +1,7 @@
 //! What an inspection leaves behind: a row for each rule that matched, and a line of the audit log. Both masked.
 
+use std::sync::Arc;
+
 use argos_seclang::{Matched, Outcome, Severity, Verdict};
 use serde_json::{Map, Value, json};
 
@@ -71,6 +73,7 @@ impl Shown<'_> {
                 blocked: outcome.verdict == Verdict::Blocked,
                 version: ex.head.version,
                 texts: ex.texts().into(),
+                masked: Arc::clone(&inspection.masked),
                 rule_id: i64::try_from(rule.id).unwrap_or(i64::MAX),
                 message: rule.msg.as_ref().into(),
                 severity: severity(rule),

@@ -29,7 +29,7 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
         socket.set_nonblocking(true).unwrap();
         let socket = tokio::net::TcpStream::from_std(socket).unwrap();
         let mut ex = Exchange::new(Rc::clone(&core), socket, address, address);
-        ex.begin();
+        ex.begin(&core.live());
         ex.facts.access_log = false;
         ex.waf = Some(Box::new(Inspection {
             transaction: Some(no_rules().transaction(Now { unix_millis: 0 })),
