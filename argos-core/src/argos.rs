@@ -253,6 +253,15 @@ impl Argos {
         Ok(())
     }
 
+    /// Whether changes can be made: the writer writes, and the disk has room.
+    ///
+    /// # Errors
+    /// `store.disk_full`, and those of the database and its folder.
+    pub fn check(&self) -> Result<()> {
+        self.check_writer()?;
+        self.inner.store.check_room()
+    }
+
     /// Has the writer write, and waits for it: it works, and everything asked of it before is done.
     ///
     /// # Errors

@@ -34,6 +34,9 @@ pub enum StoreError {
     /// The folder or a file in it.
     #[error("{0}")]
     Folder(String),
+    /// The disk has no room for a change.
+    #[error("no room on the disk for a change: {0}")]
+    NoRoom(String),
     /// A step of a migration.
     #[error("migration {version}: {fault}")]
     Migration {
@@ -64,6 +67,7 @@ impl From<StoreError> for Error {
             StoreError::NoKey => (ErrorKind::Corrupt, "store.no_key"),
             StoreError::WrongKey { .. } => (ErrorKind::Corrupt, "store.wrong_key"),
             StoreError::Folder(_) => (ErrorKind::Unavailable, "store.folder"),
+            StoreError::NoRoom(_) => (ErrorKind::Unavailable, "store.disk_full"),
             StoreError::Migration { .. } => (ErrorKind::Corrupt, "store.migration"),
             StoreError::WriterGone => (ErrorKind::Unavailable, "store.writer_gone"),
             StoreError::Panicked => (ErrorKind::Internal, "internal"),

@@ -13,6 +13,7 @@ mod migrate;
 mod open;
 mod pool;
 pub mod rollback;
+mod room;
 pub mod rules;
 pub mod settings;
 mod span;

@@ -10,6 +10,7 @@ use super::key_check::{self, Check};
 use super::lock::Lock;
 use super::migrate::{self, Step};
 use super::pool::{Pool, keep_statements};
+use super::room;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -109,6 +110,14 @@ impl Store {
     /// `store.writer_gone`.
     pub fn submit(&self, job: impl FnOnce(&mut Connection) + Send + 'static) -> Result<()> {
         Ok(self.0.writer.submit(job)?)
+    }
+
+    /// Looks whether the disk has room for a change.
+    ///
+    /// # Errors
+    /// `store.disk_full`; `store.folder` when the data folder can't be written.
+    pub fn check_room(&self) -> Result<()> {
+        Ok(room::check(&self.0.folder)?)
     }
 
     /// A handle that does not keep the database open.
