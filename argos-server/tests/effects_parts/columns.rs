@@ -1,0 +1,807 @@
+//! Every column of every table, with what shows that it has an effect, or why it has none yet.
+
+use argos_core::clock::{Clock, Timestamp};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::Proof::{self, Effect, Filled, NotYet, ShownBy, Unwritten};
+use super::settings::{ATTACK, dead_first, leaking};
+use super::world::{World, dead, echo, first_line, full, merged, saying, silent, target};
+use crate::support::ask;
+
+/// Tables that no operation writes in this version: whatever was done, they are empty.
+pub const UNWRITTEN: &[&str] = &[
+    "acme_accounts",
+    "auth_bans",
+    "backups",
+    "bans",
+    "cert_status",
+    "certificates",
+    "dns_providers",
+    "host_access",
+    "jobs",
+    "log_rollups_minute",
+    "login_attempts",
+    "notification_channels",
+    "notification_deliveries",
+    "notification_rules",
+    "push_subscriptions",
+    "security_whitelist",
+    "sessions",
+    "totp_attempts",
+    "waf_custom_rules",
+    "waf_exclusions",
+];
+
+/// An update that refuses a field whose part does not exist yet.
+fn later(operation: &'static str, field: &'static str, value: impl Into<Value>) -> Proof {
+    NotYet(operation, field, value.into())
+}
+
+pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
+    vec![
+        ("hosts", hosts()),
+        ("target_groups", target_groups()),
+        ("targets", targets()),
+        ("rules", rules()),
+        ("host_security", host_security()),
+        ("api_tokens", api_tokens()),
+        ("users", users()),
+        ("settings", settings()),
+        ("config_versions", config_versions()),
+        ("log_entries", log_entries()),
+        ("schema_migrations", ["version", "applied_at", "checksum"].map(|c| (c, Filled)).into()),
+    ]
+}
+
+/// That the answer of `get` shows a value that a change of the row moves, such as its times.
+fn times(w: &World, get: &str, key: Value, mut change: impl FnMut(u32)) {
+    let read = || w.call(get, key.clone());
+    let before = read();
+    assert!(Timestamp::parse(before["created_at"].as_str().unwrap()).is_some_and(|at| at.0 > 0));
+    // Two changes may fall into one millisecond, a thousand can't.
+    let moved = (0..1000).any(|n| {
+        change(n);
+        read()["updated_at"] != before["updated_at"]
+    });
+    assert!(moved, "updated_at stands still");
+    assert_eq!(read()["created_at"], before["created_at"]);
+}
+
+fn hosts() -> Vec<(&'static str, Proof)> {
+    let later = |field, value: Value| later("hosts.update", field, value);
+    let dates = |w: &World| {
+        let site = w.site(echo());
+        let id = json!({"id": site.host});
+        times(w, "hosts.get", id.clone(), |n| {
+            drop(w.call("hosts.toggle", merged(id.clone(), json!({"enabled": n % 2 == 1}))))
+        });
+    };
+    vec![
+        (
+            "id",
+            Effect(|w| {
+                let site = w.site(echo());
+                assert_eq!(w.call("hosts.get", json!({"id": site.host}))["domain"], json!(site.domain));
+                assert_eq!(w.ask("hosts.get", json!({"id": site.host + 1000})).0, 404);
+            }),
+        ),
+        (
+            "domain",
+            Effect(|w| {
+                let mut site = w.site(echo());
+                assert_eq!(w.get(&site, "/").status, 200);
+                let new = w.name();
+                w.call("hosts.update", json!({"id": site.host, "domain": new}));
+                assert_eq!(w.get(&site, "/").status, 404);
+                site.domain = new;
+                assert_eq!(w.get(&site, "/").status, 200);
+            }),
+        ),
+        (
+            "target_group_id",
+            Effect(|w| {
+                let site = w.site(saying("first"));
+                assert_eq!(w.get(&site, "/").body, "first");
+                w.call("hosts.update", json!({"id": site.host, "target_group_id": w.group(saying("second"))}));
+                assert_eq!(w.get(&site, "/").body, "second");
+            }),
+        ),
+        ("tls_mode", later("tls_mode", json!("auto"))),
+        ("tls_email", later("tls_email", json!("a@a.test"))),
+        (
+            "enabled",
+            Effect(|w| {
+                let site = w.site(echo());
+                assert_eq!(w.get(&site, "/").status, 200);
+                w.call("hosts.update", json!({"id": site.host, "enabled": false}));
+                assert_eq!(w.get(&site, "/").status, 404);
+            }),
+        ),
+        ("auth_required", later("auth_required", json!(true))),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
+        ("tls_challenge", later("tls_challenge", json!("http"))),
+        ("tls_directory_url", later("tls_directory_url", json!("staging"))),
+        ("dns_provider_id", later("dns_provider_id", json!(1))),
+        ("https_redirect", later("https_redirect", json!(false))),
+        ("hsts_max_age_seconds", later("hsts_max_age_seconds", json!(60))),
+        (
+            "max_body_bytes",
+            Effect(|w| {
+                let site = w.site(echo());
+                let post = || w.request(&site, "POST", "/", &[], "12345").status;
+                assert_eq!(post(), 200);
+                w.call("hosts.update", json!({"id": site.host, "max_body_bytes": 3}));
+                assert_eq!(post(), 413);
+            }),
+        ),
+        (
+            "access_log",
+            Effect(|w| {
+                let site = w.site(echo());
+                w.get(&site, "/seen");
+                w.call("hosts.update", json!({"id": site.host, "access_log": false}));
+                w.get(&site, "/unseen");
+                w.expect_rows(&site.domain, "path = '/seen'", 1);
+                w.expect_rows(&site.domain, "path = '/unseen'", 0);
+            }),
+        ),
+    ]
+}
+
+fn target_groups() -> Vec<(&'static str, Proof)> {
+    let later = |field, value: Value| later("target_groups.update", field, value);
+    let dates = |w: &World| {
+        let id = json!({"id": w.group(echo())});
+        times(w, "target_groups.get", id.clone(), |n| {
+            drop(w.call("target_groups.update", merged(id.clone(), json!({"max_retries": n % 2}))));
+        });
+    };
+    vec![
+        (
+            "id",
+            Effect(|w| {
+                let id = w.group(echo());
+                assert_eq!(w.call("target_groups.get", json!({"id": id}))["id"], json!(id));
+            }),
+        ),
+        (
+            "name",
+            Effect(|w| {
+                let (one, other) = (w.group(echo()), w.group(echo()));
+                let name = w.name();
+                w.call("target_groups.update", json!({"id": one, "name": name}));
+                assert_eq!(w.call("target_groups.get", json!({"id": one}))["name"], json!(name));
+                assert_eq!(w.ask("target_groups.update", json!({"id": other, "name": name})).0, 409);
+            }),
+        ),
+        ("protocol", later("protocol", json!("https"))),
+        ("verify_tls", later("verify_tls", json!(false))),
+        ("algorithm", later("algorithm", json!("random"))),
+        ("health_check_enabled", later("health_check_enabled", json!(true))),
+        ("health_check_path", later("health_check_path", json!("/up"))),
+        ("health_check_method", later("health_check_method", json!("HEAD"))),
+        ("health_check_expect_status", later("health_check_expect_status", json!("2xx"))),
+        ("health_check_interval_seconds", later("health_check_interval_seconds", json!(31))),
+        ("health_check_timeout_seconds", later("health_check_timeout_seconds", json!(6))),
+        ("health_check_fails_to_unhealthy", later("health_check_fails_to_unhealthy", json!(3))),
+        ("health_check_passes_to_healthy", later("health_check_passes_to_healthy", json!(3))),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
+        ("http_version", later("http_version", json!("2"))),
+        (
+            "preserve_host",
+            Effect(|w| {
+                let upstream = echo();
+                let site = w.site(upstream);
+                let sees =
+                    |name: &str| w.get(&site, "/").body.to_ascii_lowercase().contains(&format!("host: {name}\r\n"));
+                assert!(sees(&site.domain));
+                w.call("target_groups.update", json!({"id": site.group, "preserve_host": false}));
+                assert!(sees(&upstream.to_string()));
+            }),
+        ),
+        ("tls_server_name", later("tls_server_name", json!("a.test"))),
+        ("slow_start_seconds", later("slow_start_seconds", json!(1))),
+        (
+            "connect_timeout_ms",
+            Effect(|w| {
+                let site = w.site(full());
+                w.call("target_groups.update", json!({"id": site.group, "connect_timeout_ms": 100, "max_retries": 0}));
+                answered(w, &site.domain, "HTTP/1.1 50");
+            }),
+        ),
+        (
+            "response_timeout_ms",
+            Effect(|w| {
+                let site = w.site(silent());
+                w.call("target_groups.update", json!({"id": site.group, "response_timeout_ms": 100}));
+                answered(w, &site.domain, "HTTP/1.1 504");
+            }),
+        ),
+        (
+            "max_retries",
+            Effect(|w| {
+                let (one, other) = (w.site_with(dead_first()), w.site_with(dead_first()));
+                assert_eq!(w.get(&one, "/").status, 200);
+                w.call("target_groups.update", json!({"id": other.group, "max_retries": 0}));
+                assert_eq!(w.get(&other, "/").status, 502);
+            }),
+        ),
+    ]
+}
+
+/// That an answer comes while we are patient.
+fn answered(w: &World, domain: &str, expected: &str) {
+    let line = first_line(&mut w.send(&format!("GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n")));
+    assert!(line.starts_with(expected), "{line:?}");
+}
+
+fn targets() -> Vec<(&'static str, Proof)> {
+    /// A host, and its target's key.
+    fn one(w: &World, upstream: std::net::SocketAddr) -> (super::world::Site, Value) {
+        let site = w.site(upstream);
+        let items = w.call("targets.list", json!({"target_group_id": site.group}));
+        let key = json!({"target_group_id": site.group, "id": items["items"][0]["id"]});
+        (site, key)
+    }
+    let dates = |w: &World| {
+        let (_, key) = one(w, echo());
+        times(w, "targets.get", key.clone(), |n| {
+            drop(w.call("targets.toggle", merged(key.clone(), json!({"enabled": n % 2 == 1}))));
+        });
+    };
+    vec![
+        (
+            "id",
+            Effect(|w| {
+                let (_, key) = one(w, echo());
+                assert_eq!(w.call("targets.get", key.clone())["id"], key["id"]);
+            }),
+        ),
+        (
+            "target_group_id",
+            Effect(|w| {
+                let (first, second) = (w.site(dead()), w.site(dead()));
+                let new = merged(target(saying("here")), json!({"target_group_id": second.group}));
+                w.call("targets.create", new);
+                assert_eq!((w.get(&first, "/").status, w.get(&second, "/").body.as_str()), (502, "here"));
+            }),
+        ),
+        (
+            "host",
+            Effect(|w| {
+                let (site, key) = one(w, echo());
+                w.call("target_groups.update", json!({"id": site.group, "preserve_host": false}));
+                let sees = || w.get(&site, "/").body.to_ascii_lowercase().contains("host: localhost:");
+                assert!(!sees());
+                w.call("targets.update", merged(key, json!({"host": "localhost"})));
+                assert!(sees());
+            }),
+        ),
+        (
+            "port",
+            Effect(|w| {
+                let (site, key) = one(w, saying("first"));
+                assert_eq!(w.get(&site, "/").body, "first");
+                w.call("targets.update", merged(key, json!({"port": saying("second").port()})));
+                assert_eq!(w.get(&site, "/").body, "second");
+            }),
+        ),
+        (
+            "weight",
+            Effect(|w| {
+                let (site, key) = one(w, saying("first"));
+                w.call("targets.create", merged(target(saying("second")), json!({"target_group_id": site.group})));
+                let firsts = || (0..12).filter(|_| w.get(&site, "/").body == "first").count();
+                assert_eq!(firsts(), 6);
+                w.call("targets.update", merged(key, json!({"weight": 3})));
+                assert_eq!(firsts(), 9);
+            }),
+        ),
+        (
+            "enabled",
+            Effect(|w| {
+                let (site, key) = one(w, echo());
+                assert_eq!(w.get(&site, "/").status, 200);
+                w.call("targets.update", merged(key, json!({"enabled": false})));
+                assert_eq!(w.get(&site, "/").status, 503);
+            }),
+        ),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
+    ]
+}
+
+/// A rule of a host that answers with its own text.
+fn rule(w: &World, host: i64, text: &str) -> Value {
+    let action = json!({"type": "fixed_response", "config": {"status_code": 200, "body": text}});
+    w.call("rules.create", json!({"host_id": host, "action": action}))["id"].clone()
+}
+
+fn rules() -> Vec<(&'static str, Proof)> {
+    let dates = |w: &World| {
+        let site = w.site(echo());
+        let key = json!({"host_id": site.host, "id": rule(w, site.host, "x")});
+        times(w, "rules.get", key.clone(), |n| {
+            drop(w.call("rules.toggle", merged(key.clone(), json!({"enabled": n % 2 == 1}))));
+        });
+    };
+    vec![
+        (
+            "id",
+            Effect(|w| {
+                let site = w.site(echo());
+                let id = rule(w, site.host, "ruled").as_i64().unwrap();
+                assert_eq!(w.get(&site, "/").body, "ruled");
+                let domain = site.domain;
+                w.later(move |db| {
+                    let sql = "SELECT rule_id FROM log_entries WHERE host_domain = ?1 AND source = 'caddy_access'";
+                    assert_eq!(db.query_row(sql, [&domain], |r| r.get::<_, i64>(0)).unwrap(), id);
+                });
+            }),
+        ),
+        (
+            "host_id",
+            Effect(|w| {
+                let (one, other) = (w.site(saying("up")), w.site(saying("up")));
+                rule(w, other.host, "ruled");
+                assert_eq!((w.get(&one, "/").body.as_str(), w.get(&other, "/").body.as_str()), ("up", "ruled"));
+            }),
+        ),
+        (
+            "priority",
+            Effect(|w| {
+                let site = w.site(echo());
+                let first = rule(w, site.host, "first");
+                let second = rule(w, site.host, "second");
+                assert_eq!(w.get(&site, "/").body, "first");
+                w.call("rules.update", json!({"host_id": site.host, "id": first, "priority": 500}));
+                assert_eq!(w.get(&site, "/").body, "second");
+                w.call("rules.reorder", json!({"host_id": site.host, "rule_ids": [first, second]}));
+                assert_eq!(w.get(&site, "/").body, "first");
+            }),
+        ),
+        (
+            "action_type",
+            Effect(|w| {
+                let site = w.site(echo());
+                let id = rule(w, site.host, "ruled");
+                assert_eq!(w.get(&site, "/").status, 200);
+                let block = json!({"type": "block", "config": {}});
+                w.call("rules.update", json!({"host_id": site.host, "id": id, "action": block}));
+                assert_eq!(w.get(&site, "/").status, 403);
+            }),
+        ),
+        // Each field of it has a row of its own in `rules.rs`, but this one.
+        (
+            "action_config",
+            Effect(|w| {
+                let site = w.site(saying("default"));
+                let forward = |group: i64| json!({"type": "forward", "config": {"target_group_id": group}});
+                let first = forward(w.group(saying("first")));
+                let made = w.call("rules.create", json!({"host_id": site.host, "action": first}));
+                assert_eq!(w.get(&site, "/").body, "first");
+                let second = forward(w.group(saying("second")));
+                w.call("rules.update", json!({"host_id": site.host, "id": made["id"], "action": second}));
+                assert_eq!(w.get(&site, "/").body, "second");
+            }),
+        ),
+        (
+            "matchers_config",
+            Effect(|w| {
+                let site = w.site(saying("up"));
+                let id = rule(w, site.host, "ruled");
+                assert_eq!(w.get(&site, "/").body, "ruled");
+                let matchers = json!([{"type": "path", "config": {"patterns": ["/only"]}}]);
+                w.call("rules.update", json!({"host_id": site.host, "id": id, "matchers": matchers}));
+                assert_eq!((w.get(&site, "/").body.as_str(), w.get(&site, "/only").body.as_str()), ("up", "ruled"));
+                w.call("rules.delete", json!({"host_id": site.host, "id": id}));
+                assert_eq!(w.get(&site, "/only").body, "up");
+            }),
+        ),
+        (
+            "enabled",
+            Effect(|w| {
+                let site = w.site(saying("up"));
+                let id = rule(w, site.host, "ruled");
+                assert_eq!(w.get(&site, "/").body, "ruled");
+                w.call("rules.update", json!({"host_id": site.host, "id": id, "enabled": false}));
+                assert_eq!(w.get(&site, "/").body, "up");
+            }),
+        ),
+        (
+            "name",
+            Effect(|w| {
+                let site = w.site(echo());
+                let key = json!({"host_id": site.host, "id": rule(w, site.host, "x")});
+                w.call("rules.update", merged(key.clone(), json!({"name": "for people"})));
+                assert_eq!(w.call("rules.get", key)["name"], "for people");
+            }),
+        ),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
+    ]
+}
+
+fn host_security() -> Vec<(&'static str, Proof)> {
+    let later = |field, value: Value| later("security.update", field, value);
+    /// A form that only rules of the second level find.
+    const SECOND_LEVEL: &str = "/?u=https%3A%2F%2Fother.example%2F";
+    vec![
+        (
+            "host_id",
+            Effect(|w| {
+                let (one, other) = (w.site(echo()), w.guarded(echo()));
+                assert_eq!((w.get(&one, ATTACK).status, w.get(&other, ATTACK).status), (200, 403));
+            }),
+        ),
+        (
+            "waf_enabled",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                assert_eq!(w.get(&site, ATTACK).status, 403);
+                w.security(&site, json!({"waf_enabled": false}));
+                assert_eq!(w.get(&site, ATTACK).status, 200);
+            }),
+        ),
+        (
+            "waf_mode",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                assert_eq!(w.get(&site, ATTACK).status, 403);
+                w.security(&site, json!({"waf_mode": "detect"}));
+                assert_eq!(w.get(&site, ATTACK).status, 200);
+            }),
+        ),
+        (
+            "waf_paranoia",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                assert_eq!(w.get(&site, SECOND_LEVEL).status, 200);
+                w.security(&site, json!({"waf_paranoia": 2}));
+                assert_eq!(w.get(&site, SECOND_LEVEL).status, 403);
+            }),
+        ),
+        (
+            "waf_block_status",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                w.security(&site, json!({"waf_block_status": 418}));
+                assert_eq!(w.get(&site, ATTACK).status, 418);
+            }),
+        ),
+        (
+            "waf_block_body",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                assert_ne!(w.get(&site, ATTACK).body, "go away");
+                w.security(&site, json!({"waf_block_body": "go away"}));
+                assert_eq!(w.get(&site, ATTACK).body, "go away");
+            }),
+        ),
+        ("rate_limit_enabled", later("rate_limit_enabled", json!(true))),
+        ("rate_limit_requests", later("rate_limit_requests", json!(5))),
+        ("rate_limit_window_seconds", later("rate_limit_window_seconds", json!(5))),
+        ("rate_limit_key", later("rate_limit_key", json!("global"))),
+        ("rate_limit_header_name", later("rate_limit_header_name", json!("X-A"))),
+        ("rate_limit_status", later("rate_limit_status", json!(503))),
+        (
+            "updated_at",
+            Effect(|w| {
+                let site = w.site(echo());
+                let read = || w.call("security.get", json!({"host_id": site.host}))["updated_at"].clone();
+                let before = read();
+                let moved = (0..1000).any(|n| {
+                    w.security(&site, json!({"waf_block_status": 400 + n % 2}));
+                    read() != before
+                });
+                assert!(moved, "updated_at stands still");
+            }),
+        ),
+        (
+            "waf_detection_paranoia",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                w.get(&site, &format!("{SECOND_LEVEL}&n=1"));
+                w.security(&site, json!({"waf_detection_paranoia": 2}));
+                assert_eq!(w.get(&site, &format!("{SECOND_LEVEL}&n=2")).status, 200);
+                w.expect_rows(&site.domain, "source = 'waf_audit' AND query LIKE '%n=1'", 0);
+                w.expect_rows(&site.domain, "source = 'waf_audit' AND query LIKE '%n=2' AND waf_rule_id = 5005", 1);
+            }),
+        ),
+        (
+            "waf_inbound_threshold",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                assert_eq!(w.get(&site, ATTACK).status, 403);
+                w.security(&site, json!({"waf_inbound_threshold": 1000}));
+                assert_eq!(w.get(&site, ATTACK).status, 200);
+            }),
+        ),
+        (
+            "waf_outbound_threshold",
+            Effect(|w| {
+                let site = w.guarded(leaking(0));
+                assert_eq!(w.get(&site, "/").status, 403);
+                w.security(&site, json!({"waf_outbound_threshold": 1000}));
+                assert_eq!(w.get(&site, "/").status, 200);
+            }),
+        ),
+        (
+            "waf_response_body",
+            Effect(|w| {
+                let site = w.guarded(leaking(0));
+                assert_eq!(w.get(&site, "/").status, 403);
+                w.security(&site, json!({"waf_response_body": false}));
+                assert_eq!(w.get(&site, "/").status, 200);
+            }),
+        ),
+    ]
+}
+
+/// What the panel answers to a question with this token.
+fn status(w: &World, token: &Value, method: &str, path: &str, body: &str) -> u16 {
+    let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    ask(w.server.panel, method, &format!("/api/v1{path}"), &headers, body).status
+}
+
+fn new_token(w: &World, role: &str) -> Value {
+    w.call("tokens.create", json!({"name": w.name(), "role": role}))
+}
+
+fn listed(w: &World, token: &Value) -> Value {
+    let mut cursor = Value::Null;
+    loop {
+        let input = if cursor.is_null() { json!({"limit": 500}) } else { json!({"limit": 500, "cursor": cursor}) };
+        let page = w.call("tokens.list", input);
+        if let Some(found) = page["items"].as_array().unwrap().iter().find(|t| t["id"] == token["id"]) {
+            return found.clone();
+        }
+        cursor = page["next_cursor"].clone();
+        assert!(!cursor.is_null(), "token {} is not listed", token["id"]);
+    }
+}
+
+fn api_tokens() -> Vec<(&'static str, Proof)> {
+    vec![
+        (
+            "id",
+            Effect(|w| {
+                let (one, other) = (new_token(w, "viewer"), new_token(w, "viewer"));
+                w.call("tokens.revoke", json!({"id": one["id"]}));
+                assert_eq!((status(w, &one, "GET", "/hosts", ""), status(w, &other, "GET", "/hosts", "")), (401, 200));
+            }),
+        ),
+        (
+            "name",
+            Effect(|w| {
+                let token = new_token(w, "viewer");
+                assert_eq!(listed(w, &token)["name"], token["name"]);
+                assert_eq!(w.ask("tokens.create", json!({"name": token["name"], "role": "viewer"})).0, 409);
+            }),
+        ),
+        (
+            "token_hash",
+            Effect(|w| {
+                let token = new_token(w, "viewer");
+                assert_eq!(status(w, &token, "GET", "/hosts", ""), 200);
+                assert_eq!(status(w, &json!({"token": "argos_pat_of-somebody-else"}), "GET", "/hosts", ""), 401);
+            }),
+        ),
+        (
+            "role",
+            Effect(|w| {
+                let group = || json!({"name": w.name()}).to_string();
+                assert_eq!(status(w, &new_token(w, "viewer"), "POST", "/target-groups", &group()), 403);
+                assert_eq!(status(w, &new_token(w, "operator"), "POST", "/target-groups", &group()), 201);
+            }),
+        ),
+        // Filled by people who are signed in, which nobody can be yet.
+        ("created_by", Unwritten),
+        (
+            "created_at",
+            Effect(|w| {
+                let token = new_token(w, "viewer");
+                assert!(Timestamp::parse(listed(w, &token)["created_at"].as_str().unwrap()).is_some_and(|at| at.0 > 0));
+            }),
+        ),
+        (
+            "expires_at",
+            Effect(|w| {
+                let soon = Timestamp(Clock::system().now().0 + 1500);
+                let token = w.call("tokens.create", json!({"name": w.name(), "role": "viewer", "expires_at": soon}));
+                assert_eq!(status(w, &token, "GET", "/hosts", ""), 200);
+                // Asked again and again until its time has come: bounded by the calls, each of which takes its time.
+                let ended = (0..100_000).any(|_| status(w, &token, "GET", "/hosts", "") == 401);
+                assert!(ended && Clock::system().now() >= soon, "the token does not end");
+            }),
+        ),
+        (
+            "last_used_at",
+            Effect(|w| {
+                let token = new_token(w, "viewer");
+                assert_eq!(listed(w, &token)["last_used_at"], Value::Null);
+                assert_eq!(status(w, &token, "GET", "/hosts", ""), 200);
+                // The writer has done it when it has answered the next change.
+                w.group(echo());
+                assert_ne!(listed(w, &token)["last_used_at"], Value::Null);
+            }),
+        ),
+        (
+            "revoked_at",
+            Effect(|w| {
+                let token = new_token(w, "viewer");
+                assert_eq!(status(w, &token, "GET", "/hosts", ""), 200);
+                w.call("tokens.revoke", json!({"id": token["id"]}));
+                assert_ne!(listed(w, &token)["revoked_at"], Value::Null);
+                assert_eq!(status(w, &token, "GET", "/hosts", ""), 401);
+            }),
+        ),
+    ]
+}
+
+fn users() -> Vec<(&'static str, Proof)> {
+    let first = |w: &World| {
+        let line = w.server.log.iter().find_map(|line| line.split_once("setup token: ")).unwrap();
+        let person = json!({"token": line.1.trim(), "username": "person", "password": "long enough for this"});
+        let (status, made) = w.ask("setup.create", person.clone());
+        // Both rows that try it are right, whichever comes first: there is one first administrator.
+        if status == 201 {
+            assert_eq!((&made["username"], &made["role"]), (&json!("person"), &json!("admin")));
+        }
+        assert_eq!(w.ask("setup.create", person).0, 404);
+    };
+    let mut columns: Vec<(&'static str, Proof)> = vec![("username", Effect(first)), ("role", Effect(first))];
+    columns.extend(["id", "created_at", "updated_at"].map(|column| (column, Filled)));
+    // How a password is stored is shown by the settings of it.
+    columns.push(("password_hash", Filled));
+    let unwritten = [
+        "email",
+        "display_name",
+        "external_provider",
+        "external_id",
+        "created_via",
+        "totp_secret_encrypted",
+        "totp_recovery_codes_encrypted",
+        "totp_enabled",
+        "totp_enabled_at",
+        "last_login",
+        "enabled",
+        "totp_last_step",
+        "oidc_groups",
+    ];
+    columns.extend(unwritten.map(|column| (column, Unwritten)));
+    columns.push(("password_changed_at", Filled));
+    columns
+}
+
+fn settings() -> Vec<(&'static str, Proof)> {
+    let shown = |w: &World| {
+        let read = || w.call("settings.get", json!({"key": "proxy.max_headers"}));
+        let before = read();
+        w.set("proxy.max_headers", "100");
+        let after = read();
+        assert_eq!((&before["value"], &after["value"]), (&json!("128"), &json!("100")));
+        assert_ne!(after["updated_at"], Value::Null);
+        w.call("settings.update", json!({"proxy.max_headers": "101"}));
+        assert_eq!(read()["value"], "101");
+    };
+    vec![("key", Effect(shown)), ("value", Effect(shown)), ("updated_at", Effect(shown))]
+}
+
+fn config_versions() -> Vec<(&'static str, Proof)> {
+    let newest = |w: &World| {
+        let site = w.site(echo());
+        let newest = || w.call("config.versions", json!({"limit": 1}))["items"][0].clone();
+        let before = newest();
+        w.call("hosts.update", json!({"id": site.host, "max_body_bytes": 77}));
+        let after = newest();
+        let (from, to) = (before["generation"].as_u64().unwrap(), after["generation"].as_u64().unwrap());
+        assert_eq!(to, from + 1);
+        assert_eq!(after["summary"], json!(format!("update host {}", site.host)));
+        assert_eq!(after["actor"], "cli");
+        assert!(Timestamp::parse(after["created_at"].as_str().unwrap()).is_some_and(|at| at.0 > 0));
+        let diff = w.call("config.diff", json!({"a": from, "b": to}));
+        assert_eq!((&diff["items"][0]["field"], &diff["items"][0]["new"]), (&json!("max_body_bytes"), &json!(77)));
+        w.call("config.rollback", json!({"n": from, "table": "hosts", "key": site.host}));
+        assert_eq!(w.call("hosts.get", json!({"id": site.host}))["max_body_bytes"], Value::Null);
+    };
+    let mut columns: Vec<(&'static str, Proof)> =
+        ["generation", "created_at", "actor", "summary", "changes"].map(|column| (column, Effect(newest))).into();
+    // Filled by people who are signed in, which nobody can be yet.
+    columns.push(("user_id", Unwritten));
+    columns.push(("checkpoint", ShownBy("argos-core/tests/versions.rs", "a_full_copy_is_the_state_of_its_generation")));
+    columns.push(("sha256", ShownBy("argos-core/tests/versions.rs", "a_change_that_was_tampered_with_is_not_used")));
+    columns
+}
+
+fn log_entries() -> Vec<(&'static str, Proof)> {
+    // One request, as the log shows it.
+    let request = |w: &World| {
+        let site = w.guarded(echo());
+        let headers = [("User-Agent", "program/1"), ("Content-Type", "text/plain")];
+        assert_eq!(w.request(&site, "POST", "/found?q=1", &headers, "12345").status, 200);
+        let (domain, host) = (site.domain, site.host);
+        w.later(move |db| {
+            let sql = "SELECT source, host_id, level, remote_ip, method, user_agent, query, status, bytes_in,
+                http_version, action, size_bytes > 5, upstream LIKE '127.0.0.1:%', message <> '', raw <> '',
+                request_id <> '' FROM log_entries WHERE host_domain = ?1 AND path = '/found'";
+            let row: Vec<String> =
+                db.query_row(sql, [&domain], |r| (0..16).map(|i| Ok(text(r.get_ref(i)?))).collect()).unwrap();
+            let expected = [
+                "caddy_access",
+                &host.to_string(),
+                "info",
+                "127.0.0.1",
+                "POST",
+                "program/1",
+                "q=1",
+                "200",
+                "5",
+                "HTTP/1.1",
+                "proxied",
+                "1",
+                "1",
+                "1",
+                "1",
+                "1",
+            ];
+            assert_eq!(row, expected);
+        });
+    };
+    let by_request = [
+        "source",
+        "host_id",
+        "level",
+        "host_domain",
+        "remote_ip",
+        "method",
+        "path",
+        "user_agent",
+        "upstream",
+        "message",
+        "raw",
+        "status",
+        "size_bytes",
+        "request_id",
+        "query",
+        "action",
+        "http_version",
+        "bytes_in",
+    ];
+    let mut columns: Vec<(&'static str, Proof)> = by_request.map(|column| (column, Effect(request))).into();
+    let by_others = [
+        "id",
+        "timestamp",
+        "rule_id",
+        "waf_rule_message",
+        "waf_severity",
+        "waf_rule_id",
+        "waf_anomaly_score",
+        // A request that waits for its upstream takes at least a millisecond.
+        "duration_ms",
+    ];
+    columns.extend(by_others.map(|column| (column, Filled)));
+    columns.push(("country", Unwritten));
+    columns
+}
+
+fn text(value: rusqlite::types::ValueRef<'_>) -> String {
+    match value {
+        rusqlite::types::ValueRef::Integer(n) => n.to_string(),
+        rusqlite::types::ValueRef::Text(t) => String::from_utf8_lossy(t).into_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Whether some row holds another value than the column's default; a column without one is compared with NULL.
+pub fn is_filled(db: &Connection, table: &str, column: &str) -> bool {
+    let sql = "SELECT dflt_value FROM pragma_table_info(?1) WHERE name = ?2";
+    let default: Option<String> = db.query_row(sql, [table, column], |r| r.get(0)).unwrap();
+    let default = default.unwrap_or_else(|| "NULL".into());
+    let sql = format!("SELECT count(*) FROM {table} WHERE {column} IS NOT ({default})");
+    db.query_row(&sql, [], |r| r.get::<_, i64>(0)).unwrap() > 0
+}
