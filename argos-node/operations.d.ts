@@ -286,6 +286,44 @@ export type HttpVersion =
   /** HTTP/2, by prior knowledge over plain TCP. */
   | '2'
 
+/** What lies in the data folder. */
+export interface Installed {
+  /** The folder. */
+  path: string
+  /** How the rules name themselves, such as `OWASP_CRS/4.28.0`; empty where they do not. */
+  version: string
+  /** Rules, a chain counting once. */
+  rules: number
+  /** What has no effect in it, counted. */
+  warnings: number
+  /** Whether there is one before it to go back to. */
+  previous: boolean
+}
+
+/** The rule set that was installed, and what hosts run now. */
+export interface InstalledRules {
+  /** What lies in the data folder now. */
+  installed: Installed
+  /** The rules. */
+  ruleSet: RuleSetSummary
+  /** What has no effect in them, at most 1,000 findings. */
+  loadWarnings: LoadWarning[]
+}
+
+/** A finding of a load, with its place. */
+export interface LoadWarning {
+  /** The file. */
+  file: string
+  /** Line, from 1. */
+  line: number
+  /** Column in bytes, from 1. */
+  column: number
+  /** Stable code, such as `seclang.no_effect`. */
+  code: string
+  /** The finding in words. */
+  text: string
+}
+
 /** A row of `log_entries`. Texts that do not apply are empty, numbers 0. */
 export interface LogEntry {
   /** Identity; grows with time of writing. */
@@ -529,6 +567,26 @@ export interface Rule extends Tagged {
   updatedAt: string
 }
 
+/** A rule set in short. */
+export interface RuleSetSummary {
+  /** The folder, or `baseline` for the built-in rules. */
+  path: string
+  /** How the rules name themselves, such as `OWASP_CRS/4.28.0`; empty where they do not. */
+  version: string
+  /** Rules, a chain counting once. */
+  rules: number
+  /** Why no host can run them; null = they can. */
+  fault?: string | null
+}
+
+/** The rules that hosts run, and what loading them had to say. */
+export interface RulesReport {
+  /** The rules. */
+  ruleSet: RuleSetSummary
+  /** What has no effect in them, at most 1,000 findings. */
+  loadWarnings: LoadWarning[]
+}
+
 /** The security of a host, with what the WAF does in effect. */
 export interface Security extends Tagged {
   /** The host. */
@@ -723,6 +781,22 @@ export type WafMode =
   | 'detect'
   /** Blocks. */
   | 'block'
+
+/** What the WAF does over all hosts. */
+export interface WafStatus {
+  /** The cap of every host's mode. */
+  mode: AppsecMode
+  /** Who changed it; empty = nobody yet. */
+  lastChangeBy: string
+  /** The rules. */
+  ruleSet: RuleSetSummary
+  /** What has no effect in them, at most 1,000 findings. */
+  loadWarnings: LoadWarning[]
+  /** The cap before the last change; null = it was never changed. */
+  previousMode?: AppsecMode | null
+  /** When it was changed. */
+  lastChangeAt?: string | null
+}
 
 /** Public names and how they are served. */
 export class HostsResource {
@@ -1288,6 +1362,30 @@ export class SecurityResource {
   }): Promise<Applied<Security>>
 }
 
+/** The rules that all hosts run. */
+export class WafResource {
+  private constructor()
+  /** Shows what the WAF does over all hosts, and the rules it runs. */
+  status(): Promise<WafStatus>
+  /** Reads the rules of all hosts anew; rules that do not compile change nothing. */
+  reload(terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<RulesReport>>
+  /** Installs a core rule set into the data folder and reads the rules anew; one that does not compile changes nothing. */
+  install(fields: {
+    /** SHA-256 of the archive in hexadecimal, from where the release is announced. */
+    sha256: string
+    /** Where the archive is: https at a public address. */
+    url?: string | null
+    /** The archive itself, a gzipped tar of at most 16 MiB, in base64. */
+    archive?: string | null
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<InstalledRules>>
+}
+
 /** Settings of the whole installation. */
 export class SettingsResource {
   private constructor()
@@ -1491,6 +1589,8 @@ export class Operations {
   rules(hostId: number): RulesResource
   /** What protects one host. */
   security(hostId: number): SecurityResource
+  /** The rules that all hosts run. */
+  readonly waf: WafResource
   /** Settings of the whole installation. */
   readonly settings: SettingsResource
   /** The configuration in time. */

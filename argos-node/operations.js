@@ -173,6 +173,26 @@ class SecurityResource {
   }
 }
 
+class WafResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  status() {
+    return records.query(this.#argos, 'waf.status', {})
+  }
+
+  reload(terms) {
+    return records.change(this.#argos, 'waf.reload', {}, terms)
+  }
+
+  install(fields, terms) {
+    return records.change(this.#argos, 'waf.install', { ...fields }, terms)
+  }
+}
+
 class SettingsResource {
   #argos
 
@@ -316,6 +336,10 @@ class Operations {
 
   security(hostId) {
     return new SecurityResource(this, hostId)
+  }
+
+  get waf() {
+    return new WafResource(this)
   }
 
   get settings() {

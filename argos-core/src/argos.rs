@@ -19,14 +19,14 @@ use history::History;
 use repeat::{Answers, Call};
 pub use serve::{ServeOptions, Serving};
 
-use crate::api::{Context, Mutation, Query, Terms, View, routes};
+use crate::api::{Context, Mutation, Query, ReloadRules, Terms, View, routes};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Actor, ApiToken};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
-use crate::snapshot::{self, HostFault, Snapshot};
-use crate::store::{OpenOptions, Origin, Read, Store, StoreError, settings, tokens, users};
-use crate::waf::{Places, RuleSets};
+use crate::snapshot::{HostFault, Snapshot};
+use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
+use crate::waf::Places;
 
 /// Read-only connections that queries share.
 const READERS: usize = 4;
@@ -89,7 +89,6 @@ struct Inner {
     history: History,
     store: Store,
     live: Arc<ArcSwap<Snapshot>>,
-    rule_sets: RuleSets,
     cx: Context,
     faults: Vec<HostFault>,
     answers: Answers,
@@ -274,21 +273,12 @@ impl Argos {
         })?
     }
 
-    /// Reads the rules of all hosts anew. Rules that do not compile change nothing.
+    /// Reads the rules of all hosts anew, as `waf.reload` does.
     ///
     /// # Errors
     /// `waf.rule_set_missing`, `waf.rules_broken` with every position.
     pub fn reload_rules(&self) -> Result<()> {
-        let inner = self.inner.clone();
-        let path = self.view(|view| settings::value(&view.read, "crs.path"))?.unwrap_or_default();
-        // Slow, so before the writer's turn.
-        inner.rule_sets.reload(&path)?;
-        self.inner.store.write(move |conn| {
-            let read = Read::new(conn, inner.cx.clock.now());
-            let next = snapshot::reload(&read, &inner.live.load(), &inner.rule_sets)?;
-            inner.live.store(next.into());
-            Ok(())
-        })?
+        self.change(ReloadRules::default()).map(drop)
     }
 
     fn view<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T>) -> Result<T> {

@@ -36,6 +36,9 @@ __all__ = [
     "HostHeaderConfig",
     "HostsResource",
     "HttpVersion",
+    "Installed",
+    "InstalledRules",
+    "LoadWarning",
     "LogEntry",
     "LogSource",
     "LogsResource",
@@ -56,6 +59,8 @@ __all__ = [
     "Role",
     "RolledBack",
     "Rule",
+    "RuleSetSummary",
+    "RulesReport",
     "RulesResource",
     "Security",
     "SecurityResource",
@@ -75,6 +80,8 @@ __all__ = [
     "ValueMode",
     "Version",
     "WafMode",
+    "WafResource",
+    "WafStatus",
 ]
 
 
@@ -505,6 +512,50 @@ class HostHeaderConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What lies in the data folder."""
+
+    path: str
+    """The folder."""
+    version: str
+    """How the rules name themselves, such as ``OWASP_CRS/4.28.0``; empty where they do not."""
+    rules: int
+    """Rules, a chain counting once."""
+    warnings: int
+    """What has no effect in it, counted."""
+    previous: bool
+    """Whether there is one before it to go back to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledRules:
+    """The rule set that was installed, and what hosts run now."""
+
+    installed: Installed
+    """What lies in the data folder now."""
+    rule_set: RuleSetSummary
+    """The rules."""
+    load_warnings: Sequence[LoadWarning]
+    """What has no effect in them, at most 1,000 findings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadWarning:
+    """A finding of a load, with its place."""
+
+    file: str
+    """The file."""
+    line: int
+    """Line, from 1."""
+    column: int
+    """Column in bytes, from 1."""
+    code: str
+    """Stable code, such as ``seclang.no_effect``."""
+    text: str
+    """The finding in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
     """A row of ``log_entries``. Texts that do not apply are empty, numbers 0."""
 
@@ -733,6 +784,30 @@ class Rule(records.Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSetSummary:
+    """A rule set in short."""
+
+    path: str
+    """The folder, or ``baseline`` for the built-in rules."""
+    version: str
+    """How the rules name themselves, such as ``OWASP_CRS/4.28.0``; empty where they do not."""
+    rules: int
+    """Rules, a chain counting once."""
+    fault: str | None = None
+    """Why no host can run them; null = they can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesReport:
+    """The rules that hosts run, and what loading them had to say."""
+
+    rule_set: RuleSetSummary
+    """The rules."""
+    load_warnings: Sequence[LoadWarning]
+    """What has no effect in them, at most 1,000 findings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security(records.Resource):
     """The security of a host, with what the WAF does in effect."""
 
@@ -894,6 +969,24 @@ class Version:
     """The commit it was built from, or ``unknown``."""
     built_at: str
     """When it was built, RFC 3339, or ``unknown``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WafStatus:
+    """What the WAF does over all hosts."""
+
+    mode: AppsecMode
+    """The cap of every host's mode."""
+    last_change_by: str
+    """Who changed it; empty = nobody yet."""
+    rule_set: RuleSetSummary
+    """The rules."""
+    load_warnings: Sequence[LoadWarning]
+    """What has no effect in them, at most 1,000 findings."""
+    previous_mode: AppsecMode | None = None
+    """The cap before the last change; null = it was never changed."""
+    last_change_at: datetime | None = None
+    """When it was changed."""
 
 Action = (
     ForwardConfig
@@ -2033,6 +2126,58 @@ class SecurityResource:
         }, {"if_match": if_match, "dry_run": dry_run})
 
 
+class WafResource:
+    """The rules that all hosts run."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def status(
+        self,
+    ) -> WafStatus:
+        """Shows what the WAF does over all hosts, and the rules it runs."""
+        return records.query(self._caller, WafStatus, "waf.status", {})
+
+    def reload(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Applied[RulesReport]:
+        """Reads the rules of all hosts anew; rules that do not compile change nothing.
+
+        Arguments:
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, RulesReport, "waf.reload", {}, {"idempotency_key": idempotency_key})
+
+    def install(
+        self,
+        *,
+        sha256: str,
+        url: str | None | Unset = UNSET,
+        archive: str | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Applied[InstalledRules]:
+        """Installs a core rule set into the data folder and reads the rules anew; one that does not
+        compile changes nothing.
+
+        Arguments:
+            sha256: SHA-256 of the archive in hexadecimal, from where the release is announced.
+            url: Where the archive is: https at a public address.
+            archive: The archive itself, a gzipped tar of at most 16 MiB, in base64.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, InstalledRules, "waf.install", {
+            "sha256": sha256,
+            "url": url,
+            "archive": archive,
+        }, {"idempotency_key": idempotency_key})
+
+
 class SettingsResource:
     """Settings of the whole installation."""
 
@@ -2508,6 +2653,11 @@ class Operations:
     def security(self, host_id: int) -> SecurityResource:
         """What protects one host."""
         return SecurityResource(self, host_id)
+
+    @property
+    def waf(self) -> WafResource:
+        """The rules that all hosts run."""
+        return WafResource(self)
 
     @property
     def settings(self) -> SettingsResource:

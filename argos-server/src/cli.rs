@@ -32,7 +32,12 @@ pub(crate) fn command() -> Command {
         .subcommand(crs::command())
         .subcommand(call_command());
     for resource in resources() {
-        command = command.subcommand(resource_command(&resource));
+        let own = command.find_subcommand(&resource.word).is_some();
+        command = if own {
+            command.mut_subcommand(&resource.word, |own| with_operations(own, &resource))
+        } else {
+            command.subcommand(resource_command(&resource))
+        };
     }
     command
 }
@@ -110,8 +115,12 @@ fn resources() -> Vec<Resource> {
 
 fn resource_command(resource: &Resource) -> Command {
     let about = resource.operations.first().map_or("", |op| op.resource_summary.trim_end_matches('.'));
-    let mut command =
+    let command =
         Command::new(resource.word.clone()).about(about).subcommand_required(true).arg_required_else_help(true);
+    with_operations(command, resource)
+}
+
+fn with_operations(mut command: Command, resource: &Resource) -> Command {
     for op in &resource.operations {
         command = match op.name {
             "logs.tail" => command.subcommand(logs::tail_command()),
@@ -259,7 +268,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
     match name {
         "serve" => serve::run(below, &unknown),
-        "waf" => waf::run(below),
+        "waf" if below.subcommand_name().is_some_and(waf::is_own) => waf::run(below),
         "crs" => crs::run(below),
         "call" => call(below),
         resource => {

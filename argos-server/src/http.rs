@@ -17,9 +17,6 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::routing::{MethodFilter, get, on};
 
-/// Largest body of a call.
-const MAX_BODY: usize = 1 << 20;
-
 /// Who may ask on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -41,13 +38,15 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
             Method::Delete => MethodFilter::DELETE,
         };
         let path = format!("/api/v1{}", op.path);
+        let most = DefaultBodyLimit::max(op.most_body);
         let (op, argos) = (Arc::new(op), argos.clone());
         router = router.route(
             &path,
             on(filter, move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
                 let (op, argos) = (op.clone(), argos.clone());
                 async move { call(&op, argos, door, params, request).await }
-            }),
+            })
+            .layer(most),
         );
     }
     for path in ["/healthz", "/api/v1/healthz"] {
@@ -64,7 +63,6 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
             let text = "this route does not take this method; Allow names those it takes";
             answer::problem(&Error::invalid("method_not_allowed", "", text), &id_of(&request))
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(identified))
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn command() -> Command {
         Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
     };
     Command::new("waf")
-        .about("Checks rules and judges requests, without a server")
+        .about("Checks rules and judges requests; shows, reads anew and installs the rules that hosts run")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
@@ -84,6 +84,11 @@ pub(crate) fn command() -> Command {
                 .arg(file("overrides", "Tests whose expectation is another one, each with its reason"))
                 .arg(Arg::new("filter").long("filter").value_name("PATTERN").help("Tests whose id matches")),
         )
+}
+
+/// Whether a verb needs neither a database nor a running Argos; the others are operations.
+pub(crate) fn is_own(verb: &str) -> bool {
+    matches!(verb, "check" | "eval" | "ftw")
 }
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {

@@ -26,6 +26,7 @@ mod target_groups;
 mod targets;
 mod terms;
 mod tokens;
+mod waf;
 
 pub use config::*;
 pub use hosts::*;
@@ -45,6 +46,7 @@ pub use target_groups::*;
 pub use targets::*;
 pub use terms::{Place, STALE, TERMS, Term, Terms};
 pub use tokens::*;
+pub use waf::*;
 
 use crate::error::{Error, Result};
 

@@ -184,7 +184,7 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
         let unchanged = json!({ "description": "It still has that tag.", "headers": headers });
         responses.insert("304".into(), unchanged);
     }
-    for status in refusals(op, shown.get("requestBody").is_some()) {
+    for status in refusals(op) {
         responses.insert(status.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
     }
     responses.insert("default".into(), json!({ "$ref": "#/components/responses/Problem" }));
@@ -197,7 +197,7 @@ fn header(name: &str) -> Value {
 }
 
 /// The statuses of refusals that this operation can answer.
-fn refusals(op: &Described, has_body: bool) -> Vec<u16> {
+fn refusals(op: &Described) -> Vec<u16> {
     let takes = |name: &str| op.terms().any(|term| term.name == name);
     let in_path = op.path_fields().count() > 0;
     let mut statuses = vec![403, 421, 422, 500, 503];
@@ -205,7 +205,8 @@ fn refusals(op: &Described, has_body: bool) -> Vec<u16> {
     statuses.extend((in_path || op.role.is_none()).then_some(404));
     statuses.extend(op.mutates.then_some(409));
     statuses.extend(takes("if_match").then_some(412));
-    if has_body {
+    // Also where it has no field: a body that comes is read, and refused by its name.
+    if !matches!(op.method, Method::Get | Method::Delete) {
         statuses.extend([400, 413, 415]);
     }
     statuses.sort_unstable();

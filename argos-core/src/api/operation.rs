@@ -18,6 +18,7 @@ use crate::schema::Role;
 use crate::secret::{MasterKey, Subkey};
 use crate::snapshot::Snapshot;
 use crate::store::{Read, Tx};
+use crate::waf::RuleSets;
 
 /// The HTTP method of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const POSITIONAL: &'static [&'static str] = &[];
     /// What shows the thing that it changes.
     const OF: Option<Of> = None;
+    /// Bytes of a body that asks for it, at most.
+    const MOST_BODY: usize = 1 << 20;
 
     /// What it changes, as [`Operation::OF`] shows it; none where nothing does.
     ///
@@ -101,6 +104,8 @@ pub trait Query: Operation {
 pub trait Mutation: Operation {
     /// Whether it changes configuration: it makes a generation, and can be tried without being done.
     const CONFIGURES: bool = true;
+    /// Whether the rules of all hosts are other ones behind it, so that every host is made anew.
+    const RELOADS: bool = false;
 
     /// Work that needs no transaction and would hold up the writer, such as hashing a password.
     ///
@@ -133,6 +138,8 @@ pub struct Context {
     pub setup: SetupToken,
     /// The log queue, for its figures.
     pub logs: Arc<Queue>,
+    /// Where the rules of all hosts come from.
+    pub rules: RuleSets,
 }
 
 impl Context {
@@ -187,6 +194,8 @@ pub struct Described {
     pub place: Option<&'static str>,
     /// Fields beside those of the path that the command line takes by position.
     pub positional: &'static [&'static str],
+    /// Bytes of a body that asks for it, at most.
+    pub most_body: usize,
     /// JSON Schema of the input, references resolved in place.
     pub input: Value,
     /// JSON Schema of the result.
@@ -221,6 +230,7 @@ impl Described {
             tagged: routes::tagged(O::NAME),
             place: routes::place(O::NAME),
             positional: O::POSITIONAL,
+            most_body: O::MOST_BODY,
             input: refine(O::METHOD, schema(true).into_root_schema_for::<O>().to_value()),
             output: schema(false).into_root_schema_for::<O::Output>().to_value(),
             shared: |all| {
@@ -239,7 +249,7 @@ impl Described {
     pub fn command(&self) -> Option<(String, &'static str)> {
         let one = match self.resource() {
             resource if NO_COMMAND.contains(&resource) => return None,
-            same @ ("logs" | "security" | "system") => same,
+            same @ ("logs" | "security" | "system" | "waf") => same,
             many => many.strip_suffix('s').unwrap_or(many),
         };
         Some((one.replace('_', "-"), self.verb()))
@@ -273,7 +283,7 @@ pub fn describe() -> Vec<Described> {
 
 /// Declares an operation: `operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200, "…");`
 ///
-/// Behind the summary may stand `positional ["field"]`, and `of GetHost { id }`: the query that shows what the operation
+/// Behind the summary may stand `positional ["field"]`, `body` with the bytes that a body may have, and `of GetHost { id }`: the query that shows what the operation
 /// changes, with fields of the same name or of the given value. With `of` the result is what that query shows, or
 /// nothing; with `part of` it is something else. `If-Match` is compared with the tag of what the query shows.
 macro_rules! operation {
@@ -309,9 +319,10 @@ macro_rules! operation {
     (@answered) => { true };
     (@answered part) => { false };
     ($op:ty => $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal
-        $(, positional $positional:expr)?) => {
+        $(, positional $positional:expr)? $(, body $most:expr)?) => {
         impl $crate::api::Operation for $op {
             $crate::api::operation::operation!(@facts $output, $name, $method $path, $role, $status, $summary $(, $positional)?);
+            $(const MOST_BODY: usize = $most;)?
         }
     };
     ($op:ty => $output:ty, $name:literal, $method:ident $path:literal, $role:ident, $status:literal, $summary:literal

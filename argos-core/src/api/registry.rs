@@ -34,6 +34,10 @@ macro_rules! for_each_operation {
             security: SecurityOf (host_id: HostId) {
                 get: query GetSecurity, update: change UpdateSecurity, replace: change ReplaceSecurity,
             }
+            /// The rules that all hosts run.
+            waf: WafRules () {
+                status: query GetWafStatus, reload: change ReloadRules, install: change InstallRules,
+            }
             /// Settings of the whole installation.
             settings: Settings () {
                 list: query ListSettings, get: query GetSetting, set: change SetSetting,

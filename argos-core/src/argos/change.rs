@@ -42,6 +42,11 @@ impl Inner {
             let Some(subject) = tx.subject() else {
                 return Err(Error::internal(format!("{} did not say what it is about", M::NAME)));
             };
+            if M::RELOADS {
+                let next = snapshot::reload(tx, &self.live.load(), &self.cx.rules)?;
+                audit::record(tx, &subject, origin, None)?;
+                return Ok((Applied { value, generation: None }, Some(next)));
+            }
             let changes = tx.changes();
             if changes.is_empty() {
                 drop(changes);
@@ -49,7 +54,7 @@ impl Inner {
                 return Ok((Applied { value, generation: None }, None));
             }
             let generation = versions::generation(tx)? + 1;
-            let next = snapshot::compile(tx, &self.live.load(), &changes, generation, &self.rule_sets)?;
+            let next = snapshot::compile(tx, &self.live.load(), &changes, generation, &self.cx.rules)?;
             drop(changes);
             if !keep {
                 return Ok((Applied { value, generation: None }, None));
@@ -89,10 +94,19 @@ fn transact<T>(
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
 ) -> Result<T> {
     let open = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-    let done = work(&Tx::new(&open, now, actor))?;
-    let ended = if keep { open.commit() } else { open.rollback() };
-    ended.map_err(StoreError::from)?;
-    Ok(done)
+    let (done, undo) = {
+        let tx = Tx::new(&open, now, actor);
+        (work(&tx), tx.undo())
+    };
+    let done = done.and_then(|done| {
+        let ended = if keep { open.commit() } else { open.rollback() };
+        ended.map_err(StoreError::from)?;
+        Ok(done)
+    });
+    if done.is_err() || !keep {
+        undo();
+    }
+    done
 }
 
 impl Argos {

@@ -65,20 +65,20 @@ impl Serving {
 
 impl Argos {
     pub(super) fn with_store(store: Store, key: MasterKey, clock: Clock, places: Places) -> Result<Self> {
-        let rule_sets = RuleSets::new(places);
+        let rules = RuleSets::new(places);
         let (first, faults) = store.read(|conn| {
             let read = Read::new(conn, clock.now());
-            snapshot::compile_all(&read, versions::generation(&read)?, &rule_sets)
+            snapshot::compile_all(&read, versions::generation(&read)?, &rules)
         })??;
         for fault in &faults {
             tracing::error!("host {} ({}) can't be served: {}", fault.host, fault.domain, fault.error);
         }
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, clock.clone());
-        let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone() };
+        let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone(), rules };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
-        let inner = Arc::new(Inner { history, store, live, rule_sets, cx, faults, answers });
+        let inner = Arc::new(Inner { history, store, live, cx, faults, answers });
         Ok(Self { inner, actor: Actor::System, origin: Origin::default(), terms: Terms::default() })
     }
 

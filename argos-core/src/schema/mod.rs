@@ -11,6 +11,7 @@ mod ids;
 mod log_entry;
 mod order;
 mod patch;
+mod public_address;
 mod rule;
 mod setting;
 mod target;
@@ -27,6 +28,7 @@ pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;
 pub(crate) use patch::CLEARABLE;
 pub use patch::Patch;
+pub use public_address::is_public;
 pub use rule::{
     Action, BlockConfig, CookieConfig, CountryConfig, FixedResponseConfig, ForwardConfig, HeaderConfig,
     HostHeaderConfig, Matcher, MethodConfig, PathConfig, PathExactConfig, PathRegexConfig, QueryConfig, RedirectConfig,

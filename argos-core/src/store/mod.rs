@@ -31,4 +31,4 @@ pub use error::StoreError;
 pub use migrate::{Step, Work};
 pub use open::{OpenOptions, Store};
 pub use span::Span;
-pub use tx::{CONFIG_TABLES, Change, Read, Subject, Table, Tx};
+pub use tx::{CONFIG_TABLES, Change, Read, Subject, Table, Tx, Undo};

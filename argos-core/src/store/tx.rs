@@ -200,7 +200,11 @@ pub struct Tx<'c> {
     index: RefCell<HashMap<(&'static str, String), usize>>,
     subject: RefCell<Option<Subject>>,
     wrote: Cell<bool>,
+    undo: RefCell<Vec<Undo>>,
 }
+
+/// Takes back what was done outside the database.
+pub type Undo = Box<dyn FnOnce() + Send>;
 
 impl<'c> Deref for Tx<'c> {
     type Target = Read<'c>;
@@ -220,6 +224,7 @@ impl<'c> Tx<'c> {
             index: RefCell::default(),
             subject: RefCell::default(),
             wrote: Cell::new(false),
+            undo: RefCell::default(),
         }
     }
 
@@ -249,6 +254,18 @@ impl<'c> Tx<'c> {
     /// What the change is about.
     pub fn subject(&self) -> Option<Subject> {
         self.subject.borrow().clone()
+    }
+
+    /// Says that something was done outside the database; `undo` takes it back if the change is not stored.
+    pub fn acted(&self, undo: Undo) {
+        self.wrote.set(true);
+        self.undo.borrow_mut().push(undo);
+    }
+
+    /// What takes back all that was done outside the database, last things first.
+    pub(crate) fn undo(&self) -> impl FnOnce() + use<> {
+        let all = self.undo.take();
+        move || all.into_iter().rev().for_each(|undo| undo())
     }
 
     /// Whether anything was written, configuration or not.

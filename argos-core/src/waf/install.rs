@@ -5,23 +5,26 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use flate2::read::MultiGzDecoder;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::source::RuleSource;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::Undo;
 
-/// Bytes of an archive, at most: 64 MiB.
-pub const MOST_ARCHIVE: u64 = 64 << 20;
+/// Bytes of an archive, at most: 16 MiB.
+pub const MOST_ARCHIVE: u64 = 16 << 20;
 /// Bytes of all files of an archive together, at most: 256 MiB.
 const MOST_UNPACKED: u64 = 256 << 20;
 /// Files and folders of an archive, at most.
 const MOST_ENTRIES: usize = 50_000;
 
 /// What lies in the data folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Installed {
     /// The folder.
     pub path: PathBuf,
@@ -45,36 +48,85 @@ struct Folders {
 
 impl Folders {
     fn of(data_dir: &Path) -> Self {
+        // Each its own, so that two installations at once do not mix.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
         let at = |name: &str| data_dir.join(name);
-        Self { live: at("crs"), previous: at("crs.previous"), beside: at("crs.new") }
+        let beside = format!("crs.new.{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { live: at("crs"), previous: at("crs.previous"), beside: at(&beside) }
     }
 }
 
-/// Installs the archive `bytes`, a gzipped tar whose SHA-256 is `sha256` in hexadecimal, into `data_dir`.
-///
-/// # Errors
-/// `crs.checksum`, `crs.archive` for what is no rule set or would leave its folder, `waf.rules_broken` with every
-/// position, `crs.folder` when files can't be written.
-pub fn install(data_dir: &Path, bytes: &[u8], sha256: &str) -> Result<Installed> {
-    check_sum(bytes, sha256)?;
-    let folders = Folders::of(data_dir);
-    fs::create_dir_all(data_dir).map_err(|e| fault(data_dir, &e))?;
-    // What a try before left half done.
-    remove(&folders.beside)?;
-    let unpacked = unpack(bytes, &folders.beside).and_then(|()| look(&folders.beside, false));
-    let found = match unpacked {
-        Ok(found) => found,
-        Err(why) => {
-            remove(&folders.beside)?;
+/// An archive unpacked beside the live folder and compiled. Dropped, it leaves no trace.
+#[derive(Debug)]
+pub struct Staged {
+    folders: Folders,
+    found: Installed,
+}
+
+impl Staged {
+    /// Unpacks the archive `bytes`, a gzipped tar whose SHA-256 is `sha256` in hexadecimal, into `data_dir`.
+    ///
+    /// # Errors
+    /// `crs.checksum`, `crs.archive` for what is no rule set or would leave its folder, `waf.rules_broken` with every
+    /// position, `crs.folder` when files can't be written.
+    pub fn unpack(data_dir: &Path, bytes: &[u8], sha256: &str) -> Result<Self> {
+        check_sum(bytes, sha256)?;
+        let folders = Folders::of(data_dir);
+        fs::create_dir_all(data_dir).map_err(|e| fault(data_dir, &e))?;
+        // What a process before left half done.
+        remove(&folders.beside)?;
+        let path = folders.live.clone();
+        let mut staged =
+            Self { folders, found: Installed { path, version: String::new(), rules: 0, warnings: 0, previous: false } };
+        unpack(bytes, &staged.folders.beside)?;
+        let found = look(&staged.folders.beside, false)?;
+        staged.found = Installed { path: staged.folders.live.clone(), ..found };
+        Ok(staged)
+    }
+
+    /// Puts it in place; the set before becomes `crs.previous`. The second result takes that back.
+    ///
+    /// # Errors
+    /// `crs.folder`.
+    pub fn place(self) -> Result<(Installed, Undo)> {
+        let Folders { live, previous, beside } = self.folders.clone();
+        let replaces = live.exists();
+        if replaces {
+            remove(&previous)?;
+            rename(&live, &previous)?;
+        }
+        if let Err(why) = rename(&beside, &live) {
+            if replaces {
+                rename(&previous, &live)?;
+            }
             return Err(why);
         }
-    };
-    if folders.live.exists() {
-        remove(&folders.previous)?;
-        rename(&folders.live, &folders.previous)?;
+        let found = Installed { previous: previous.is_dir(), ..self.found.clone() };
+        let undo = move || {
+            let undone = remove(&live).and_then(|()| if replaces { rename(&previous, &live) } else { Ok(()) });
+            if let Err(e) = undone {
+                tracing::error!("the rule set before was not brought back: {e}");
+            }
+        };
+        Ok((found, Box::new(undo)))
     }
-    rename(&folders.beside, &folders.live)?;
-    Ok(Installed { path: folders.live, previous: folders.previous.is_dir(), ..found })
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Placed, it is no longer there.
+        if let Err(e) = remove(&self.folders.beside) {
+            tracing::warn!("{e}");
+        }
+    }
+}
+
+/// Installs the archive `bytes` where no Argos runs and no database is.
+///
+/// # Errors
+/// Those of [`Staged::unpack`] and [`Staged::place`].
+pub fn install(data_dir: &Path, bytes: &[u8], sha256: &str) -> Result<Installed> {
+    Ok(Staged::unpack(data_dir, bytes, sha256)?.place()?.0)
 }
 
 /// Brings the set before back; the one that was live becomes the one before.

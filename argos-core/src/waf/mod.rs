@@ -3,6 +3,7 @@
 //! This room knows hosts and no syntax; `argos-seclang` knows syntax and no hosts.
 
 pub mod audit_log;
+pub mod download;
 mod folder;
 pub mod ftw;
 pub mod inspect;
@@ -10,7 +11,8 @@ pub mod install;
 mod source;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argos_seclang::{Collections, Limits, RuleSet};
 
@@ -18,7 +20,8 @@ pub use audit_log::AuditLog;
 pub use inspect::finding;
 pub use source::{BASELINE, Places, RuleSource};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::Undo;
 
 /// What a rule set is composed from. Equal compositions share one compiled set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +53,7 @@ pub struct RuleSets {
     places: Places,
     known: Mutex<HashMap<Composition, RuleSet>>,
     /// The rules that were read last.
-    current: Mutex<RuleSource>,
+    current: Arc<Mutex<RuleSource>>,
     /// Records that outlive requests, for all hosts: each has those of its own application.
     collections: Collections,
 }
@@ -82,16 +85,29 @@ impl RuleSets {
         Ok(current.clone())
     }
 
-    /// Reads the chosen rules anew and compiles them once; those that do not compile change nothing.
+    /// The data folder, into which rule sets are installed.
+    ///
+    /// # Errors
+    /// `Internal` where there is none.
+    pub fn data_dir(&self) -> Result<&Path> {
+        self.places.data_dir.as_deref().ok_or_else(|| Error::internal("there is no data folder to install into"))
+    }
+
+    /// The chosen rules, read anew and compiled once; nothing runs them yet.
     ///
     /// # Errors
     /// `waf.rule_set_missing`, `waf.rules_broken` with every position.
-    pub fn reload(&self, setting: &str) -> Result<()> {
-        let chosen = self.places.choose(setting)?;
-        let source = chosen.map(RuleSource::folder).unwrap_or_default();
+    pub fn read_anew(&self, setting: &str) -> Result<RuleSource> {
+        let source = self.places.choose(setting)?.map(RuleSource::folder).unwrap_or_default();
         source.report()?;
-        *lock(&self.current) = source;
-        Ok(())
+        Ok(source)
+    }
+
+    /// Makes `source` what hosts run that are compiled from now on; the result takes it back.
+    pub fn adopt(&self, source: RuleSource) -> Undo {
+        let before = std::mem::replace(&mut *lock(&self.current), source);
+        let current = self.current.clone();
+        Box::new(move || *lock(&current) = before)
     }
 
     /// The rule set of `c`, compiled at the first call.

@@ -70,6 +70,14 @@ pub fn sample(name: &str) -> Value {
         "config.diff" => json!({"a": 1, "b": 3}),
         "config.rollback" => json!({"n": 1}),
         "config.blame" => json!({"table": "hosts", "key": 1}),
+        "waf.install" => {
+            // One rule, `set/rules/a.conf`, in a gzipped tar.
+            let archive = "H4sIAAAAAAACA+3UsU7DMBSFYc99iiis0NhVaSQ21LJ1Cy9gwiWNlNpRbCMeHzcLUhcWyNL/W47lO9zp3CCxaqfwECSmcd16\
+                97GWL3seB1F/Rme77XbO7Dq1Npuf9+XfbOrHWhVaLSCFaKe8Xt2mu8L5eOpdt1K4Qbn31ZQGCZWd2/8fO37rvzH1Vf91vdP0\
+                fwmNtHt/Hr0TF5u+czamSYqyeXmtTLnK0+c29t4VZf/+ZO7Hkw1ySRvCPD3IW+qOvjvKpwyF5ogAAAAAAAAAAAAAAAAs7RujXAd6ACgAAA==";
+            let sha256 = "17edb37550862eacd5b3d00eadeb02fd4fc5ce205724f32b17fb8087cd399fab";
+            json!({"archive": archive, "sha256": sha256})
+        }
         "tokens.create" => json!({"name": "three", "role": "viewer"}),
         "tokens.revoke" => json!({"id": 1}),
         // Its token is random: it can't be made to work here, and has tests of its own.

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::{Map, Value};
 
-use super::{Door, MAX_BODY};
+use super::Door;
 
 pub(super) fn peer(request: &Request) -> String {
     let address = request.extensions().get::<axum::extract::ConnectInfo<std::net::SocketAddr>>();
@@ -107,7 +107,7 @@ pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<Stri
     let kind = text(request.headers(), header::CONTENT_TYPE);
     let bytes = Bytes::from_request(request, &()).await.map_err(|e| {
         if e.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Error::invalid("body.too_large", "", format!("a body has at most {MAX_BODY} bytes"));
+            return Error::invalid("body.too_large", "", format!("a body has at most {} bytes", op.most_body));
         }
         Error::invalid("body.unreadable", "", "the body did not come whole")
     })?;
