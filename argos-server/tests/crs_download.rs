@@ -7,6 +7,7 @@ mod support;
 
 use std::io::{Read as _, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -113,6 +114,7 @@ fn a_downloaded_set_is_served_at_once_and_stands_in_the_audit() {
     assert_eq!((refused.status, &refused.json()["code"]), (422, &json!("crs.url")));
     // An archive in a body has its own limit; what is announced beyond it is not read.
     let mut raw = TcpStream::connect(server.panel).unwrap();
+    raw.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let length = 25 << 20;
     write!(raw, "POST /api/v1/waf/crs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {admin}\r\n").unwrap();
     write!(raw, "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{{").unwrap();

@@ -105,9 +105,14 @@ pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Ma
 /// Puts the fields of the body into `fields`.
 pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<String, Value>) -> Result<()> {
     let kind = text(request.headers(), header::CONTENT_TYPE);
+    let too_large = || Error::invalid("body.too_large", "", format!("a body has at most {} bytes", op.most_body));
+    // What is announced beyond the limit is not waited for.
+    if text(request.headers(), header::CONTENT_LENGTH).parse::<usize>().is_ok_and(|length| length > op.most_body) {
+        return Err(too_large());
+    }
     let bytes = Bytes::from_request(request, &()).await.map_err(|e| {
         if e.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Error::invalid("body.too_large", "", format!("a body has at most {} bytes", op.most_body));
+            return too_large();
         }
         Error::invalid("body.unreadable", "", "the body did not come whole")
     })?;
