@@ -54,7 +54,11 @@ pub(super) fn request_heads(bytes: &[u8]) {
         let first = choices.below(256);
         [first, first + choices.below(256)]
     };
-    let bytes = choices.rest();
+    let mut bytes = choices.rest();
+    // As the connection does: empty lines before a request line are passed over.
+    while let Some(rest) = bytes.strip_prefix(b"\r\n") {
+        bytes = rest;
+    }
     let whole = read(bytes, &[], LIMITS);
     let pieces = read(bytes, &ends, LIMITS);
     let (head, refusal) = match (whole, pieces) {
