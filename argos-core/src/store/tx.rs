@@ -216,7 +216,8 @@ impl<'c> Deref for Tx<'c> {
 
 impl<'c> Tx<'c> {
     /// A writing view through an open transaction of `conn`.
-    pub(crate) fn new(conn: &'c Connection, now: Timestamp, actor: Actor) -> Self {
+    #[doc(hidden)]
+    pub fn new(conn: &'c Connection, now: Timestamp, actor: Actor) -> Self {
         Self {
             read: Read::new(conn, now),
             actor,
