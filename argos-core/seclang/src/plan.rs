@@ -6,6 +6,7 @@
 
 use crate::operators::number;
 use crate::program::{ChainId, Fixed, OperatorUse, Program, Test};
+use crate::run::tx::hash;
 use crate::screen::Screen;
 use crate::variables::{Group, Selector, Target, VarId, group_of};
 
@@ -45,7 +46,7 @@ pub(crate) enum Shortcut {
     /// It can't match where no value in these views may satisfy the bit.
     Screened { bit: u32, views: Box<[u32]> },
     /// It compares one variable of `TX` with a number.
-    Number { name: Box<[u8]>, compare: Compare },
+    Number { name: Box<[u8]>, hash: usize, compare: Compare },
     /// It compares how many values there are with a number.
     Count(Compare),
 }
@@ -108,7 +109,7 @@ impl Maker {
             match &target.selector {
                 _ if target.count => return Shortcut::Count(compare),
                 Selector::Key(name) if target.variable == VarId::Tx && test.targets.exclude.is_empty() => {
-                    return Shortcut::Number { name: name.clone(), compare };
+                    return Shortcut::Number { name: name.clone(), hash: hash(name), compare };
                 }
                 _ => {}
             }

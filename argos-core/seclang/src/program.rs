@@ -225,6 +225,11 @@ impl Chains {
         ChainId(index as u32)
     }
 
+    /// All chains.
+    pub(crate) fn all(&self) -> impl Iterator<Item = ChainId> {
+        (0..self.chains.len() as u32).map(ChainId)
+    }
+
     /// The transformations of `chain`.
     pub(crate) fn steps(&self, chain: ChainId) -> &[u16] {
         &self.chains[chain.0 as usize].steps
@@ -239,6 +244,11 @@ impl Chains {
     /// Whether one transformation may change a text with these bytes.
     pub(crate) fn step_touches(&self, step: u16, seen: &ByteSet) -> bool {
         self.steps[usize::from(step)].touches.as_ref().is_none_or(|touches| touches.meets(seen))
+    }
+
+    /// Whether one transformation changes the case of letters and nothing else.
+    pub(crate) fn step_folds(&self, step: u16) -> bool {
+        matches!(self.steps[usize::from(step)].name, "lowercase" | "uppercase")
     }
 
     /// Distinct transformations.

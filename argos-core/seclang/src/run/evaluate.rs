@@ -86,8 +86,9 @@ impl Transaction {
                 return self.may_match(program, *bit, views)
                     && self.screened(program, rule, link, test, (*bit, views), &removed);
             }
-            Shortcut::Number { name, compare } => {
-                !self.store.tx(name).is_some_and(|value| compare.holds(number(value)))
+            Shortcut::Number { name, hash, compare } => {
+                let member = self.store.tx.hashed(name, *hash);
+                !member.is_some_and(|member| compare.holds(number(&member.value.bytes)))
             }
             Shortcut::Count(compare) => {
                 let excluded =

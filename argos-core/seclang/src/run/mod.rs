@@ -11,7 +11,7 @@ mod store;
 mod texts;
 mod time;
 mod transaction;
-mod tx;
+pub(crate) mod tx;
 mod views;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use super::texts::Texts;
 use super::tx::Tx;
 use super::views::Views;
 
-/// What a transaction works with. Between transactions it is empty and keeps its room.
+/// What a transaction works with. Between transactions it keeps its room and the texts that are remembered.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) texts: Texts,
@@ -26,11 +26,11 @@ impl Pool {
     }
 
     /// Takes `scratch` back, emptied. What a large body made grow is given up instead of kept.
-    pub(super) fn give(&self, mut scratch: Scratch) {
+    pub(super) fn give(&self, mut scratch: Scratch, words: usize) {
         if scratch.texts.memory() > KEPT_BYTES {
             return;
         }
-        scratch.texts.clear();
+        scratch.texts.clear(words);
         scratch.views.clear();
         scratch.candidates.clear();
         scratch.tx.clear();

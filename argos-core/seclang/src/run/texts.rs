@@ -18,11 +18,20 @@ pub(super) struct TextId(u32);
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     places: HashMap<Bytes, TextId>,
+    /// The places of what outlives the transaction: [`Texts::remember`].
+    kept: HashMap<Bytes, TextId>,
+    /// How many texts and made rows belong to `kept`; the others follow them.
+    marks: (usize, usize),
+    keeping: bool,
+    /// Something kept has come to point to what is not.
+    mixed: bool,
     /// By number of a value: its text's place plus one, 0 where it is not known yet.
     of_value: Vec<u32>,
     texts: Vec<Text>,
     /// By text: a set of operators.
     possible: Vec<u64>,
+    /// By text: the set before bytes and length narrow it. Texts that differ in case only have the same.
+    found: Vec<u64>,
     /// By text that has any: what each single transformation makes of it, as a place plus one, 0 where not known.
     made: Vec<u32>,
 }
@@ -32,25 +41,55 @@ struct Text {
     bytes: Bytes,
     seen: ByteSet,
     screened: bool,
+    /// A text that differs from this one in case only, if one is known.
+    folds_like: Option<TextId>,
     /// Where its row in `made` begins, plus one; 0 for none.
     made: u32,
 }
 
 impl Texts {
-    /// Forgets all texts.
-    pub(super) fn clear(&mut self) {
+    /// Forgets all texts but those that are remembered.
+    pub(super) fn clear(&mut self, words: usize) {
+        if self.mixed || self.marks.0 > KEPT_TEXTS {
+            *self = Self::default();
+            return;
+        }
         self.places.clear();
         self.of_value.clear();
-        self.texts.clear();
-        self.possible.clear();
-        self.made.clear();
+        self.texts.truncate(self.marks.0);
+        self.made.truncate(self.marks.1);
+        self.possible.truncate(self.marks.0 * words);
+        self.found.truncate(self.marks.0 * words);
+    }
+
+    /// Works out all about `bytes` and keeps it for the transactions that follow. Only before the transaction's own
+    /// texts.
+    ///
+    /// Guarantee: what is kept hangs on the text and the rule set alone, so no request can change what the next one
+    /// finds.
+    pub(super) fn remember(&mut self, bytes: &Bytes, chains: &Chains, screen: &Screen) {
+        if bytes.len() > KEPT_BYTES || self.texts.len() > self.marks.0 || self.kept.contains_key(bytes) {
+            return;
+        }
+        self.keeping = true;
+        let text = self.intern(bytes);
+        for chain in chains.all() {
+            let mut form = text;
+            self.possible(form, screen);
+            for step in chains.steps(chain) {
+                form = self.step(form, *step, chains);
+                self.possible(form, screen);
+            }
+        }
+        self.keeping = false;
+        self.marks = (self.texts.len(), self.made.len());
     }
 
     /// Bytes that the tables take, about.
     pub(super) fn memory(&self) -> usize {
         self.texts.capacity() * size_of::<Text>()
             + self.places.capacity() * size_of::<(Bytes, TextId)>()
-            + self.possible.capacity() * 8
+            + (self.possible.capacity() + self.found.capacity()) * 8
             + (self.of_value.capacity() + self.made.capacity()) * 4
     }
 
@@ -96,6 +135,7 @@ impl Texts {
                 let row = self.made.len();
                 self.made.resize(row + chains.step_count(), 0);
                 self.texts[text.0 as usize].made = row as u32 + 1;
+                self.mixed |= !self.keeping && (text.0 as usize) < self.marks.0;
                 row
             }
             row => row as usize - 1,
@@ -105,10 +145,18 @@ impl Texts {
             return TextId(self.made[place] - 1);
         }
         let next = match chains.apply_step(step, &self.texts[text.0 as usize].bytes) {
-            Some(changed) => self.intern(&changed.into()),
+            Some(changed) => {
+                let known = self.texts.len();
+                let next = self.intern(&changed.into());
+                if next.0 as usize == known && chains.step_folds(step) {
+                    self.texts[known].folds_like = Some(text);
+                }
+                next
+            }
             None => text,
         };
         self.made[place] = next.0 + 1;
+        self.mixed |= !self.keeping && (text.0 as usize) < self.marks.0;
         next
     }
 
@@ -123,14 +171,27 @@ impl Texts {
         let place = text.0 as usize;
         let words = screen.words();
         if !self.texts[place].screened {
-            if self.possible.len() < self.texts.len() * words {
-                self.possible.resize(self.texts.len() * words, 0);
-            }
-            let Text { bytes, seen, .. } = &self.texts[place];
-            screen.possible(bytes, seen, &mut self.possible[place * words..(place + 1) * words]);
-            self.texts[place].screened = true;
+            self.screen(text, screen);
         }
         &self.possible[place * words..(place + 1) * words]
+    }
+
+    fn screen(&mut self, text: TextId, screen: &Screen) {
+        let words = screen.words();
+        let place = text.0 as usize;
+        if self.possible.len() < self.texts.len() * words {
+            self.possible.resize(self.texts.len() * words, 0);
+            self.found.resize(self.texts.len() * words, 0);
+        }
+        let row = place * words..(place + 1) * words;
+        match self.texts[place].folds_like.map(|other| other.0 as usize).filter(|other| self.texts[*other].screened) {
+            Some(other) => self.found.copy_within(other * words..(other + 1) * words, row.start),
+            None => screen.find(&self.texts[place].bytes, &mut self.found[row.clone()]),
+        }
+        let Text { bytes, seen, .. } = &self.texts[place];
+        self.possible[row.clone()].copy_from_slice(&self.found[row.clone()]);
+        screen.narrow(bytes.len(), seen, &mut self.possible[row]);
+        self.texts[place].screened = true;
     }
 
     /// Remembers that `text` does not satisfy operator `bit`.
@@ -142,18 +203,29 @@ impl Texts {
     fn intern(&mut self, bytes: &Bytes) -> TextId {
         let next = TextId(self.texts.len() as u32);
         if bytes.len() <= SHARED {
-            if let Some(known) = self.places.get(bytes) {
+            if let Some(known) = self.kept.get(bytes).or_else(|| self.places.get(bytes)) {
                 return *known;
             }
-            self.places.insert(bytes.clone(), next);
+            let places = if self.keeping { &mut self.kept } else { &mut self.places };
+            places.insert(bytes.clone(), next);
         }
-        self.texts.push(Text { bytes: bytes.clone(), seen: ByteSet::of(bytes), screened: false, made: 0 });
+        self.texts.push(Text {
+            bytes: bytes.clone(),
+            seen: ByteSet::of(bytes),
+            screened: false,
+            folds_like: None,
+            made: 0,
+        });
         next
     }
 }
 
 /// Texts up to this many bytes are looked up by their content. Longer ones rarely repeat.
 const SHARED: usize = 4096;
+/// Bytes of a text that is remembered, at most.
+const KEPT_BYTES: usize = 256;
+/// Texts that are remembered, forms included; beyond that all are forgotten at once.
+const KEPT_TEXTS: usize = 2048;
 
 #[cfg(test)]
 mod tests {

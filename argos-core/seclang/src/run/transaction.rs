@@ -165,7 +165,11 @@ impl Transaction {
 
     /// Rules over the request's head.
     pub fn phase1(&mut self) -> Option<Interruption> {
-        if self.skipped(1) { None } else { self.run(1) }
+        if self.skipped(1) {
+            return None;
+        }
+        self.remember_head();
+        self.run(1)
     }
 
     /// Whether the body should be handed in; false means it may stream by. Meaningful after phase 1.
@@ -354,7 +358,7 @@ impl Drop for Transaction {
         use std::mem::take;
         let (texts, views) = (take(&mut self.texts), take(&mut self.views));
         let (candidates, tx) = (take(&mut self.candidates), take(&mut self.store.tx));
-        self.pool.give(Scratch { texts, views, candidates, tx });
+        self.pool.give(Scratch { texts, views, candidates, tx }, self.program.plan.screen.words());
     }
 }
 

@@ -25,6 +25,19 @@ impl Tx {
         self.find(name).ok().map(|index| &self.members[index])
     }
 
+    /// The member called `name`, which is in lower case and has this [`hash`].
+    pub(super) fn hashed(&self, name: &[u8], hash: usize) -> Option<&Member> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut slot = hash & mask;
+        while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
+            if *self.members[index].name.bytes == *name {
+                return Some(&self.members[index]);
+            }
+            slot = (slot + 1) & mask;
+        }
+        None
+    }
+
     /// Replaces the value called `name`, if there is one.
     pub(super) fn replace(&mut self, name: &[u8], value: &Value) -> bool {
         let found = self.find(name);
@@ -88,7 +101,8 @@ impl Tx {
     }
 }
 
-fn hash(name: &[u8]) -> usize {
+/// Where the search for `name` begins, in any case of its letters.
+pub(crate) fn hash(name: &[u8]) -> usize {
     let mix = |hash: u32, byte: &u8| (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193);
     let hash = name.iter().fold(0x811c_9dc5, mix);
     (hash ^ hash >> 15) as usize
@@ -115,6 +129,8 @@ mod tests {
             assert_eq!(found, (number % 3 != 0).then_some(wanted));
         }
         assert_eq!(tx.members().len(), 333);
+        assert_eq!(tx.hashed(b"name_7", hash(b"NAME_7")).map(|member| member.value.number), Some(1000));
+        assert!(tx.hashed(b"name_9", hash(b"name_9")).is_none());
         assert!(tx.members().is_sorted_by_key(|member| if member.value.number == 1000 {
             7
         } else {

@@ -85,6 +85,21 @@ impl Views {
 }
 
 impl Transaction {
+    /// Keeps what is worked out about the names and everyday header values of this request for the next ones. Values
+    /// that may be secret are not among them.
+    pub(super) fn remember_head(&mut self) {
+        if self.plain {
+            return;
+        }
+        let (store, plan, chains) = (&self.store, &self.program.plan, &self.program.chains);
+        let headers = &store.request_headers;
+        let names = headers.iter().chain(&store.args_get).chain(&store.cookies).map(|member| &member.name);
+        let everyday = headers.iter().filter(|header| is_everyday(&header.name.bytes)).map(|header| &header.value);
+        for value in names.chain(everyday).chain(&store.method).chain(&store.protocol) {
+            self.texts.remember(&value.bytes, chains, &plan.screen);
+        }
+    }
+
     /// Whether a value in one of `views` may satisfy operator `bit`.
     pub(super) fn may_match(&mut self, program: &Program, bit: u32, views: &[u32]) -> bool {
         let (word, bit) = (bit as usize / 64, bit % 64);
@@ -171,3 +186,22 @@ impl Transaction {
 fn add(all: &mut [u64], some: &[u64]) {
     all.iter_mut().zip(some).for_each(|(all, some)| *all |= some);
 }
+
+/// Whether values of the header `name` repeat from request to request and hold nothing of the visitor's own.
+fn is_everyday(name: &[u8]) -> bool {
+    let fetch = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"sec-"));
+    fetch || EVERYDAY.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+const EVERYDAY: &[&[u8]] = &[
+    b"accept",
+    b"accept-encoding",
+    b"accept-language",
+    b"cache-control",
+    b"connection",
+    b"content-type",
+    b"host",
+    b"pragma",
+    b"upgrade-insecure-requests",
+    b"user-agent",
+];

@@ -1,7 +1,7 @@
 //! Which operators may match a value, from one look at the value.
 //!
-//! Guarantee: [`Screen::possible`] leaves an operator out only when it can't match: the value lacks a text, a byte
-//! or the length that every match has. It never says that an operator matches.
+//! Guarantee: [`Screen::find`] and [`Screen::narrow`] leave an operator out only when it can't match: the value lacks a text, a byte
+//! or the length that every match has. They never say that an operator matches.
 
 mod bytes;
 mod needs;
@@ -83,15 +83,20 @@ impl Screen {
         self.words
     }
 
-    /// The operators that may match `text`, whose bytes are `seen`, into `possible`.
-    pub(crate) fn possible(&self, text: &[u8], seen: &ByteSet, possible: &mut [u64]) {
-        possible.copy_from_slice(&self.free);
-        self.scan(text, possible);
+    /// The operators whose literals occur in `text`, and those that need none. Texts that differ in case only give
+    /// the same.
+    pub(crate) fn find(&self, text: &[u8], found: &mut [u64]) {
+        found.copy_from_slice(&self.free);
+        self.scan(text, found);
+    }
+
+    /// Leaves out of `found` what a text of this length and with these bytes can't satisfy.
+    pub(crate) fn narrow(&self, length: usize, seen: &ByteSet, found: &mut [u64]) {
         for gate in &self.gates {
-            gate.narrow(seen, possible);
+            gate.narrow(seen, found);
         }
-        let row = text.len().min(self.lengths.len() / self.words - 1) * self.words;
-        for (word, content) in possible.iter_mut().zip(&self.lengths[row..]) {
+        let row = length.min(self.lengths.len() / self.words - 1) * self.words;
+        for (word, content) in found.iter_mut().zip(&self.lengths[row..]) {
             *word &= content;
         }
     }
@@ -185,7 +190,7 @@ fn rarest_part(text: &[u8]) -> &[u8] {
 }
 
 /// Bytes of a text that the automaton looks for.
-const PART: usize = 6;
+const PART: usize = 5;
 /// Lengths told apart.
 const LENGTHS: usize = 31;
 /// Rule sets with more operators than 64 times this are not gated by bytes.
@@ -225,7 +230,8 @@ mod tests {
             }).collect();
             let screen = Screen::new(&needs);
             let mut possible = vec![0; screen.words()];
-            screen.possible(text.as_bytes(), &ByteSet::of(text.as_bytes()), &mut possible);
+            screen.find(text.as_bytes(), &mut possible);
+            screen.narrow(text.len(), &ByteSet::of(text.as_bytes()), &mut possible);
             for (bit, needs) in needs.iter().enumerate() {
                 if needs.as_ref().is_none_or(|needs| satisfied(needs, text.as_bytes())) {
                     prop_assert!(possible[bit / 64] >> (bit % 64) & 1 == 1, "{needs:?}");
