@@ -48,7 +48,7 @@ mod variables;
 
 pub use actions::Severity;
 pub use collections::Collections;
-pub use compile::Builder;
+pub use compile::{Builder, Variant};
 pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;
 pub use operators::{GeoLookup, Resolver};

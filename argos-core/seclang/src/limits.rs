@@ -1,5 +1,7 @@
 //! Bounds on the work and memory of one transaction.
 
+use crate::directives::DirectiveId;
+
 /// Bounds of one transaction. Directives of the rule text may override them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -37,6 +39,26 @@ impl Default for Limits {
             json_depth: 512,
             matched: 1000,
             variables: 4096,
+        }
+    }
+}
+
+impl Limits {
+    /// Takes from `other` what the directives in `stated` set.
+    pub(crate) fn keep(&mut self, other: &Self, stated: &[DirectiveId]) {
+        for id in stated {
+            match id {
+                DirectiveId::RequestBodyLimit => self.request_body_bytes = other.request_body_bytes,
+                DirectiveId::RequestBodyLimitAction => self.request_body_reject = other.request_body_reject,
+                DirectiveId::RequestBodyNoFilesLimit => {
+                    self.request_body_no_files_bytes = other.request_body_no_files_bytes;
+                }
+                DirectiveId::ResponseBodyLimit => self.response_body_bytes = other.response_body_bytes,
+                DirectiveId::ResponseBodyLimitAction => self.response_body_reject = other.response_body_reject,
+                DirectiveId::ArgumentsLimit => self.arguments = other.arguments,
+                DirectiveId::RequestBodyJsonDepthLimit => self.json_depth = other.json_depth,
+                _ => {}
+            }
         }
     }
 }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::actions::{Act, AuditEngine, Disruptive, Severity};
+use crate::directives::DirectiveId;
 use crate::limits::Limits;
 use crate::operators::Operator;
 use crate::plan::{Plan, Shortcut};
+use crate::run::own::HOST_RULE;
 use crate::screen::ByteSet;
 use crate::transforms::{Transform, touches, url};
 use crate::variables::{Targets, VarId};
@@ -19,13 +21,14 @@ pub(crate) struct Program {
     pub(crate) phases: [Vec<u32>; 6],
     pub(crate) operators: Vec<OperatorUse>,
     pub(crate) chains: Chains,
-    pub(crate) settings: Settings,
     pub(crate) plan: Plan,
 }
 
 /// What directives decide about a transaction as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// Directives that set a value here.
+    pub(crate) stated: Vec<DirectiveId>,
     pub(crate) engine: Engine,
     pub(crate) request_body: bool,
     pub(crate) response_body: bool,
@@ -54,6 +57,7 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            stated: Vec::new(),
             engine: Engine::On,
             request_body: true,
             response_body: true,
@@ -135,7 +139,7 @@ impl Program {
 impl Rule {
     /// The engine put this rule in; the caller's count leaves it out.
     pub(crate) fn is_own(&self) -> bool {
-        self.id == 500 || (200_000..=200_099).contains(&self.id)
+        self.id == HOST_RULE || (200_000..=200_099).contains(&self.id)
     }
 }
 

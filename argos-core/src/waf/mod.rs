@@ -110,7 +110,8 @@ impl RuleSets {
         Box::new(move || *lock(&current) = before)
     }
 
-    /// The rule set of `c`, compiled at the first call.
+    /// The rule set of `c`, made at the first call. The rules of a source are compiled once; what hosts decide about
+    /// them costs microseconds.
     ///
     /// # Errors
     /// `waf.rules_broken` with every position, when the rules do not compile.
@@ -118,32 +119,29 @@ impl RuleSets {
         if let Some(known) = lock(&self.known).get(&c) {
             return Ok(known.clone());
         }
-        let rules = self.compile(&c)?;
-        let mut known = lock(&self.known);
-        if known.len() >= REMEMBERED || known.keys().next().is_some_and(|old| old.source != c.source) {
-            known.clear();
-        }
-        known.insert(c, rules.clone());
-        Ok(rules)
-    }
-
-    fn compile(&self, c: &Composition) -> Result<RuleSet> {
         let limits = Limits {
             request_body_bytes: c.request_body_limit,
             request_body_reject: c.request_body_reject,
             response_body_bytes: c.response_body_limit,
             ..Limits::default()
         };
-        c.source
-            .builder()?
-            .limits(limits)
+        let (rules, _) = c
+            .source
+            .rules()?
+            .vary()
             .collections(self.collections.clone())
+            .limits(limits)
             .paranoia(c.paranoia)
             .detection_paranoia(c.detection_paranoia)
             .thresholds(c.inbound, c.outbound)
             .compile()
-            .map(|(rules, _)| rules)
-            .map_err(|found| inspect::broken(&found))
+            .map_err(|found| inspect::broken(&found))?;
+        let mut known = lock(&self.known);
+        if known.len() >= REMEMBERED || known.keys().next().is_some_and(|old| old.source != c.source) {
+            known.clear();
+        }
+        known.insert(c, rules.clone());
+        Ok(rules)
     }
 }
 

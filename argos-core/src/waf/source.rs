@@ -1,13 +1,12 @@
 //! Where the rules of all hosts come from: a core rule set in a folder, or the built-in rules.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use argos_seclang::{Builder, LoadError, LoadReport, Loader, NoFiles, RuleSet};
+use argos_seclang::{Builder, LoadReport, NoFiles, RuleSet};
 
 use super::folder::Files;
 use super::inspect::broken;
@@ -58,19 +57,20 @@ impl Places {
     }
 }
 
-/// One rule set as it was read: its files do not change under the hosts that run it. Cheap to clone.
+/// One rule set as it was read and compiled when it was first asked for: it does not change under the hosts that run
+/// it. Cheap to clone.
 #[derive(Clone)]
 pub struct RuleSource(Arc<Inner>);
 
 struct Inner {
     number: u64,
     kind: Kind,
-    report: OnceLock<Result<LoadReport>>,
+    compiled: OnceLock<Result<(RuleSet, LoadReport)>>,
 }
 
 enum Kind {
     Baseline,
-    Folder(PathBuf, Remembered),
+    Folder(PathBuf),
     /// What was configured can't be used.
     Unusable(Error),
 }
@@ -80,13 +80,13 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 impl RuleSource {
     fn new(kind: Kind) -> Self {
         let number = if matches!(kind, Kind::Baseline) { 0 } else { NEXT.fetch_add(1, Ordering::Relaxed) };
-        Self(Arc::new(Inner { number, kind, report: OnceLock::new() }))
+        Self(Arc::new(Inner { number, kind, compiled: OnceLock::new() }))
     }
 
-    /// The core rule set in `folder`, whose files are read once, when they are first asked for.
+    /// The core rule set in `folder`.
     #[must_use]
     pub fn folder(folder: PathBuf) -> Self {
-        Self::new(Kind::Folder(folder, Remembered::default()))
+        Self::new(Kind::Folder(folder))
     }
 
     /// Rules that can't be used, and why: every host that needs them says so.
@@ -105,7 +105,7 @@ impl RuleSource {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0.kind {
-            Kind::Folder(path, _) => Some(path),
+            Kind::Folder(path) => Some(path),
             Kind::Baseline | Kind::Unusable(_) => None,
         }
     }
@@ -115,20 +115,28 @@ impl RuleSource {
     /// # Errors
     /// `waf.rules_broken` with every position, and whatever else makes them unusable.
     pub fn report(&self) -> Result<&LoadReport> {
-        let compile = || {
-            let compiled = self.builder()?.compile();
-            compiled.map(|(_, report)| report).map_err(|found| broken(&found))
-        };
-        self.0.report.get_or_init(compile).as_ref().map_err(Clone::clone)
+        self.compiled().map(|(_, report)| report)
     }
 
-    /// A builder that has these rules.
-    pub(super) fn builder(&self) -> Result<Builder> {
+    /// The rules, before any host decides about them.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub fn rules(&self) -> Result<&RuleSet> {
+        self.compiled().map(|(rules, _)| rules)
+    }
+
+    fn compiled(&self) -> Result<&(RuleSet, LoadReport)> {
+        let compile = || self.builder()?.compile().map_err(|found| broken(&found));
+        self.0.compiled.get_or_init(compile).as_ref().map_err(Clone::clone)
+    }
+
+    fn builder(&self) -> Result<Builder> {
         match &self.0.kind {
             Kind::Baseline => Ok(RuleSet::builder(NoFiles).baseline()),
-            Kind::Folder(path, files) => {
+            Kind::Folder(path) => {
                 let name = path.to_str().ok_or_else(|| Error::invalid("waf.file_name", "crs.path", "is not UTF-8"))?;
-                Ok(RuleSet::builder(files.clone()).crs(name))
+                Ok(RuleSet::builder(Files).crs(name))
             }
             Kind::Unusable(why) => Err(why.clone()),
         }
@@ -161,33 +169,6 @@ impl Hash for RuleSource {
     }
 }
 
-/// Files as they were when they were first read, so that every host's composition is made of the same texts.
-#[derive(Clone, Default)]
-struct Remembered(Arc<Mutex<Known>>);
-
-#[derive(Default)]
-struct Known {
-    files: HashMap<String, Result<Vec<u8>, LoadError>>,
-    globs: HashMap<String, Result<Vec<String>, LoadError>>,
-}
-
-impl Remembered {
-    fn with<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
-        // A panic elsewhere leaves at worst an entry missing.
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Loader for Remembered {
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
-        self.with(|known| known.files.entry(name.to_owned()).or_insert_with(|| Files.read(name)).clone())
-    }
-
-    fn glob(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
-        self.with(|known| known.globs.entry(pattern.to_owned()).or_insert_with(|| Files.glob(pattern)).clone())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_keeps_its_files_and_another_one_reads_anew() {
+    fn a_source_keeps_its_rules_and_another_one_reads_anew() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("rules")).unwrap();
         std::fs::write(folder.path().join("crs-setup.conf"), "").unwrap();
@@ -222,7 +203,7 @@ mod tests {
             let text: String = ids.iter().map(|id| format!("SecAction \"id:{id},phase:1,pass\"\n")).collect();
             std::fs::write(folder.path().join("rules/a.conf"), text).unwrap();
         };
-        let count = |source: &RuleSource| source.builder().unwrap().compile().unwrap().0.rule_count();
+        let count = |source: &RuleSource| source.rules().unwrap().rule_count();
         write(&[1]);
         let first = RuleSource::folder(folder.path().into());
         assert_eq!(count(&first), 1);

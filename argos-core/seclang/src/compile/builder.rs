@@ -9,6 +9,7 @@ use crate::compile::load::Compiler;
 use crate::diagnostic::{Diagnostic, LoadReport};
 use crate::limits::Limits;
 use crate::operators::{GeoLookup, Resolver};
+use crate::run::own::{HostValues, Own};
 use crate::run::{Mode, RuleSet};
 use crate::source::Loader;
 
@@ -19,9 +20,7 @@ use crate::source::Loader;
 pub struct Builder {
     loader: Box<dyn Loader>,
     texts: Vec<Text>,
-    paranoia: Option<u8>,
-    detection_paranoia: Option<u8>,
-    thresholds: Option<(u32, u32)>,
+    values: HostValues,
     mode: Mode,
     limits: Limits,
     collections: Collections,
@@ -29,6 +28,9 @@ pub struct Builder {
     geo: Option<Arc<dyn GeoLookup>>,
     resolver: Option<Arc<dyn Resolver>>,
 }
+
+/// Where what the host decides stands among the rules; its actions are those of [`Own`].
+const HOST: &[u8] = b"SecAction \"id:500,phase:1,pass,nolog,t:none\"\n";
 
 enum Text {
     Given(String, Vec<u8>),
@@ -48,9 +50,7 @@ impl Builder {
         Self {
             loader,
             texts: Vec::new(),
-            paranoia: None,
-            detection_paranoia: None,
-            thresholds: None,
+            values: HostValues::default(),
             mode: Mode::Block,
             limits: Limits::default(),
             collections: Collections::new(),
@@ -94,21 +94,21 @@ impl Builder {
     /// Sets `tx.blocking_paranoia_level`, 1 to 4.
     #[must_use]
     pub fn paranoia(mut self, level: u8) -> Self {
-        self.paranoia = Some(level.clamp(1, 4));
+        self.values.paranoia = Some(level.clamp(1, 4));
         self
     }
 
     /// Sets `tx.detection_paranoia_level`, 1 to 4; it is the blocking level where it is not set.
     #[must_use]
     pub fn detection_paranoia(mut self, level: u8) -> Self {
-        self.detection_paranoia = Some(level.clamp(1, 4));
+        self.values.detection_paranoia = Some(level.clamp(1, 4));
         self
     }
 
     /// Sets `tx.inbound_anomaly_score_threshold` and `tx.outbound_anomaly_score_threshold`.
     #[must_use]
     pub fn thresholds(mut self, inbound: u32, outbound: u32) -> Self {
-        self.thresholds = Some((inbound, outbound));
+        self.values.thresholds = Some((inbound, outbound));
         self
     }
 
@@ -160,7 +160,6 @@ impl Builder {
     /// # Errors
     /// All that is wrong with the texts, at most 100 findings.
     pub fn compile(self) -> Result<(RuleSet, LoadReport), Vec<Diagnostic>> {
-        let values = self.host_values();
         let mut compiler = Compiler::new(self.loader.as_ref(), self.limits.clone());
         compiler.lookups(self.geo.clone(), self.resolver.clone());
         if let Some(id) = &self.web_app {
@@ -173,7 +172,7 @@ impl Builder {
         for text in setup {
             text.load(&mut compiler);
         }
-        compiler.text("host.conf", values.as_bytes());
+        compiler.text("host.conf", HOST);
         let with_baseline = rest.iter().any(|text| matches!(text, Text::Baseline));
         if with_baseline {
             compiler.text("baseline/init.conf", baseline::INIT);
@@ -192,8 +191,10 @@ impl Builder {
         if with_baseline {
             compiler.text("baseline/evaluate.conf", baseline::EVALUATE);
         }
-        let (program, report) = compiler.finish()?;
-        Ok((RuleSet::new(program, self.mode, self.collections), report))
+        let (program, settings, report) = compiler.finish()?;
+        let mut own = Own::new(settings);
+        own.values(&program, self.values);
+        Ok((RuleSet::new(program, own, self.mode, self.collections), report))
     }
 
     fn folders(&self, compiler: &mut Compiler<'_>) -> Vec<Folder> {
@@ -206,26 +207,6 @@ impl Builder {
             }
         }
         folders
-    }
-
-    /// One `SecAction` with what the host decides, or nothing.
-    fn host_values(&self) -> String {
-        let mut values = Vec::new();
-        if let Some(level) = self.paranoia {
-            values.push(format!("setvar:tx.blocking_paranoia_level={level}"));
-        }
-        if let Some(level) = self.detection_paranoia.or(self.paranoia) {
-            let level = level.max(self.paranoia.unwrap_or(1));
-            values.push(format!("setvar:tx.detection_paranoia_level={level}"));
-        }
-        if let Some((inbound, outbound)) = self.thresholds {
-            values.push(format!("setvar:tx.inbound_anomaly_score_threshold={inbound}"));
-            values.push(format!("setvar:tx.outbound_anomaly_score_threshold={outbound}"));
-        }
-        if values.is_empty() {
-            return String::new();
-        }
-        format!("SecAction \"id:500,phase:1,pass,nolog,t:none,{}\"\n", values.join(","))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::compile::load::Compiler;
 use crate::compile::phases::Step;
 use crate::compile::rule::Draft;
 use crate::compile::target;
+use crate::diagnostic::Findings;
 use crate::directives::DirectiveId;
 use crate::lex::Word;
 use crate::operators;
@@ -17,14 +18,14 @@ use crate::program::{Rule, Template};
 use crate::source::Position;
 
 /// Which rules are meant.
-enum Which {
+pub(super) enum Which {
     Ids(Vec<(u64, u64)>),
     Tag(Regex),
     Msg(Regex),
 }
 
 impl Which {
-    fn means(&self, rule: &Rule) -> bool {
+    pub(super) fn means(&self, rule: &Rule) -> bool {
         // The pattern is held against the text as written, before macros.
         let written = |template: &Template, regex: &Regex| template.literal().is_some_and(|text| regex.is_match(text));
         match self {
@@ -54,7 +55,7 @@ impl Compiler<'_> {
             return self.findings.error("seclang.argument_count", at, &[], "this directive takes a rule and a change");
         }
         let names = if updates { &words[..1] } else { words };
-        let Some(which) = self.which(id, at, names) else { return };
+        let Some(which) = Which::read(id, at, names, &mut self.findings) else { return };
         if !updates {
             self.steps.retain(|step| !matches!(step, Step::Rule(rule) if which.means(&rule.0)));
             return;
@@ -113,12 +114,20 @@ impl Compiler<'_> {
 
     fn changed(&mut self, changed: bool, file: &Arc<str>, words: &[Word]) {
         if !changed {
-            let at = position(file, &words[0].text, 0);
-            self.findings.warn("seclang.no_such_rule", &at, &words[0].text.bytes, "no rule before this one is meant");
+            no_such_rule(file, words, &mut self.findings);
         }
     }
+}
 
-    fn which(&mut self, id: DirectiveId, at: &Position, words: &[Word]) -> Option<Which> {
+/// Notes that a directive meant no rule.
+pub(super) fn no_such_rule(file: &Arc<str>, words: &[Word], findings: &mut Findings) {
+    let Some(Word { text, .. }) = words.first() else { return };
+    findings.warn("seclang.no_such_rule", &position(file, text, 0), &text.bytes, "no rule before this one is meant");
+}
+
+impl Which {
+    /// The rules that `words` of the directive `id` name.
+    pub(super) fn read(id: DirectiveId, at: &Position, words: &[Word], findings: &mut Findings) -> Option<Self> {
         if matches!(id, DirectiveId::RuleRemoveById | DirectiveId::UpdateTargetById | DirectiveId::UpdateActionById) {
             let mut ranges = Vec::new();
             let parts = words.iter().flat_map(|word| word.text.bytes.split(|byte| matches!(byte, b',' | b' ')));
@@ -127,20 +136,20 @@ impl Compiler<'_> {
                     Some(range) => ranges.push(range),
                     None => {
                         let text = "an id or a range of ids is needed";
-                        self.findings.error("seclang.directive_value", at, part, text);
+                        findings.error("seclang.directive_value", at, part, text);
                     }
                 }
             }
-            return Some(Which::Ids(ranges));
+            return Some(Self::Ids(ranges));
         }
         let pattern = words.first().map(|word| word.text.bytes.as_slice()).unwrap_or_default();
         match operators::compile_regex(pattern) {
             Ok(regex) if matches!(id, DirectiveId::RuleRemoveByMsg | DirectiveId::UpdateTargetByMsg) => {
-                Some(Which::Msg(regex))
+                Some(Self::Msg(regex))
             }
-            Ok(regex) => Some(Which::Tag(regex)),
+            Ok(regex) => Some(Self::Tag(regex)),
             Err(refusal) => {
-                self.findings.error(refusal.code, at, pattern, refusal.text);
+                findings.error(refusal.code, at, pattern, refusal.text);
                 None
             }
         }

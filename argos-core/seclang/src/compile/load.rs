@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::operators::{GeoLookup, Resolver};
 use crate::parse::{self, position};
 use crate::plan::{self, Shortcut};
-use crate::program::{Fixed, Link, Program, Rule, Test};
+use crate::program::{Fixed, Link, Program, Rule, Settings, Test};
 use crate::source::{LoadError, Loader, Position, relative_to};
 
 /// The state of one load.
@@ -25,6 +25,7 @@ pub(crate) struct Compiler<'a> {
     pub(super) loader: &'a dyn Loader,
     pub(super) findings: Findings,
     pub(super) program: Program,
+    pub(super) settings: Settings,
     pub(super) steps: Vec<Step>,
     ids: HashSet<u64>,
     defaults: [Draft; 6],
@@ -45,13 +46,12 @@ pub(crate) struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     pub(crate) fn new(loader: &'a dyn Loader, limits: Limits) -> Self {
-        let mut program = Program::default();
-        program.settings.limits = limits;
         let default = Draft { choice: Some(Choice::Fixed(Disruptive::Pass)), log: Some(true), ..Draft::default() };
         Self {
             loader,
             findings: Findings::default(),
-            program,
+            program: Program::default(),
+            settings: Settings { limits, ..Settings::default() },
             steps: Vec::new(),
             ids: HashSet::new(),
             defaults: std::array::from_fn(|_| default.clone()),
@@ -70,7 +70,7 @@ impl<'a> Compiler<'a> {
 
     /// `WEBAPPID` until a directive says otherwise.
     pub(crate) fn web_app(&mut self, id: &[u8]) {
-        self.program.settings.web_app = Some(id.to_vec());
+        self.settings.web_app = Some(id.to_vec());
     }
 
     /// Whether directives that change earlier rules wait for [`Self::deferred_edits`].
@@ -127,7 +127,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The program, or all that is wrong.
-    pub(crate) fn finish(mut self) -> Result<(Program, LoadReport), Vec<Diagnostic>> {
+    pub(crate) fn finish(mut self) -> Result<(Program, Settings, LoadReport), Vec<Diagnostic>> {
         if !self.findings.errors.is_empty() {
             return Err(self.findings.errors);
         }
@@ -138,8 +138,8 @@ impl<'a> Compiler<'a> {
         }
         plan::build(&mut self.program);
         let rules = self.program.rules.iter().filter(|rule| !rule.is_own()).count();
-        let signature = self.program.settings.signature.clone();
-        Ok((self.program, LoadReport { warnings: self.findings.warnings, rules, signature }))
+        let signature = self.settings.signature.clone();
+        Ok((self.program, self.settings, LoadReport { warnings: self.findings.warnings, rules, signature }))
     }
 
     fn close_chain(&mut self) {
@@ -325,9 +325,10 @@ impl<'a> Compiler<'a> {
                 false => self.edit(id, file, at, words),
             },
             _ => {
-                if let Err(text) = super::settings::apply(&mut self.program.settings, id, words) {
+                if let Err(text) = super::settings::apply(&mut self.settings, id, words) {
                     self.findings.error("seclang.directive_value", at, value, text);
                 }
+                self.settings.stated.push(id);
             }
         }
     }

@@ -12,5 +12,7 @@ mod settings;
 pub(crate) mod target;
 pub(crate) mod template;
 mod unicode;
+mod variant;
 
 pub use builder::Builder;
+pub use variant::Variant;

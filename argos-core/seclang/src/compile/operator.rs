@@ -77,7 +77,7 @@ impl Compiler<'_> {
     /// Makes an operator; those that ask the caller get what the caller handed in.
     fn make(&mut self, entry: &Entry, argument: &[u8], at: &Position) -> Result<Box<dyn Operator>, Refusal> {
         match entry.name {
-            "rx" => rx::make_stepped(argument, self.program.settings.pattern_steps),
+            "rx" => rx::make_stepped(argument, self.settings.pattern_steps),
             "geolookup" => {
                 if self.geo.is_none() {
                     let text = "there is no lookup of places: this never matches";

@@ -1,6 +1,7 @@
 //! What a matching link does to its transaction.
 
 use super::expand::expand;
+use super::own::HOST_RULE;
 use super::resolve::Context;
 use super::store::Member;
 use super::transaction::Transaction;
@@ -13,7 +14,15 @@ use crate::variables::VarId;
 impl Transaction {
     pub(super) fn act(&mut self, link: &Link, rule: &Rule) {
         let context = Context { now: self.now, rule: Some(rule) };
-        for action in &link.actions {
+        let own;
+        let actions = match rule.id {
+            HOST_RULE => {
+                own = self.own.clone();
+                &own.values
+            }
+            _ => &link.actions,
+        };
+        for action in actions {
             match action {
                 Act::Ctl(change) => {
                     self.control.apply(change);
@@ -43,7 +52,7 @@ impl Transaction {
                 Act::SetEnv { name, value } => {
                     let name = expand(name, &mut self.store, context);
                     let value = expand(value, &mut self.store, context);
-                    self.store.set(VarId::Env, &name, &value, self.program.settings.limits.variables);
+                    self.store.set(VarId::Env, &name, &value, self.own.settings.limits.variables);
                 }
                 Act::Sanitise(what) => self.sanitise(what),
             }
@@ -52,7 +61,7 @@ impl Transaction {
 
     fn set_var(&mut self, context: Context<'_>, collection: VarId, name: &crate::program::Template, change: &Change) {
         let name = expand(name, &mut self.store, context);
-        let most = self.program.settings.limits.variables;
+        let most = self.own.settings.limits.variables;
         let operand = match change {
             Change::Unset => None,
             Change::Set(value) | Change::Add(value) | Change::Subtract(value) => {
@@ -73,7 +82,7 @@ impl Transaction {
         } else {
             // A collection that nothing opened takes nothing.
             let Some(key) = self.record_of(collection) else { return };
-            let times = (self.now.seconds(), self.program.settings.collection_timeout);
+            let times = (self.now.seconds(), self.own.settings.collection_timeout);
             self.collections.change(&key, &name, times, next)
         };
         match value {
@@ -92,7 +101,7 @@ impl Transaction {
         if key.is_empty() || self.record_of(collection).is_some() {
             return;
         }
-        let settings = &self.program.settings;
+        let settings = &self.own.settings;
         let application = self.store.web_app.as_ref().map(|id| id.bytes.clone()).unwrap_or_default();
         let key = Key::new(&application, collection, key);
         let members = self.collections.open(&key, self.now.seconds(), settings.collection_timeout);

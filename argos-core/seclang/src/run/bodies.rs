@@ -9,8 +9,8 @@ use crate::variables::VarId;
 
 impl Transaction {
     pub(super) fn read_body(&mut self) {
-        let program = self.program.clone();
-        let settings = &program.settings;
+        let own = self.own.clone();
+        let settings = &own.settings;
         let processor = self.control.processor;
         if !self.control.body_access.unwrap_or(settings.request_body) || self.store.body.is_empty() {
             return;
@@ -63,7 +63,7 @@ impl Transaction {
         store.flags = parsed.flags;
         store.args_post = members(store, parsed.pairs);
         store.part_headers = members(store, parsed.part_headers);
-        if parsed.files.len() > self.program.settings.upload_files {
+        if parsed.files.len() > self.own.settings.upload_files {
             store.flags.push(VarId::MultipartFileLimitExceeded);
         }
         for file in parsed.files {
@@ -81,7 +81,7 @@ impl Transaction {
     /// Reads the answer's body where `ctl:responseBodyProcessor` says how.
     pub(super) fn read_response(&mut self, body: &[u8]) {
         self.store.response_processor = self.control.response_processor;
-        let limits = &self.program.settings.limits;
+        let limits = &self.own.settings.limits;
         let (depth, most) = (limits.json_depth, limits.arguments);
         let error = match self.control.response_processor {
             Some(Processor::Json) => {

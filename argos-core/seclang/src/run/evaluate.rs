@@ -1,7 +1,5 @@
 //! One phase of rules over one transaction.
 
-use std::sync::Arc;
-
 use super::expand::expand;
 use super::resolve::{Candidate, Context, count, resolve};
 use super::store::Bytes;
@@ -17,7 +15,7 @@ use crate::variables::{Selector, VarId};
 impl Transaction {
     /// Runs the rules of `phase`. Phase 5 never interrupts.
     pub(super) fn run(&mut self, phase: u8) -> Option<Interruption> {
-        let program = self.program.clone();
+        let (program, own) = (self.program.clone(), self.own.clone());
         let list = &program.phases[usize::from(phase)];
         let mut at = 0;
         while let Some(&index) = list.get(at) {
@@ -26,11 +24,14 @@ impl Transaction {
                 return None;
             }
             let rule = &program.rules[index as usize];
-            if self.control.removes(rule) || !self.chain_matches(&program, rule) {
+            if own.removes(index)
+                || self.control.removes(rule)
+                || !self.chain_matches(&program, rule, own.excluded(index))
+            {
                 continue;
             }
             self.record(rule);
-            if let Some(interruption) = self.disrupt(&program, rule, phase) {
+            if let Some(interruption) = self.disrupt(rule, phase) {
                 return Some(interruption);
             }
             if self.allowed(phase) {
@@ -39,7 +40,12 @@ impl Transaction {
             if let Some(to) = rule.skip_to {
                 at = at.max(to as usize);
             } else {
-                at += rule.skip as usize;
+                // A rule that the set leaves out is not there to be skipped.
+                let mut left = rule.skip;
+                while left > 0 && at < list.len() {
+                    left -= u32::from(!own.removes(list[at]));
+                    at += 1;
+                }
             }
         }
         None
@@ -47,7 +53,7 @@ impl Transaction {
 
     /// The engine switch in force.
     pub(super) fn engine(&self) -> Engine {
-        self.control.engine.unwrap_or(self.program.settings.engine)
+        self.control.engine.unwrap_or(self.own.settings.engine)
     }
 
     fn allowed(&self, phase: u8) -> bool {
@@ -65,10 +71,20 @@ impl Transaction {
         self.interrupted.is_some() && phase != 5 || self.allowed(phase)
     }
 
-    fn chain_matches(&mut self, program: &Program, rule: &Rule) -> bool {
+    fn chain_matches(&mut self, program: &Program, rule: &Rule, own: &[(VarId, Selector)]) -> bool {
         self.store.matched.clear();
         let exclusions = self.control.excluded(rule);
-        rule.links.iter().all(|link| self.link_matches(program, rule, link, &exclusions))
+        let Some((first, rest)) = rule.links.split_first() else { return true };
+        if !own.is_empty() {
+            // As the directive would have it: the first link alone.
+            let all: Vec<_> = exclusions.iter().chain(own).cloned().collect();
+            if !self.link_matches(program, rule, first, &all) {
+                return false;
+            }
+        } else if !self.link_matches(program, rule, first, &exclusions) {
+            return false;
+        }
+        rest.iter().all(|link| self.link_matches(program, rule, link, &exclusions))
     }
 
     fn link_matches(&mut self, program: &Program, rule: &Rule, link: &Link, exclusions: &[(VarId, Selector)]) -> bool {
@@ -239,7 +255,7 @@ impl Transaction {
             let highest = self.store.highest_severity.map_or(severity, |highest| highest.min(severity));
             self.store.highest_severity = Some(highest);
         }
-        if self.matched.len() >= self.program.settings.limits.matched {
+        if self.matched.len() >= self.own.settings.limits.matched {
             return;
         }
         let context = Context { now: self.now, rule: Some(rule) };
@@ -274,7 +290,7 @@ impl Transaction {
         });
     }
 
-    fn disrupt(&mut self, program: &Arc<Program>, rule: &Rule, phase: u8) -> Option<Interruption> {
+    fn disrupt(&mut self, rule: &Rule, phase: u8) -> Option<Interruption> {
         let context = Context { now: self.now, rule: Some(rule) };
         let (action, location) = match &rule.disruptive {
             Disruptive::Pass => return None,
@@ -295,7 +311,7 @@ impl Transaction {
         let status = match (action, rule.status) {
             (Disruption::Redirect, Some(status @ 300..=399)) => status,
             (Disruption::Redirect, _) => 302,
-            (_, status) => status.unwrap_or(program.settings.status),
+            (_, status) => status.unwrap_or(self.own.settings.status),
         };
         let interruption = Interruption { status, phase, rule_id: rule.id, action, location };
         self.stop(interruption)

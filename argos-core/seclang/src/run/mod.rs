@@ -5,6 +5,7 @@ mod bodies;
 mod ctl;
 mod evaluate;
 mod expand;
+pub(crate) mod own;
 mod pool;
 mod resolve;
 mod store;
@@ -18,10 +19,11 @@ use std::sync::Arc;
 
 use crate::actions::Severity;
 use crate::collections::Collections;
-use crate::compile::Builder;
+use crate::compile::{Builder, Variant};
 use crate::limits::Limits;
 use crate::program::Program;
 use crate::source::Loader;
+use own::Own;
 use pool::Pool;
 pub use transaction::{BodyRoom, Transaction};
 
@@ -29,6 +31,7 @@ pub use transaction::{BodyRoom, Transaction};
 #[derive(Clone)]
 pub struct RuleSet {
     program: Arc<Program>,
+    own: Arc<Own>,
     mode: Mode,
     collections: Collections,
     plain: bool,
@@ -47,8 +50,34 @@ impl RuleSet {
         Builder::new(Box::new(loader))
     }
 
-    pub(crate) fn new(program: Program, mode: Mode, collections: Collections) -> Self {
-        Self { program: Arc::new(program), mode, collections, plain: false, pool: Arc::default() }
+    pub(crate) fn new(program: Program, own: Own, mode: Mode, collections: Collections) -> Self {
+        let (program, own) = (Arc::new(program), Arc::new(own));
+        Self { program, own, mode, collections, plain: false, pool: Arc::default() }
+    }
+
+    /// The same rules with other values of the host and further exclusions. All that is compiled is shared, so that
+    /// such a set costs little time and memory.
+    #[must_use]
+    pub fn vary(&self) -> Variant {
+        Variant::new(self.clone())
+    }
+
+    /// The same compiled rules with what `own` says.
+    pub(crate) fn with(&self, own: Own, mode: Mode, collections: Option<Collections>) -> Self {
+        let collections = collections.unwrap_or_else(|| self.collections.clone());
+        Self { own: Arc::new(own), mode, collections, ..self.clone() }
+    }
+
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    pub(crate) fn own(&self) -> &Own {
+        &self.own
+    }
+
+    pub(crate) fn default_mode(&self) -> Mode {
+        self.mode
     }
 
     /// Starts a transaction at `now`.
@@ -67,7 +96,12 @@ impl RuleSet {
     /// Rules of the caller's texts; a chain counts once, the engine's own rules not at all.
     #[must_use]
     pub fn rule_count(&self) -> usize {
-        self.program.rules.iter().filter(|rule| !rule.is_own()).count()
+        self.program
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(at, rule)| !rule.is_own() && !self.own.removes(*at as u32))
+            .count()
     }
 
     /// Whether the caller's texts have rules in `phase` (1–5).
@@ -79,7 +113,7 @@ impl RuleSet {
     /// The bounds in force, directives included.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.program.settings.limits
+        &self.own.settings.limits
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ctl::Control;
+use super::own::Own;
 use super::pool::{Pool, Scratch};
 use super::resolve::Candidate;
 use super::store::{Member, Store};
@@ -25,6 +26,7 @@ use crate::variables::{Group, VarId};
 #[derive(Debug)]
 pub struct Transaction {
     pub(super) program: Arc<Program>,
+    pub(super) own: Arc<Own>,
     pub(super) mode: Mode,
     pub(super) now: Now,
     pub(super) store: Store,
@@ -62,9 +64,10 @@ impl Transaction {
         let Scratch { texts, views, candidates, tx } = set.pool.take();
         let mut store = Store::default();
         store.tx = tx;
-        store.web_app = Some(store.value(set.program.settings.web_app.as_deref().unwrap_or(b"default")));
+        store.web_app = Some(store.value(set.own.settings.web_app.as_deref().unwrap_or(b"default")));
         Self {
             program: set.program.clone(),
+            own: set.own.clone(),
             mode: set.mode,
             now,
             store,
@@ -94,7 +97,7 @@ impl Transaction {
     /// `WEBAPPID` where no directive and no [`Builder::web_app`](crate::Builder::web_app) says otherwise: whose
     /// records of `IP`, `SESSION`, `USER`, `GLOBAL` and `RESOURCE` this transaction opens.
     pub fn web_app(&mut self, id: &str) {
-        if self.program.settings.web_app.is_none() {
+        if self.own.settings.web_app.is_none() {
             self.store.web_app = Some(self.store.value(id.as_bytes()));
         }
     }
@@ -139,7 +142,7 @@ impl Transaction {
         store.filename = Some(store.value(path.as_slice()));
         store.basename = Some(store.value(name));
         store.query = Some(store.value(query));
-        let settings = &self.program.settings;
+        let settings = &self.own.settings;
         let parsed = urlencoded::parse(query, settings.argument_separator, settings.limits.arguments);
         self.store.urlencoded_error |= parsed.invalid;
         if parsed.too_many {
@@ -155,7 +158,7 @@ impl Transaction {
         self.store.request_headers.push(member);
         if name.eq_ignore_ascii_case(b"cookie") {
             for (name, value) in
-                body::cookies(value, self.program.settings.cookies_v1).take(self.program.settings.limits.arguments)
+                body::cookies(value, self.own.settings.cookies_v1).take(self.own.settings.limits.arguments)
             {
                 let member = self.store.member(name, value);
                 self.store.cookies.push(member);
@@ -175,7 +178,7 @@ impl Transaction {
     /// Whether the body should be handed in; false means it may stream by. Meaningful after phase 1.
     #[must_use]
     pub fn wants_request_body(&self) -> bool {
-        let access = self.control.body_access.unwrap_or(self.program.settings.request_body);
+        let access = self.control.body_access.unwrap_or(self.own.settings.request_body);
         access
             && (self.control.processor.is_some() || self.control.force_body)
             && self.engine() != Engine::Off
@@ -186,7 +189,7 @@ impl Transaction {
     /// Part of the request body.
     pub fn request_body(&mut self, chunk: &[u8]) -> BodyRoom {
         self.views.changed(Group::Request);
-        let limits = &self.program.settings.limits;
+        let limits = &self.own.settings.limits;
         // Only multipart bodies hold files; elsewhere both bounds apply.
         let bytes = match self.control.processor {
             Some(Processor::Multipart) => limits.request_body_bytes,
@@ -205,7 +208,7 @@ impl Transaction {
         }
         if self.request_over {
             self.store.inbound_error = true;
-            if self.program.settings.limits.request_body_reject && self.engine() != Engine::Off {
+            if self.own.settings.limits.request_body_reject && self.engine() != Engine::Off {
                 let stopped = self.stop(too_large(413, 2));
                 if stopped.is_some() {
                     return stopped;
@@ -238,7 +241,7 @@ impl Transaction {
     /// Whether the answer's body should be handed in: its type is listed and phase 4 has rules.
     #[must_use]
     pub fn wants_response_body(&self) -> bool {
-        let settings = &self.program.settings;
+        let settings = &self.own.settings;
         let kind = Store::header(&self.store.response_headers, b"content-type").unwrap_or_default();
         let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let listed = settings.response_types.iter().any(|listed| listed.eq_ignore_ascii_case(kind));
@@ -252,7 +255,7 @@ impl Transaction {
     /// Part of the answer's body.
     pub fn response_body(&mut self, chunk: &[u8]) -> BodyRoom {
         self.views.changed(Group::Response);
-        let bytes = self.control.response_limit.unwrap_or(self.program.settings.limits.response_body_bytes);
+        let bytes = self.control.response_limit.unwrap_or(self.own.settings.limits.response_body_bytes);
         self.response_over |= take(&mut self.store.response_body, chunk, bytes);
         if self.response_over { BodyRoom::Full } else { BodyRoom::More }
     }
@@ -265,7 +268,7 @@ impl Transaction {
         }
         if self.response_over {
             self.store.outbound_error = true;
-            if self.program.settings.limits.response_body_reject && self.engine() != Engine::Off {
+            if self.own.settings.limits.response_body_reject && self.engine() != Engine::Off {
                 let stopped = self.stop(too_large(500, 4));
                 if stopped.is_some() {
                     return stopped;
@@ -308,7 +311,7 @@ impl Transaction {
     }
 
     fn audit(&self) -> Audit {
-        let settings = &self.program.settings;
+        let settings = &self.own.settings;
         let mut parts = settings.audit_parts.clone();
         for change in &self.control.audit_parts {
             change.apply(&mut parts);

@@ -1,4 +1,7 @@
 //! Rule sets and recordings outside this package, for the tests that use them.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod exchange;
 
 use std::path::{Path, PathBuf};
 
