@@ -32,6 +32,10 @@ pub(super) struct Texts {
     possible: Vec<u64>,
     /// By text: the set before bytes and length narrow it. Texts that differ in case only have the same.
     found: Vec<u64>,
+    /// Sets of operators that are content with texts of certain bytes: where each begins in `contents`. They hang on
+    /// the rule set alone and outlive transactions.
+    content: HashMap<ByteSet, u32>,
+    contents: Vec<u64>,
     /// By text that has any: what each single transformation makes of it, as a place plus one, 0 where not known.
     made: Vec<u32>,
 }
@@ -89,7 +93,7 @@ impl Texts {
     pub(super) fn memory(&self) -> usize {
         self.texts.capacity() * size_of::<Text>()
             + self.places.capacity() * size_of::<(Bytes, TextId)>()
-            + (self.possible.capacity() + self.found.capacity()) * 8
+            + (self.possible.capacity() + self.found.capacity() + self.contents.capacity()) * 8
             + (self.of_value.capacity() + self.made.capacity()) * 4
     }
 
@@ -190,7 +194,22 @@ impl Texts {
         }
         let Text { bytes, seen, .. } = &self.texts[place];
         self.possible[row.clone()].copy_from_slice(&self.found[row.clone()]);
-        screen.narrow(bytes.len(), seen, &mut self.possible[row]);
+        let coarse = seen.coarse();
+        let content = match self.content.get(&coarse) {
+            Some(known) => *known,
+            None => {
+                if self.content.len() >= KEPT_SETS {
+                    self.content.clear();
+                    self.contents.clear();
+                }
+                let new = self.contents.len();
+                self.contents.resize(new + words, 0);
+                screen.content(&coarse, &mut self.contents[new..]);
+                self.content.insert(coarse, new as u32);
+                new as u32
+            }
+        } as usize;
+        screen.narrow(bytes.len(), &self.contents[content..content + words], &mut self.possible[row]);
         self.texts[place].screened = true;
     }
 
@@ -222,6 +241,8 @@ impl Texts {
 
 /// Texts up to this many bytes are looked up by their content. Longer ones rarely repeat.
 const SHARED: usize = 4096;
+/// Kinds of bytes in texts that are remembered; beyond that all are forgotten at once.
+const KEPT_SETS: usize = 512;
 /// Bytes of a text that is remembered, at most.
 const KEPT_BYTES: usize = 256;
 /// Texts that are remembered, forms included; beyond that all are forgotten at once.

@@ -69,6 +69,19 @@ impl ByteSet {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
+    /// The set with all letters of a case, all digits and all bytes above ASCII where it has one of them. Most texts
+    /// of ordinary traffic share a few of these sets.
+    #[must_use]
+    pub(crate) fn coarse(&self) -> Self {
+        const KINDS: [ByteSet; 4] = [
+            ByteSet::EMPTY.with(b'a', b'z'),
+            ByteSet::EMPTY.with(b'A', b'Z'),
+            ByteSet::EMPTY.with(b'0', b'9'),
+            ByteSet::EMPTY.with(0x80, 0xff),
+        ];
+        KINDS.iter().filter(|kind| kind.meets(self)).fold(*self, |set, kind| set.or(kind))
+    }
+
     /// The bytes in order.
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         (0..4_u8).flat_map(move |word| {
@@ -97,6 +110,7 @@ mod tests {
             sorted.sort_unstable();
             sorted.dedup();
             assert_eq!(set.iter().collect::<Vec<_>>(), sorted);
+            assert_eq!(set.coarse().or(&set), set.coarse());
         }
         assert_eq!(ByteSet::EMPTY.with(b'a', b'c').and(b"z"), ByteSet::of(b"abcz"));
     }

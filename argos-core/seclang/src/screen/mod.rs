@@ -4,23 +4,23 @@
 //! or the length that every match has. They never say that an operator matches.
 
 mod bytes;
+mod literals;
 mod needs;
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::{Anchored, dfa::DFA};
-
 pub(crate) use bytes::ByteSet;
+use literals::Literals;
 pub(crate) use needs::Needs;
 
-/// One automaton over the texts that operators need, and tables for bytes and lengths. A *bit* is one operator.
+/// The texts that operators need, and tables for bytes and lengths. A *bit* is one operator.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
     /// Words of 64 bits in each set of operators.
     words: usize,
-    automaton: Option<DFA>,
-    /// Pattern of the automaton to the bits that it makes possible: a range of `bits`.
+    literals: Literals,
+    /// By literal: the operators that it makes possible, as a range of `masks`.
     owners: Vec<(u32, u32)>,
-    bits: Vec<u32>,
+    /// Words of a set of operators.
+    masks: Vec<(u32, u64)>,
     /// Operators that need no text.
     free: Vec<u64>,
     /// For each of the byte sets of an operator: bytes with equal rows are one class, and a row names the operators
@@ -47,35 +47,31 @@ impl Screen {
         let mut texts: Vec<(&[u8], u32)> = Vec::new();
         for (bit, needs) in needs.iter().enumerate() {
             match needs.as_ref().and_then(|needs| needs.literals.as_ref()) {
-                Some(literals) => texts.extend(literals.iter().map(|text| (rarest_part(text), bit as u32))),
+                Some(literals) => texts.extend(literals.iter().map(|text| (text.as_slice(), bit as u32))),
                 None => set(&mut free, bit),
             }
         }
         texts.sort_unstable();
-        texts.dedup();
-        let mut patterns: Vec<&[u8]> = Vec::new();
+        let mut literals: Vec<&[u8]> = Vec::new();
         let mut owners: Vec<(u32, u32)> = Vec::new();
-        let mut bits: Vec<u32> = Vec::new();
+        let mut masks: Vec<(u32, u64)> = Vec::new();
         for (text, bit) in texts {
-            if patterns.last() != Some(&text) {
-                patterns.push(text);
-                owners.push((bits.len() as u32, bits.len() as u32));
+            let (word, mask) = (bit / 64, 1 << (bit % 64));
+            if literals.last() != Some(&text) {
+                literals.push(text);
+                owners.push((masks.len() as u32, masks.len() as u32));
             }
-            bits.push(bit);
-            if let Some(owner) = owners.last_mut() {
-                owner.1 = bits.len() as u32;
+            let Some(owner) = owners.last_mut() else { continue };
+            // Bits come in order, so a text's words do.
+            match masks[owner.0 as usize..].last_mut() {
+                Some((last, masks)) if *last == word => *masks |= mask,
+                _ => masks.push((word, mask)),
             }
+            owner.1 = masks.len() as u32;
         }
-        let automaton = match patterns.is_empty() {
-            true => None,
-            false => DFA::builder().ascii_case_insensitive(true).prefilter(false).build(&patterns).ok(),
-        };
-        if automaton.is_none() {
-            // Nothing is found without it, so nothing may depend on it.
-            bits.iter().for_each(|bit| set(&mut free, *bit as usize));
-        }
+        let literals = Literals::new(&literals);
         let gates = (0..needs::GATES).map(|index| Gate::new(needs, index, words)).collect();
-        Self { words, automaton, owners, bits, free, gates, lengths: lengths(needs, words) }
+        Self { words, literals, owners, masks, free, gates, lengths: lengths(needs, words) }
     }
 
     /// Words in a set of operators.
@@ -87,34 +83,27 @@ impl Screen {
     /// the same.
     pub(crate) fn find(&self, text: &[u8], found: &mut [u64]) {
         found.copy_from_slice(&self.free);
-        self.scan(text, found);
-    }
-
-    /// Leaves out of `found` what a text of this length and with these bytes can't satisfy.
-    pub(crate) fn narrow(&self, length: usize, seen: &ByteSet, found: &mut [u64]) {
-        for gate in &self.gates {
-            gate.narrow(seen, found);
-        }
-        let row = length.min(self.lengths.len() / self.words - 1) * self.words;
-        for (word, content) in found.iter_mut().zip(&self.lengths[row..]) {
-            *word &= content;
-        }
-    }
-
-    fn scan(&self, text: &[u8], possible: &mut [u64]) {
-        let Some(automaton) = &self.automaton else { return };
-        let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
-        for &byte in text {
-            state = automaton.next_state(Anchored::No, state, byte);
-            if automaton.is_special(state) && automaton.is_match(state) {
-                for index in 0..automaton.match_len(state) {
-                    let (from, to) = self.owners[automaton.match_pattern(state, index).as_usize()];
-                    for &bit in &self.bits[from as usize..to as usize] {
-                        set(possible, bit as usize);
-                    }
-                }
+        self.literals.find(text, |literal| {
+            let (from, to) = self.owners[literal as usize];
+            for (word, mask) in &self.masks[from as usize..to as usize] {
+                found[*word as usize] |= mask;
             }
+        });
+    }
+
+    /// Leaves out of `found` what a text of this length can't satisfy, and what one with these bytes can't by
+    /// `content`, which [`Self::content`] filled for them.
+    pub(crate) fn narrow(&self, length: usize, content: &[u64], found: &mut [u64]) {
+        let row = length.min(self.lengths.len() / self.words - 1) * self.words;
+        for ((word, content), long) in found.iter_mut().zip(content).zip(&self.lengths[row..]) {
+            *word &= content & long;
         }
+    }
+
+    /// The operators that are content with texts of these bytes.
+    pub(crate) fn content(&self, seen: &ByteSet, content: &mut [u64]) {
+        content.fill(u64::MAX);
+        self.gates.iter().for_each(|gate| gate.narrow(seen, content));
     }
 }
 
@@ -180,17 +169,6 @@ fn set(words: &mut [u64], bit: usize) {
     words[bit / 64] |= 1 << (bit % 64);
 }
 
-/// The part of `text` that the automaton looks for: short, so that it stays small.
-fn rarest_part(text: &[u8]) -> &[u8] {
-    let window = |part: &&[u8]| part.iter().map(|byte| u32::from(!byte.is_ascii_alphanumeric())).sum::<u32>();
-    match text.len() <= PART {
-        true => text,
-        false => text.windows(PART).max_by_key(window).unwrap_or(text),
-    }
-}
-
-/// Bytes of a text that the automaton looks for.
-const PART: usize = 5;
 /// Lengths told apart.
 const LENGTHS: usize = 31;
 /// Rule sets with more operators than 64 times this are not gated by bytes.
@@ -231,7 +209,9 @@ mod tests {
             let screen = Screen::new(&needs);
             let mut possible = vec![0; screen.words()];
             screen.find(text.as_bytes(), &mut possible);
-            screen.narrow(text.len(), &ByteSet::of(text.as_bytes()), &mut possible);
+            let mut content = vec![0; screen.words()];
+            screen.content(&ByteSet::of(text.as_bytes()).coarse(), &mut content);
+            screen.narrow(text.len(), &content, &mut possible);
             for (bit, needs) in needs.iter().enumerate() {
                 if needs.as_ref().is_none_or(|needs| satisfied(needs, text.as_bytes())) {
                     prop_assert!(possible[bit / 64] >> (bit % 64) & 1 == 1, "{needs:?}");
