@@ -4,8 +4,12 @@
 //! a transformation chain. A rule's test is one *bit* of the [`Screen`]: where no value of its views may satisfy the
 //! bit, the rule does not match.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::actions::Act;
 use crate::operators::number;
-use crate::program::{ChainId, Fixed, OperatorUse, Program, Test};
+use crate::program::{ChainId, Fixed, OperatorUse, Program, Rule, Test};
 use crate::run::tx::hash;
 use crate::screen::Screen;
 use crate::variables::{Group, Selector, Target, VarId, group_of};
@@ -18,6 +22,31 @@ pub(crate) struct Plan {
     pub(crate) views: Vec<View>,
     /// Bits whose answer hangs on the value alone, so that it may be remembered.
     pub(crate) pure: Vec<bool>,
+    /// By place of a rule: what its first link needs.
+    pub(crate) gates: Vec<Gate>,
+    /// The views that gates name.
+    pub(crate) gate_views: Vec<u32>,
+    /// Comparisons of one variable of `TX` with a number, each one once.
+    pub(crate) numbers: Vec<NumberTest>,
+}
+
+/// What the first link of a rule needs, small enough that passing over a rule touches nothing else of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Gate {
+    /// Nothing can be said.
+    Open,
+    /// Some value in these views, a range of `gate_views`, may satisfy the bit.
+    Views { bit: u32, from: u32, to: u32 },
+    /// One of `numbers` holds.
+    Number(u32),
+}
+
+/// A comparison of one variable of `TX` with a number.
+#[derive(Debug)]
+pub(crate) struct NumberTest {
+    pub(crate) name: Box<[u8]>,
+    pub(crate) hash: usize,
+    pub(crate) compare: Compare,
 }
 
 /// One target with what its lists exclude of it.
@@ -25,7 +54,6 @@ pub(crate) struct Plan {
 pub(crate) struct Part {
     pub(crate) target: Target,
     pub(crate) exclude: Vec<Selector>,
-    pub(crate) group: Group,
 }
 
 /// A part behind a chain.
@@ -35,6 +63,7 @@ pub(crate) struct View {
     pub(crate) chain: ChainId,
     /// Each stage of the chain counts.
     pub(crate) multi: bool,
+    pub(crate) group: Group,
 }
 
 /// How a test may be passed over.
@@ -46,7 +75,7 @@ pub(crate) enum Shortcut {
     /// It can't match where no value in these views may satisfy the bit.
     Screened { bit: u32, views: Box<[u32]> },
     /// It compares one variable of `TX` with a number.
-    Number { name: Box<[u8]>, hash: usize, compare: Compare },
+    Number(u32),
     /// It compares how many values there are with a number.
     Count(Compare),
 }
@@ -56,6 +85,13 @@ pub(crate) enum Shortcut {
 pub(crate) struct Compare {
     pub(crate) accepts: fn(&i64, &i64) -> bool,
     pub(crate) number: i64,
+}
+
+impl PartialEq for Compare {
+    fn eq(&self, other: &Self) -> bool {
+        // Comparisons that are told apart needlessly are only worked out twice.
+        std::ptr::fn_addr_eq(self.accepts, other.accepts) && self.number == other.number
+    }
 }
 
 impl Compare {
@@ -68,7 +104,7 @@ impl Compare {
 pub(crate) fn build(program: &mut Program) {
     let mut maker = Maker::default();
     let Program { rules, operators, .. } = program;
-    for rule in rules {
+    for rule in rules.iter_mut() {
         rule.fixed = Fixed::of(rule);
         for link in &mut rule.links {
             if let Some(test) = &mut link.test {
@@ -87,7 +123,38 @@ pub(crate) fn build(program: &mut Program) {
         })
         .collect();
     let pure = maker.tests.iter().map(|&(index, _)| operators[index as usize].operator.is_pure()).collect();
-    program.plan = Plan { screen: Screen::new(&needs), parts: maker.parts, views: maker.views, pure };
+    let mut gate_views = Vec::new();
+    let mut gate = |rule: &Rule| match rule.links.first().and_then(|link| link.test.as_ref()).map(|test| &test.shortcut)
+    {
+        Some(Shortcut::Screened { bit, views }) => {
+            let from = gate_views.len() as u32;
+            gate_views.extend_from_slice(views);
+            Gate::Views { bit: *bit, from, to: gate_views.len() as u32 }
+        }
+        Some(Shortcut::Number(number)) => Gate::Number(*number),
+        _ => Gate::Open,
+    };
+    let gates = rules.iter().map(&mut gate).collect();
+    let Maker { parts, views, numbers, .. } = maker;
+    program.plan = Plan { screen: Screen::new(&needs), parts, views, pure, gates, gate_views, numbers };
+    mark_meant(rules);
+}
+
+/// Has each `ctl` know the rules that it means.
+fn mark_meant(rules: &mut [Rule]) {
+    let mut all: HashMap<Vec<u64>, Arc<[u64]>> = HashMap::new();
+    for place in 0..rules.len() {
+        for link in 0..rules[place].links.len() {
+            for act in 0..rules[place].links[link].actions.len() {
+                let Act::Ctl(change, _) = &rules[place].links[link].actions[act] else { continue };
+                let Some(bits) = change.meant(rules) else { continue };
+                let shared = all.entry(bits).or_insert_with_key(|bits| bits.as_slice().into()).clone();
+                if let Act::Ctl(_, meant) = &mut rules[place].links[link].actions[act] {
+                    *meant = Some(shared);
+                }
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -96,6 +163,7 @@ struct Maker {
     views: Vec<View>,
     /// Operator and negation of each bit.
     tests: Vec<(u32, bool)>,
+    numbers: Vec<NumberTest>,
 }
 
 impl Maker {
@@ -109,7 +177,11 @@ impl Maker {
             match &target.selector {
                 _ if target.count => return Shortcut::Count(compare),
                 Selector::Key(name) if target.variable == VarId::Tx && test.targets.exclude.is_empty() => {
-                    return Shortcut::Number { name: name.clone(), hash: hash(name), compare };
+                    return Shortcut::Number(place(
+                        &mut self.numbers,
+                        |known| *known.name == **name && known.compare == compare,
+                        || NumberTest { name: name.clone(), hash: hash(name), compare },
+                    ));
                 }
                 _ => {}
             }
@@ -117,8 +189,8 @@ impl Maker {
         let mut views = Vec::new();
         for target in &test.targets.include {
             let Some(group) = group_of(target.variable).filter(|_| !target.count) else { return Shortcut::None };
-            let part = self.part(test, target, group);
-            let view = View { part, chain: test.chain, multi: test.multi_match };
+            let part = self.part(test, target);
+            let view = View { part, chain: test.chain, multi: test.multi_match, group };
             views.push(place(&mut self.views, |known| *known == view, || view));
         }
         let key = (test.operator, test.negate);
@@ -126,14 +198,14 @@ impl Maker {
         Shortcut::Screened { bit, views: views.into() }
     }
 
-    fn part(&mut self, test: &Test, target: &Target, group: Group) -> u32 {
+    fn part(&mut self, test: &Test, target: &Target) -> u32 {
         let excluded = || test.targets.exclude.iter().filter(|(id, _)| *id == target.variable).map(|(_, what)| what);
         let same = |part: &Part| {
             part.target.same(target)
                 && part.exclude.len() == excluded().count()
                 && part.exclude.iter().zip(excluded()).all(|(a, b)| a.same(b))
         };
-        place(&mut self.parts, same, || Part { target: target.clone(), exclude: excluded().cloned().collect(), group })
+        place(&mut self.parts, same, || Part { target: target.clone(), exclude: excluded().cloned().collect() })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a rule does when it matches.
 
+use std::sync::Arc;
+
 use crate::program::{Engine, Template};
 use crate::variables::{Selector, VarId};
 
@@ -99,7 +101,8 @@ pub(crate) enum Act {
         value: Template,
     },
     Sanitise(Sanitise),
-    Ctl(Ctl),
+    /// A change, and the rules it means where it names any: bits by their place, made when all rules are known.
+    Ctl(Ctl, Option<Arc<[u64]>>),
 }
 
 /// What `setvar` does.

@@ -140,7 +140,7 @@ impl Draft {
             ActionId::NoAuditLog => self.audit = Some(false),
             ActionId::Transform => self.transform(needed()?)?,
             ActionId::Ctl => match ctl::parse(needed()?)? {
-                ctl::Parsed::Change(change) => self.acts.push(Act::Ctl(change)),
+                ctl::Parsed::Change(change) => self.acts.push(Act::Ctl(change, None)),
                 ctl::Parsed::NoEffect => {
                     findings.warn("seclang.no_effect", at, bytes.unwrap_or_default(), "accepted without effect");
                 }

@@ -24,8 +24,8 @@ impl Transaction {
         };
         for action in actions {
             match action {
-                Act::Ctl(change) => {
-                    self.control.apply(change);
+                Act::Ctl(change, meant) => {
+                    self.control.apply(change, meant.as_deref());
                     self.store.processor = self.control.processor;
                 }
                 Act::SetVar { collection, name, change } => self.set_var(context, *collection, name, change),

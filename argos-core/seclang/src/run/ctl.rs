@@ -22,6 +22,9 @@ pub(super) struct Control {
     removed_tags: Vec<Box<[u8]>>,
     removed_msgs: Vec<Box<[u8]>>,
     targets: Vec<(Which, VarId, Selector)>,
+    /// The rules that `removed_…` mean, and those that `targets` mean, as bits by their place.
+    removed: Vec<u64>,
+    narrowed: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -31,8 +34,48 @@ enum Which {
     Msg(Box<[u8]>),
 }
 
+impl Which {
+    fn means(&self, rule: &Rule) -> bool {
+        match self {
+            Self::Ids(from, to) => (*from..=*to).contains(&rule.id),
+            Self::Tag(tag) => has_tag(rule, tag),
+            Self::Msg(msg) => has_msg(rule, msg),
+        }
+    }
+}
+
+impl Ctl {
+    fn removes_rules(&self) -> bool {
+        matches!(self, Self::RemoveById(..) | Self::RemoveByTag(..) | Self::RemoveByMsg(..))
+    }
+
+    /// The rules of `rules` that the change means, as bits by their place; None where it names no rules.
+    pub(crate) fn meant(&self, rules: &[Rule]) -> Option<Vec<u64>> {
+        let which = match self {
+            Self::RemoveById(from, to) | Self::RemoveTargetById(from, to, ..) => Which::Ids(*from, *to),
+            Self::RemoveByTag(tag) | Self::RemoveTargetByTag(tag, ..) => Which::Tag(tag.clone()),
+            Self::RemoveByMsg(msg) | Self::RemoveTargetByMsg(msg, ..) => Which::Msg(msg.clone()),
+            _ => return None,
+        };
+        let mut bits = vec![0; rules.len().div_ceil(64)];
+        for (place, _) in rules.iter().enumerate().filter(|(_, rule)| which.means(rule)) {
+            bits[place / 64] |= 1 << (place % 64);
+        }
+        Some(bits)
+    }
+}
+
+fn has(bits: &[u64], place: u32) -> bool {
+    bits.get(place as usize / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
+}
+
 impl Control {
-    pub(super) fn apply(&mut self, change: &Ctl) {
+    pub(super) fn apply(&mut self, change: &Ctl, meant: Option<&[u64]>) {
+        if let Some(meant) = meant {
+            let all = if change.removes_rules() { &mut self.removed } else { &mut self.narrowed };
+            all.resize(meant.len(), 0);
+            all.iter_mut().zip(meant).for_each(|(all, meant)| *all |= meant);
+        }
         match change {
             Ctl::Engine(engine) => self.engine = Some(*engine),
             Ctl::RemoveById(from, to) => bounded(&mut self.removed_ids, (*from, *to)),
@@ -60,6 +103,16 @@ impl Control {
         }
     }
 
+    /// Whether the rule at `place` is switched off; the same as [`Self::removes`].
+    pub(super) fn removes_at(&self, place: u32) -> bool {
+        has(&self.removed, place)
+    }
+
+    /// The targets that the rule at `place` must not look at; the same as [`Self::excluded`].
+    pub(super) fn excluded_at(&self, place: u32, rule: &Rule) -> Vec<(VarId, Selector)> {
+        if has(&self.narrowed, place) { self.excluded(rule) } else { Vec::new() }
+    }
+
     /// Whether `rule` is switched off.
     pub(super) fn removes(&self, rule: &Rule) -> bool {
         self.removed_ids.iter().any(|(from, to)| (*from..=*to).contains(&rule.id))
@@ -71,11 +124,7 @@ impl Control {
     pub(super) fn excluded(&self, rule: &Rule) -> Vec<(VarId, Selector)> {
         self.targets
             .iter()
-            .filter(|(which, _, _)| match which {
-                Which::Ids(from, to) => (*from..=*to).contains(&rule.id),
-                Which::Tag(tag) => has_tag(rule, tag),
-                Which::Msg(msg) => has_msg(rule, msg),
-            })
+            .filter(|(which, _, _)| which.means(rule))
             .map(|(_, variable, selector)| (*variable, selector.clone()))
             .collect()
     }

@@ -7,8 +7,8 @@ use super::texts::{TextId, Texts};
 use super::transaction::Transaction;
 use super::{Disruption, Interruption, Matched, Mode};
 use crate::actions::{Disruptive, Scope};
-use crate::operators::{Captures, number};
-use crate::plan::Shortcut;
+use crate::operators::Captures;
+use crate::plan::{Gate, Shortcut};
 use crate::program::{Engine, Link, Program, Rule, Test};
 use crate::variables::{Selector, VarId};
 
@@ -24,10 +24,15 @@ impl Transaction {
                 return None;
             }
             let rule = &program.rules[index as usize];
-            if own.removes(index)
-                || self.control.removes(rule)
-                || !self.chain_matches(&program, rule, own.excluded(index))
-            {
+            let passed_over = match self.plain {
+                true => self.control.removes(rule),
+                false => self.control.removes_at(index) || !self.may_pass(&program, index),
+            };
+            if passed_over || own.removes(index) {
+                self.store.matched.clear();
+                continue;
+            }
+            if !self.chain_matches(&program, index, own.excluded(index)) {
                 continue;
             }
             self.record(rule);
@@ -71,9 +76,41 @@ impl Transaction {
         self.interrupted.is_some() && phase != 5 || self.allowed(phase)
     }
 
-    fn chain_matches(&mut self, program: &Program, rule: &Rule, own: &[(VarId, Selector)]) -> bool {
+    /// Whether the first link of the rule at `place` may match.
+    fn may_pass(&mut self, program: &Program, place: u32) -> bool {
+        match program.plan.gates[place as usize] {
+            Gate::Open => true,
+            Gate::Views { bit, from, to } => {
+                self.may_match(program, bit, &program.plan.gate_views[from as usize..to as usize])
+            }
+            Gate::Number(number) => self.number_holds(program, number),
+        }
+    }
+
+    /// Whether a comparison with a variable of `TX` holds, asked anew only when one has changed.
+    fn number_holds(&mut self, program: &Program, number: u32) -> bool {
+        let now = self.store.tx.changes();
+        if self.numbers.is_empty() {
+            self.numbers.resize(program.plan.numbers.len(), (0, false));
+        }
+        let (at, known) = self.numbers[number as usize];
+        if at == now {
+            return known;
+        }
+        let test = &program.plan.numbers[number as usize];
+        let member = self.store.tx.hashed(&test.name, test.hash);
+        let holds = member.is_some_and(|member| test.compare.holds(crate::operators::number(&member.value.bytes)));
+        self.numbers[number as usize] = (now, holds);
+        holds
+    }
+
+    fn chain_matches(&mut self, program: &Program, place: u32, own: &[(VarId, Selector)]) -> bool {
         self.store.matched.clear();
-        let exclusions = self.control.excluded(rule);
+        let rule = &program.rules[place as usize];
+        let exclusions = match self.plain {
+            true => self.control.excluded(rule),
+            false => self.control.excluded_at(place, rule),
+        };
         let Some((first, rest)) = rule.links.split_first() else { return true };
         if !own.is_empty() {
             // As the directive would have it: the first link alone.
@@ -102,10 +139,7 @@ impl Transaction {
                 return self.may_match(program, *bit, views)
                     && self.screened(program, rule, link, test, (*bit, views), &removed);
             }
-            Shortcut::Number { name, hash, compare } => {
-                let member = self.store.tx.hashed(name, *hash);
-                !member.is_some_and(|member| compare.holds(number(&member.value.bytes)))
-            }
+            Shortcut::Number(number) => !self.number_holds(program, *number),
             Shortcut::Count(compare) => {
                 let excluded =
                     |variable: VarId, key: &[u8]| test.targets.excludes(variable, key) || removed(variable, key);

@@ -14,6 +14,7 @@ pub(super) struct Scratch {
     pub(super) views: Views,
     pub(super) candidates: Vec<Candidate>,
     pub(super) tx: Tx,
+    pub(super) numbers: Vec<(u64, bool)>,
 }
 
 /// Spare [`Scratch`]es of one rule set.
@@ -34,6 +35,7 @@ impl Pool {
         scratch.views.clear();
         scratch.candidates.clear();
         scratch.tx.clear();
+        scratch.numbers.fill((0, false));
         let mut spare = self.lock();
         if spare.len() < KEPT {
             spare.push(scratch);

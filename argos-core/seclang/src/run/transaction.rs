@@ -37,6 +37,8 @@ pub struct Transaction {
     pool: Arc<Pool>,
     pub(super) control: Control,
     pub(super) candidates: Vec<Candidate>,
+    /// Answers of number comparisons, and the change of `TX` that each was asked at.
+    pub(super) numbers: Vec<(u64, bool)>,
     pub(super) matched: Vec<Matched>,
     pub(super) interrupted: Option<Interruption>,
     pub(super) would_interrupt: bool,
@@ -61,7 +63,7 @@ pub enum BodyRoom {
 
 impl Transaction {
     pub(super) fn new(set: &RuleSet, now: Now) -> Self {
-        let Scratch { texts, views, candidates, tx } = set.pool.take();
+        let Scratch { texts, views, candidates, tx, numbers } = set.pool.take();
         let mut store = Store::default();
         store.tx = tx;
         store.web_app = Some(store.value(set.own.settings.web_app.as_deref().unwrap_or(b"default")));
@@ -80,6 +82,7 @@ impl Transaction {
             pool: set.pool.clone(),
             control: Control::default(),
             candidates,
+            numbers,
             matched: Vec::new(),
             interrupted: None,
             would_interrupt: false,
@@ -360,8 +363,8 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         use std::mem::take;
         let (texts, views) = (take(&mut self.texts), take(&mut self.views));
-        let (candidates, tx) = (take(&mut self.candidates), take(&mut self.store.tx));
-        self.pool.give(Scratch { texts, views, candidates, tx }, self.program.plan.screen.words());
+        let (candidates, tx, numbers) = (take(&mut self.candidates), take(&mut self.store.tx), take(&mut self.numbers));
+        self.pool.give(Scratch { texts, views, candidates, tx, numbers }, self.program.plan.screen.words());
     }
 }
 

@@ -3,17 +3,31 @@
 use super::store::{Member, Value};
 
 /// Named values in the order they were first set. Names compare without case and are kept in lower case.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tx {
     members: Vec<Member>,
     /// Open addressing: a member's index plus one, 0 for a free slot.
     slots: Vec<u32>,
+    /// How often a member came, changed or went; it starts at 1.
+    changes: u64,
+}
+
+impl Default for Tx {
+    fn default() -> Self {
+        Self { members: Vec::new(), slots: Vec::new(), changes: 1 }
+    }
 }
 
 impl Tx {
     pub(super) fn clear(&mut self) {
+        self.changes += 1;
         self.members.clear();
         self.slots.fill(0);
+    }
+
+    /// A number that differs whenever something has changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -43,6 +57,7 @@ impl Tx {
         let found = self.find(name);
         if let Ok(index) = found {
             self.members[index].value = value.clone();
+            self.changes += 1;
         }
         found.is_ok()
     }
@@ -55,12 +70,14 @@ impl Tx {
         if let Err(slot) = self.find(&member.name.bytes) {
             self.slots[slot] = self.members.len() as u32 + 1;
             self.members.push(member);
+            self.changes += 1;
         }
     }
 
     pub(super) fn remove(&mut self, name: &[u8]) {
         if let Ok(index) = self.find(name) {
             self.members.remove(index);
+            self.changes += 1;
             self.place_again();
         }
     }

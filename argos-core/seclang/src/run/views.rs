@@ -117,7 +117,7 @@ impl Transaction {
             self.views.views.resize(plan.views.len(), ViewState::default());
             self.views.parts.resize(plan.parts.len(), PartState::default());
         }
-        let now = self.views.now(plan.parts[view.part as usize].group);
+        let now = self.views.now(view.group);
         let known = self.views.views[index as usize];
         if known.at == now {
             return known.union;

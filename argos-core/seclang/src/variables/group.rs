@@ -3,7 +3,7 @@
 use super::VarId;
 
 /// Which calls of a transaction's user may change a variable. Rules never change these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Group {
     /// The request's head, and its body from phase 2 on.
     Request,
