@@ -4,7 +4,7 @@
 //! Guarantee: [`Texts::form`] gives the text that running the chain afresh gives; [`Texts::may`] says no only where
 //! the operator, asked afresh, does not match.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::store::{Bytes, Value};
 use crate::program::{ChainId, Chains};

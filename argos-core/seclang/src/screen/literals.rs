@@ -13,8 +13,8 @@ pub(super) struct Literals {
     bytes: Vec<u8>,
     /// By place: where a text lies and where its rare bytes end.
     texts: Vec<Literal>,
-    pairs: Windows<16>,
-    triples: Windows<512>,
+    pairs: Windows<PAIRS>,
+    triples: Windows<TRIPLES>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,17 @@ struct Windows<const WORDS: usize> {
     before: Box<[u16; WORDS]>,
     /// By rank of a known window: where its texts begin in `members`, and at the end their number.
     starts: Vec<u32>,
-    members: Vec<u32>,
+    members: Vec<Member>,
+}
+
+/// A text under one of its windows.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    /// Up to eight bytes of the text that end with the window, and which they are: most of what has the window by
+    /// chance ends here.
+    near: u64,
+    mask: u64,
+    place: u32,
 }
 
 impl<const WORDS: usize> Default for Windows<WORDS> {
@@ -43,9 +53,9 @@ impl<const WORDS: usize> Default for Windows<WORDS> {
 }
 
 impl<const WORDS: usize> Windows<WORDS> {
-    /// Over pairs of a window and a text's place.
-    fn new(mut list: Vec<(u32, u32)>) -> Self {
-        list.sort_unstable();
+    /// Over texts and their windows.
+    fn new(mut list: Vec<(u32, Member)>) -> Self {
+        list.sort_by_key(|(window, _)| *window);
         let mut windows = Self { starts: Vec::new(), ..Self::default() };
         for (window, text) in list {
             let word = &mut windows.known[window as usize / 64];
@@ -69,7 +79,7 @@ impl<const WORDS: usize> Windows<WORDS> {
     }
 
     /// The texts of a window that is known.
-    fn texts(&self, window: u32) -> &[u32] {
+    fn texts(&self, window: u32) -> &[Member] {
         let word = window as usize / 64 % WORDS;
         let lower = self.known[word] & ((1 << (window % 64)) - 1);
         let rank = usize::from(self.before[word]) + lower.count_ones() as usize;
@@ -86,12 +96,12 @@ impl Literals {
             let size = text.len().min(3);
             let rarity = |at: &usize| text[*at..*at + size].iter().map(|byte| commonness(*byte)).sum::<u32>();
             let at = (0..=text.len() - size).min_by_key(rarity).unwrap_or(0);
-            let window = text[at..at + size].iter().fold(0, |window, byte| window << 5 | class(*byte));
-            if size == 3 {
-                triples.push((window, place))
-            } else {
-                pairs.push((window, place))
-            }
+            let window = text[at..at + size].iter().fold(0, |window, byte| window << BITS | class(*byte));
+            let before = &text[(at + size).saturating_sub(8)..at + size];
+            let near = before.iter().fold(0, |near, byte| near << 8 | u64::from(*byte));
+            let member = Member { near, mask: u64::MAX >> (64 - 8 * before.len()), place };
+            let list = if size == 3 { &mut triples } else { &mut pairs };
+            list.push((window, member));
             let (start, length) = (literals.bytes.len() as u32, text.len() as u32);
             literals.texts.push(Literal { start, length, reach: (at + size) as u32 });
             literals.bytes.extend_from_slice(text);
@@ -103,22 +113,23 @@ impl Literals {
 
     /// Calls `found` with the place of each text in `value`, once or more often.
     pub(super) fn find(&self, value: &[u8], mut found: impl FnMut(u32)) {
-        let mut window = 0_u32;
+        let (mut window, mut near) = (0_u32, 0_u64);
         for (at, &byte) in value.iter().enumerate() {
-            window = (window << 5 | u32::from(CLASSES[usize::from(byte)])) & 0x7fff;
-            let pair = window & 0x3ff;
+            window = (window << BITS | u32::from(CLASSES[usize::from(byte)])) & (TRIPLES as u32 * 64 - 1);
+            near = near << 8 | u64::from(byte.to_ascii_lowercase());
+            let pair = window & (PAIRS as u32 * 64 - 1);
             if self.pairs.knows(pair) {
-                self.check(self.pairs.texts(pair), value, at + 1, &mut found);
+                self.check(self.pairs.texts(pair), value, (at + 1, near), &mut found);
             }
             if self.triples.knows(window) {
-                self.check(self.triples.texts(window), value, at + 1, &mut found);
+                self.check(self.triples.texts(window), value, (at + 1, near), &mut found);
             }
         }
     }
 
-    /// Looks whether `texts` stand in `value` with their windows ending at `end`.
-    fn check(&self, texts: &[u32], value: &[u8], end: usize, found: &mut impl FnMut(u32)) {
-        for &place in texts {
+    /// Looks whether `texts` stand in `value` with their windows ending at `end`, behind the bytes `near`.
+    fn check(&self, texts: &[Member], value: &[u8], (end, near): (usize, u64), found: &mut impl FnMut(u32)) {
+        for &Member { place, .. } in texts.iter().filter(|text| near & text.mask == text.near) {
             let Literal { start, length, reach } = self.texts[place as usize];
             let text = &self.bytes[start as usize..(start + length) as usize];
             let Some(from) = end.checked_sub(reach as usize) else { continue };
@@ -129,17 +140,26 @@ impl Literals {
     }
 }
 
-/// Bytes that may stand for each other in a window; a letter has its class for itself, in both cases.
+/// Bits of a class.
+const BITS: u32 = 6;
+/// Words of a bit for each two, and each three, classes in a row.
+const PAIRS: usize = 1 << (2 * BITS - 6);
+const TRIPLES: usize = 1 << (3 * BITS - 6);
+
+/// Bytes that may stand for each other in a window: letters, in both cases, digits and common signs have classes for
+/// themselves.
 const fn class(byte: u8) -> u32 {
     match byte {
         b'a'..=b'z' => (byte - b'a') as u32,
         b'A'..=b'Z' => (byte - b'A') as u32,
-        b'0'..=b'9' => 26,
-        0..=b' ' => 27,
-        b'/' | b'\\' | b'.' => 28,
-        b'\'' | b'"' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'{' | b'}' => 29,
-        0x80.. => 31,
-        _ => 30,
+        b'0'..=b'9' => 26 + (byte - b'0') as u32,
+        b' '..=b'/' => 36 + (byte - b' ') as u32,
+        b':'..=b'@' => 52 + (byte - b':') as u32,
+        b'[' | b']' => 59,
+        b'\\' | b'^' | b'`' => 60,
+        b'_' => 61,
+        b'{'..=b'~' => 62,
+        _ => 63,
     }
 }
 
@@ -159,9 +179,9 @@ fn commonness(byte: u8) -> u32 {
     const LETTERS: &[u8] = b"qzjxkvwybgfphmucdlnsrtoiae";
     match class(byte) {
         0..=25 => 4 + LETTERS.iter().position(|letter| letter.eq_ignore_ascii_case(&byte)).unwrap_or(0) as u32,
-        26 => 26,
-        27 | 28 => 22,
-        29 | 30 => 14,
+        26..=35 => 26,
+        _ if matches!(byte, b' ' | b'.' | b'/' | b'-' | b'=' | b'&' | b':' | b',' | b'_' | b'"') => 22,
+        36..=62 => 14,
         _ => 8,
     }
 }
