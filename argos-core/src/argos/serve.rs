@@ -17,14 +17,17 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::logs::Queue;
 use crate::proxy::{self, Proxy};
-use crate::schema::{Actor, LogSource};
+use crate::schema::Actor;
 use crate::secret::MasterKey;
 use crate::snapshot;
 use crate::store::{Origin, Read, Store, logs, versions};
 use crate::waf::{AuditLog, Places, RuleSets};
 
-/// Rows in one transaction of the log writer: a few milliseconds of work. Between two, a waiting change gets its turn.
+/// Rows that the log writer writes before it looks whether a change waits: a few milliseconds of work.
 const ROWS_AT_ONCE: usize = 250;
+
+/// Rows in one transaction of the log writer, when no change waits. The more, the fewer pages are written for each row.
+const ROWS_IN_TRANSACTION: u64 = 2000;
 
 /// What is served.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +102,7 @@ impl Argos {
     pub fn flush_logs(&self) {
         let queue = self.inner.cx.logs.clone();
         let clock = self.inner.cx.clock.clone();
-        let written = self.inner.store.write(move |conn| while write_rows(conn, &queue, &clock) {});
+        let written = self.inner.store.write(move |conn| while write_rows(conn, &queue, &clock, &|| false) {});
         if let Err(e) = written {
             tracing::error!("log rows were not written: {e}");
         }
@@ -130,10 +133,10 @@ struct Batches {
 impl Batches {
     /// Writes one batch on the writer's thread, then queues up again behind the jobs that came meanwhile.
     fn submit(self, store: &Store) {
-        let again = store.downgrade();
+        let (again, crowded) = (store.downgrade(), store.crowded());
         let sent = store.submit(move |conn| {
             let Some(queue) = self.queue.upgrade() else { return };
-            if write_rows(conn, &queue, &self.clock)
+            if write_rows(conn, &queue, &self.clock, &crowded)
                 && let Some(store) = again()
             {
                 self.submit(&store);
@@ -145,20 +148,37 @@ impl Batches {
     }
 }
 
-/// Writes one batch; whether more rows may wait.
-fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, clock: &Clock) -> bool {
+/// Writes what waits, until it is much or something else waits for the connection; whether more rows may wait.
+fn write_rows(
+    conn: &mut rusqlite::Connection,
+    queue: &Queue,
+    clock: &Clock,
+    crowded: &dyn Fn() -> bool,
+) -> bool {
     let mut taken = queue.take(ROWS_AT_ONCE);
-    let count = taken.len();
-    if count == 0 {
+    if taken.is_empty() {
         return false;
     }
-    let mut entries = taken.entries();
-    let written = in_transaction(conn, clock.now(), Actor::System, |tx| logs::insert_all(tx, &mut entries));
+    let mut count = taken.count();
+    let mut more = true;
+    let written = in_transaction(conn, clock.now(), Actor::System, |tx| {
+        while more {
+            let mut entries = taken.entries();
+            queue.give(std::mem::take(&mut taken.access));
+            logs::insert_all(tx, &mut entries)?;
+            more = entries.len() >= ROWS_AT_ONCE;
+            if crowded() || count.total() >= ROWS_IN_TRANSACTION {
+                break;
+            }
+            taken = queue.take(ROWS_AT_ONCE);
+            more = !taken.is_empty();
+            count += taken.count();
+        }
+        Ok(())
+    });
     if let Err(e) = written {
-        tracing::error!("{count} log rows were not written: {e}");
-        let of = |source| entries.iter().filter(|e| e.source == source).count() as u64;
-        queue.count_lost(of(LogSource::Access), of(LogSource::Error), of(LogSource::WafAudit));
+        tracing::error!("{} log rows were not written: {e}", count.total());
+        queue.count_lost(count);
     }
-    queue.give(taken.access);
-    count >= ROWS_AT_ONCE
+    more
 }

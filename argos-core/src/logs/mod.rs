@@ -9,7 +9,7 @@ mod queue;
 mod record;
 
 pub use mask::masked_query;
-pub use queue::{Dropped, QUEUE_ROWS, Queue, Taken};
+pub use queue::{Counts, QUEUE_ROWS, Queue, Taken};
 pub use record::{
     Access, AccessAction, AccessBatch, Fault, Finding, Masked, OwnTexts, Record, Texts, Timings, Version,
 };

@@ -62,6 +62,17 @@ impl Taken {
         self.records.len() + self.access.iter().map(AccessBatch::len).sum::<usize>()
     }
 
+    /// How many rows of each source.
+    #[must_use]
+    pub fn count(&self) -> Counts {
+        let error = self.records.iter().filter(|record| matches!(record, Record::Error(_))).count();
+        Counts {
+            access: (self.len() - self.records.len()) as u64,
+            error: error as u64,
+            waf_audit: (self.records.len() - error) as u64,
+        }
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -69,9 +80,9 @@ impl Taken {
     }
 }
 
-/// Rows dropped since the start, by source.
+/// Rows by source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dropped {
+pub struct Counts {
     /// Access rows.
     pub access: u64,
     /// Error rows.
@@ -80,7 +91,15 @@ pub struct Dropped {
     pub waf_audit: u64,
 }
 
-impl Dropped {
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.access += other.access;
+        self.error += other.error;
+        self.waf_audit += other.waf_audit;
+    }
+}
+
+impl Counts {
     /// All of them.
     #[must_use]
     pub fn total(self) -> u64 {
@@ -181,8 +200,8 @@ impl Queue {
     }
 
     /// Counts rows that were taken and could not be written.
-    pub fn count_lost(&self, access: u64, error: u64, waf_audit: u64) {
-        for (dropped, lost) in self.dropped.iter().zip([access, error, waf_audit]) {
+    pub fn count_lost(&self, lost: Counts) {
+        for (dropped, lost) in self.dropped.iter().zip([lost.access, lost.error, lost.waf_audit]) {
             dropped.fetch_add(lost, Ordering::Relaxed);
         }
     }
@@ -201,9 +220,9 @@ impl Queue {
 
     /// Rows ever dropped, the ones that could not be written included.
     #[must_use]
-    pub fn dropped(&self) -> Dropped {
+    pub fn dropped(&self) -> Counts {
         let [access, error, waf_audit] = [0, 1, 2].map(|i: usize| self.dropped[i].load(Ordering::Relaxed));
-        Dropped { access, error, waf_audit }
+        Counts { access, error, waf_audit }
     }
 
     // A thread that panicked while it held the lock left whole rows, so the queue stays good.
@@ -282,9 +301,9 @@ mod tests {
         let queue = Queue::with_limit(4, || ());
         queue.offer_access(&mut access(3));
         queue.offer_access(&mut access(3));
-        assert_eq!(queue.dropped(), Dropped { access: 2, ..Dropped::default() });
+        assert_eq!(queue.dropped(), Counts { access: 2, ..Counts::default() });
         (0..5).for_each(|_| queue.offer(error()));
-        assert_eq!(queue.dropped(), Dropped { access: 6, error: 1, waf_audit: 0 });
+        assert_eq!(queue.dropped(), Counts { access: 6, error: 1, waf_audit: 0 });
         let taken = queue.take(100);
         assert_eq!(taken.len() as u64 + queue.dropped().total(), queue.offered());
         assert!(taken.access.is_empty() && taken.records.iter().all(|r| matches!(r, Record::Error(_))));

@@ -120,6 +120,11 @@ impl Store {
         Ok(room::check(&self.0.folder)?)
     }
 
+    /// Tells whether jobs wait for the writing connection, for a long job that can end early to let them.
+    pub(crate) fn crowded(&self) -> impl Fn() -> bool + Send + 'static {
+        self.0.writer.crowded()
+    }
+
     /// A handle that does not keep the database open.
     pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
         let weak = Arc::downgrade(&self.0);

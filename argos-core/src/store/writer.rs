@@ -3,8 +3,9 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -17,6 +18,8 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 /// Runs jobs one after the other; when dropped, finishes those that wait and closes the connection.
 pub(super) struct Writer {
     jobs: Mutex<Option<Sender<Job>>>,
+    /// Jobs in the queue.
+    waiting: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -24,21 +27,30 @@ impl Writer {
     pub(super) fn start(mut conn: Connection, path: &Path) -> Result<Self, StoreError> {
         let backfill = Backfill::start(path, &mut conn)?;
         let (jobs, queue) = channel();
+        let waiting = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&waiting);
         let thread = std::thread::Builder::new()
             .name("argos-writer".into())
-            .spawn(move || work(conn, &queue, backfill))
+            .spawn(move || work(conn, &queue, &count, backfill))
             .map_err(|e| StoreError::Folder(format!("starting the database writer: {e}")))?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), waiting, thread: Mutex::new(Some(thread)) })
     }
 
     /// Puts a job in the queue and does not wait for it.
     pub(super) fn submit(&self, job: impl FnOnce(&mut Connection) + Send + 'static) -> Result<(), StoreError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let sent = jobs.as_ref().map(|jobs| jobs.send(Box::new(job)));
         match sent {
             Some(Ok(())) => Ok(()),
             _ => Err(StoreError::WriterGone),
         }
+    }
+
+    /// Tells whether jobs wait, for a long job that can end early to let them.
+    pub(super) fn crowded(&self) -> impl Fn() -> bool + Send + 'static {
+        let waiting = Arc::clone(&self.waiting);
+        move || waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Runs a job and waits for its result.
@@ -56,8 +68,9 @@ impl Writer {
     }
 }
 
-fn work(mut conn: Connection, queue: &Receiver<Job>, backfill: Backfill) {
+fn work(mut conn: Connection, queue: &Receiver<Job>, waiting: &AtomicUsize, backfill: Backfill) {
     while let Ok(job) = queue.recv() {
+        waiting.fetch_sub(1, Ordering::Relaxed);
         if catch_unwind(AssertUnwindSafe(|| job(&mut conn))).is_err() {
             tracing::error!("a database job panicked; its transaction was rolled back");
         }
