@@ -80,7 +80,8 @@ pub(crate) fn command() -> Command {
                 .about("Runs a regression suite in the FTW format; exit status 9 when a test fails")
                 .arg(file("tests", "A folder of suites, or one").required(true).value_name("DIR"))
                 .arg(file("crs", "A core rule set; without it the built-in rules run").value_name("DIR"))
-                .arg(file("setup", "Rule text in place of the set-up that the core rule set's suite is written for"))
+                .arg(file("rules", "A SecLang file of yours; may be given several times").action(ArgAction::Append))
+                .arg(file("setup", "Rule text; with --crs in place of the set-up that its own suite is written for"))
                 .arg(file("overrides", "Tests whose expectation is another one, each with its reason"))
                 .arg(Arg::new("filter").long("filter").value_name("PATTERN").help("Tests whose id matches")),
         )
@@ -103,14 +104,18 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 fn run_ftw(matches: &ArgMatches) -> Result<(), Failure> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
     let setup = match path("setup") {
-        Some(path) => std::fs::read_to_string(&path)
-            .map_err(|e| Error::invalid("file", "setup", format!("can't be used: {e}")))?,
-        None => ftw::SETUP.to_owned(),
+        Some(path) => Some(
+            std::fs::read_to_string(&path)
+                .map_err(|e| Error::invalid("file", "setup", format!("can't be used: {e}")))?,
+        ),
+        // Own rules over the built-in ones are tested as a host runs them.
+        None => path("crs").map(|_| ftw::SETUP.to_owned()),
     };
     let report = ftw::run(&FtwOptions {
         tests: path("tests").unwrap_or_default(),
         crs: path("crs"),
-        setup: Some(setup),
+        rules: matches.get_many("rules").into_iter().flatten().cloned().collect(),
+        setup,
         overrides: path("overrides"),
         filter: matches.get_one::<String>("filter").cloned(),
     })?;

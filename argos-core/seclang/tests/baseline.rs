@@ -18,7 +18,9 @@ fn request(set: &RuleSet, uri: &str, body: Option<(&str, &[u8])>) -> Outcome {
     transaction.request_header(b"Referer", b"https://shop.example/list?sort=price&page=2#top");
     transaction.request_header(b"Cookie", b"session=0a9f-33; theme=dark; _ga=GA1.2.1234.5678");
     if let Some((kind, bytes)) = body {
-        transaction.request_header(b"Content-Type", kind.as_bytes());
+        if kind != NO_TYPE {
+            transaction.request_header(b"Content-Type", kind.as_bytes());
+        }
         transaction.request_header(b"Content-Length", bytes.len().to_string().as_bytes());
     }
     if transaction.phase1().is_none() {
@@ -29,6 +31,9 @@ fn request(set: &RuleSet, uri: &str, body: Option<(&str, &[u8])>) -> Outcome {
     }
     transaction.finish()
 }
+
+/// In place of a type: no header says one.
+const NO_TYPE: &str = "none";
 
 fn encode(text: &str) -> String {
     text.bytes()
@@ -125,6 +130,55 @@ fn well_known_attacks_are_stopped_wherever_they_stand() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_type_that_says_nothing_hides_no_attack() {
+    let set = set();
+    let form = format!("a=b&text={}", encode("1' OR '1'='1' UNION SELECT password FROM users-- -"));
+    let part = "--x\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\n<script>alert(1)</script>\r\n--x--\r\n";
+    for (kind, body) in [
+        (NO_TYPE, form.as_str()),
+        ("", &form),
+        ("foo/bar", &form),
+        ("image/png, application/x-www-form-urlencoded", &form),
+        ("application/x-www-form-urlencoded, x", &form),
+        ("multipart/form-data, boundary=x", part),
+        ("multipart/form-data boundary=x", part),
+    ] {
+        assert_eq!(request(&set, "/", Some((kind, body.as_bytes()))).verdict, Verdict::Blocked, "{kind:?}");
+    }
+    for kind in
+        [NO_TYPE, "foo/bar", "application/vnd.ms-excel.sheet.macroEnabled.12", "text/plain;charset=utf-8", "a/b ; c"]
+    {
+        let outcome = request(&set, "/", Some((kind, b"a=b&text=good+morning")));
+        assert_eq!((outcome.verdict, outcome.score_in), (Verdict::Pass, 0), "{kind}: {:?}", why(&outcome));
+    }
+}
+
+#[test]
+fn names_of_uploaded_files_and_odd_headers_are_looked_at() {
+    let set = set();
+    for (name, content, verdict) in [
+        ("../../../etc/cron.d/x", "1", Verdict::Blocked),
+        ("<script>alert(1)</script>", "1", Verdict::Blocked),
+        ("", "<script>alert(1)</script>", Verdict::Blocked),
+        ("", "", Verdict::Pass),
+        ("It's a report (final) - 2026.pdf", "%PDF", Verdict::Pass),
+    ] {
+        let body = format!(
+            "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{name}\"\r\n\r\n{content}\r\n--x--\r\n"
+        );
+        let outcome = request(&set, "/", Some(("multipart/form-data; boundary=x", body.as_bytes())));
+        assert_eq!(outcome.verdict, verdict, "{name}: {:?}", why(&outcome));
+    }
+    let mut transaction = set.transaction(Now::default());
+    transaction.request_line(b"GET", b"/", b"HTTP/1.1");
+    transaction.request_header(b"Host", b"shop.example");
+    transaction.request_header(b"X-Test", b"() { :; }; echo x");
+    transaction.phase1();
+    transaction.phase2();
+    assert_eq!(transaction.finish().verdict, Verdict::Blocked);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use argos_seclang::{NoFiles, Now, Outcome, RuleSet, Verdict};
+use argos_seclang::{LoadError, Loader, Now, Outcome, RuleSet, Verdict};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -16,6 +17,9 @@ struct Sheet {
 #[derive(Deserialize)]
 struct Case {
     rules: String,
+    /// Files beside the rules, by name.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     #[serde(default = "get")]
     method: String,
     #[serde(default = "root")]
@@ -46,6 +50,25 @@ struct Response {
     headers: Vec<(String, String)>,
     #[serde(default)]
     body: String,
+}
+
+/// The files of a case.
+struct Files(BTreeMap<String, String>);
+
+impl Loader for Files {
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        let missing = || LoadError { name: name.to_owned(), reason: "is not there".to_owned() };
+        self.0.get(name).map(|text| text.clone().into_bytes()).ok_or_else(missing)
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
+        let (first, last) = pattern.split_once('*').unwrap_or((pattern, ""));
+        let fits = |name: &&String| {
+            *name == pattern || (pattern.contains('*') && name.starts_with(first) && name.ends_with(last))
+        };
+        let found: Vec<String> = self.0.keys().filter(fits).cloned().collect();
+        if found.is_empty() && !pattern.contains('*') { self.read(pattern).map(|_| found) } else { Ok(found) }
+    }
 }
 
 fn get() -> String {
@@ -90,7 +113,7 @@ fn run(set: &RuleSet, case: &Case) -> Outcome {
 
 /// What is wrong with `case`.
 fn check(case: &Case) -> Vec<String> {
-    let compiled = RuleSet::builder(NoFiles).rules_str("case.conf", &case.rules).compile();
+    let compiled = RuleSet::builder(Files(case.files.clone())).rules_str("case.conf", &case.rules).compile();
     let set = match (compiled, &case.refused) {
         (Ok((_, report)), None)
             if case

@@ -27,6 +27,8 @@ pub struct FtwOptions {
     pub tests: PathBuf,
     /// The rule set's folder; without it the built-in rules run.
     pub crs: Option<PathBuf>,
+    /// Rule files of one's own, loaded after the rule set.
+    pub rules: Vec<PathBuf>,
     /// Rule text after the rule set's own set-up, such as [`SETUP`].
     pub setup: Option<String>,
     /// A list of tests whose expectation is another one, each with its reason.
@@ -112,6 +114,10 @@ fn compile(options: &FtwOptions) -> Result<RuleSet> {
         }
         None => builder.baseline(),
     };
+    for file in &options.rules {
+        let name = file.to_str().ok_or_else(|| Error::invalid("waf.file_name", "rules", "a name is not UTF-8"))?;
+        builder = builder.rules_file(name);
+    }
     Ok(builder.compile().map_err(|found| broken(&found))?.0)
 }
 

@@ -100,6 +100,13 @@ impl Server {
         assert!(sent.unwrap().success());
     }
 
+    /// The most memory that the process ever held, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10
+    }
+
     /// Asks the process to stop and waits; whether it ended well.
     pub fn stop(mut self) -> bool {
         self.signal("TERM");

@@ -129,6 +129,10 @@ impl Parsed {
         let (field, name) = (self.parameter(&disposition, b"name"), self.parameter(&disposition, b"filename"));
         let Some(field) = field else { return self.flag(VarId::MultipartInvalidPart) };
         self.part_headers.extend(lines.into_iter().map(|line| (field.clone(), line)));
+        // Some servers take a part with an empty file name for a field; browsers leave its content empty.
+        if name.as_ref().is_some_and(Vec::is_empty) && !content.is_empty() {
+            self.pairs.push((field.clone(), content.to_vec()));
+        }
         match name {
             Some(name) => self.files.push(File { field, name, content: content.to_vec() }),
             None => self.pairs.push((field, content.to_vec())),

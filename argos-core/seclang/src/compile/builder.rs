@@ -134,7 +134,7 @@ impl Builder {
         self
     }
 
-    /// What `@geoLookup` asks; without it that operator never matches.
+    /// What `@geoLookup` asks where the rules name no database (`SecGeoLookupDb`); without either it never matches.
     #[must_use]
     pub fn geo(mut self, lookup: Arc<dyn GeoLookup>) -> Self {
         self.geo = Some(lookup);

@@ -311,6 +311,7 @@ impl<'a> Compiler<'a> {
                 _ => self.findings.error("seclang.argument_count", at, name, "a name and lines between ` are needed"),
             },
             DirectiveId::UnicodeMapFile => self.unicode_map(file, at, words),
+            DirectiveId::GeoLookupDb => self.geo_database(file, at, words),
             DirectiveId::Marker => self.steps.push(Step::Marker(value.into())),
             DirectiveId::Include => self.include(file, at, value, true),
             DirectiveId::IncludeOptional => self.include(file, at, value, false),

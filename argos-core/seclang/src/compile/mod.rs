@@ -3,6 +3,7 @@
 mod builder;
 mod crs;
 mod edit;
+mod geo;
 mod load;
 mod never;
 mod operator;

@@ -59,8 +59,6 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
         DirectiveId::PcreMatchLimit => settings.pattern_steps = number()?.clamp(1, STEPS),
         // The backtracking engine keeps its stack on the heap, bounded by its steps.
         DirectiveId::PcreMatchLimitRecursion => drop(number()?),
-        // The lookup is handed in by the caller; the file is the reference engines' way.
-        DirectiveId::GeoLookupDb => {}
         DirectiveId::Rule
         | DirectiveId::Action
         | DirectiveId::Marker
@@ -75,6 +73,7 @@ pub(super) fn apply(settings: &mut Settings, id: DirectiveId, words: &[Word]) ->
         | DirectiveId::UpdateTargetByMsg
         | DirectiveId::UpdateActionById
         | DirectiveId::UnicodeMapFile
+        | DirectiveId::GeoLookupDb
         | DirectiveId::Dataset => return Err("this directive sets no value"),
     }
     Ok(())

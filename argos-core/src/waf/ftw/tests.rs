@@ -44,6 +44,25 @@ fn a_suite_passes_fails_and_is_overridden() {
 }
 
 #[test]
+fn own_rules_have_tests_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = r#"
+rule_id: 100001
+tests:
+  - test_id: 1
+    stages: [{ input: { uri: "/?coupon=FREE10" }, output: { status: 429, log: { expect_ids: [100001] } } }]
+  - test_id: 2
+    stages: [{ input: { uri: "/?coupon=SPRING" }, output: { status: 200, log: { no_expect_ids: [100001] } } }]
+"#;
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(rules.path(), "SecRule ARGS:coupon \"^FREE\" \"id:100001,phase:2,deny,status:429,log\"\n").unwrap();
+    let with = FtwOptions { rules: vec![rules.path().to_owned()], ..options(folder.path(), suite) };
+    let report = run(&with).unwrap();
+    assert_eq!((report.run, report.passed), (2, 2), "{:?}", report.failures);
+    assert_eq!(run(&FtwOptions { rules: Vec::new(), ..with }).unwrap().passed, 1);
+}
+
+#[test]
 fn the_core_rule_set_passes_its_own_suite() {
     let shared = std::env::var("SHARED_DIR").unwrap_or_else(|_| "../../shared".to_owned());
     let crs = Path::new(env!("CARGO_MANIFEST_DIR")).join(shared).join("crs");
@@ -54,6 +73,7 @@ fn the_core_rule_set_passes_its_own_suite() {
     let options = FtwOptions {
         tests: crs.join("tests"),
         crs: Some(crs),
+        rules: Vec::new(),
         setup: Some(SETUP.to_owned()),
         overrides: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/seclang/testdata/crs-overrides.yaml"))),
         filter: None,
