@@ -190,7 +190,10 @@ impl Texts {
         let row = place * words..(place + 1) * words;
         match self.texts[place].folds_like.map(|other| other.0 as usize).filter(|other| self.texts[*other].screened) {
             Some(other) => self.found.copy_within(other * words..(other + 1) * words, row.start),
-            None => screen.find(&self.texts[place].bytes, &mut self.found[row.clone()]),
+            None => {
+                let Text { bytes, seen, .. } = &self.texts[place];
+                screen.find(bytes, seen, &mut self.found[row.clone()]);
+            }
         }
         let Text { bytes, seen, .. } = &self.texts[place];
         self.possible[row.clone()].copy_from_slice(&self.found[row.clone()]);

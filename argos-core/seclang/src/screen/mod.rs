@@ -9,6 +9,7 @@ mod needs;
 
 pub(crate) use bytes::ByteSet;
 use literals::Literals;
+use needs::LOUD;
 pub(crate) use needs::Needs;
 
 /// The texts that operators need, and tables for bytes and lengths. A *bit* is one operator.
@@ -16,13 +17,9 @@ pub(crate) use needs::Needs;
 pub(crate) struct Screen {
     /// Words of 64 bits in each set of operators.
     words: usize,
-    literals: Literals,
-    /// By literal: the operators that it makes possible, as a range of `masks`.
-    owners: Vec<(u32, u32)>,
-    /// Words of a set of operators.
-    masks: Vec<(u32, u64)>,
-    /// Operators that need no text.
-    free: Vec<u64>,
+    /// What operators require of any value, and of one without the bytes of [`LOUD`].
+    any: Required,
+    calm: Required,
     /// For each of the byte sets of an operator: bytes with equal rows are one class, and a row names the operators
     /// that are content with the class.
     gates: Vec<Gate>,
@@ -30,23 +27,25 @@ pub(crate) struct Screen {
     lengths: Vec<u64>,
 }
 
+/// The texts that operators require.
 #[derive(Debug, Default)]
-struct Gate {
-    /// Bytes of each row, and where the row begins in `rows`.
-    classes: Vec<(ByteSet, usize)>,
-    rows: Vec<u64>,
-    /// Operators without a byte set here.
-    open: Vec<u64>,
+struct Required {
+    literals: Literals,
+    /// By literal: the operators that it makes possible, as a range of `masks`.
+    owners: Vec<(u32, u32)>,
+    /// Words of a set of operators.
+    masks: Vec<(u32, u64)>,
+    /// Operators that need no text.
+    free: Vec<u64>,
 }
 
-impl Screen {
-    /// Over operators with these needs; `None` means that nothing is known.
-    pub(crate) fn new(needs: &[Option<Needs>]) -> Self {
-        let words = needs.len().div_ceil(64).max(1);
+impl Required {
+    /// Over the texts that each operator requires; `None` means that nothing is known.
+    fn new<'a>(all: impl Iterator<Item = Option<&'a Vec<Vec<u8>>>>, words: usize) -> Self {
         let mut free = vec![0; words];
         let mut texts: Vec<(&[u8], u32)> = Vec::new();
-        for (bit, needs) in needs.iter().enumerate() {
-            match needs.as_ref().and_then(|needs| needs.literals.as_ref()) {
+        for (bit, literals) in all.enumerate() {
+            match literals {
                 Some(literals) => texts.extend(literals.iter().map(|text| (text.as_slice(), bit as u32))),
                 None => set(&mut free, bit),
             }
@@ -69,19 +68,10 @@ impl Screen {
             }
             owner.1 = masks.len() as u32;
         }
-        let literals = Literals::new(&literals);
-        let gates = (0..needs::GATES).map(|index| Gate::new(needs, index, words)).collect();
-        Self { words, literals, owners, masks, free, gates, lengths: lengths(needs, words) }
+        Self { literals: Literals::new(&literals), owners, masks, free }
     }
 
-    /// Words in a set of operators.
-    pub(crate) fn words(&self) -> usize {
-        self.words
-    }
-
-    /// The operators whose literals occur in `text`, and those that need none. Texts that differ in case only give
-    /// the same.
-    pub(crate) fn find(&self, text: &[u8], found: &mut [u64]) {
+    fn find(&self, text: &[u8], found: &mut [u64]) {
         found.copy_from_slice(&self.free);
         self.literals.find(text, |literal| {
             let (from, to) = self.owners[literal as usize];
@@ -89,6 +79,39 @@ impl Screen {
                 found[*word as usize] |= mask;
             }
         });
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    /// Bytes of each row, and where the row begins in `rows`.
+    classes: Vec<(ByteSet, usize)>,
+    rows: Vec<u64>,
+    /// Operators without a byte set here.
+    open: Vec<u64>,
+}
+
+impl Screen {
+    /// Over operators with these needs; `None` means that nothing is known.
+    pub(crate) fn new(needs: &[Option<Needs>]) -> Self {
+        let words = needs.len().div_ceil(64).max(1);
+        let any = needs.iter().map(|needs| needs.as_ref()?.literals.as_ref());
+        let calm = needs.iter().map(|needs| needs.as_ref().and_then(|n| n.calm.as_ref().or(n.literals.as_ref())));
+        let (any, calm) = (Required::new(any, words), Required::new(calm, words));
+        let gates = (0..needs::GATES).map(|index| Gate::new(needs, index, words)).collect();
+        Self { words, any, calm, gates, lengths: lengths(needs, words) }
+    }
+
+    /// Words in a set of operators.
+    pub(crate) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// The operators whose literals occur in `text`, which has the bytes `seen`, and those that need none. Texts that
+    /// differ in case only give the same.
+    pub(crate) fn find(&self, text: &[u8], seen: &ByteSet, found: &mut [u64]) {
+        let required = if seen.meets(&LOUD) { &self.any } else { &self.calm };
+        required.find(text, found);
     }
 
     /// Leaves out of `found` what a text of this length can't satisfy, and what one with these bytes can't by
@@ -184,7 +207,9 @@ mod tests {
         let folded = text.to_ascii_lowercase();
         let seen = ByteSet::of(text);
         let holds = |literal: &Vec<u8>| memchr::memmem::find(&folded, literal).is_some();
+        let calm = needs.calm.as_ref().filter(|_| !seen.meets(&LOUD));
         needs.literals.as_ref().is_none_or(|literals| literals.iter().any(holds))
+            && calm.is_none_or(|literals| literals.iter().any(holds))
             && needs.bytes.iter().all(|set| set.meets(&seen))
             && text.len() >= needs.length
     }
@@ -197,6 +222,7 @@ mod tests {
         fn leaves_out_only_what_lacks_something(
             literals in prop::collection::vec(prop::option::of(prop::collection::vec("[abX;]{2,9}", 1..3)), 1..150),
             sets in prop::collection::vec(prop::collection::vec("[a-dX;]{1,3}", 0..3), 1..150),
+            calm in prop::collection::vec(prop::option::of(prop::collection::vec("[abX]{2,4}", 0..3)), 150),
             length in 0_usize..40,
             text in "[abcdxX;]{0,40}",
         ) {
@@ -204,11 +230,12 @@ mod tests {
                 let mut needs = texts.map(Needs::one_of).unwrap_or_default();
                 needs.bytes = sets.iter().map(|set| ByteSet::of(set.as_bytes())).collect();
                 needs.length = length * (index % 2);
+                needs.calm = calm[index].as_ref().map(|texts| texts.iter().map(|t| t.to_lowercase().into_bytes()).collect());
                 (index % 7 != 0).then_some(needs)
             }).collect();
             let screen = Screen::new(&needs);
             let mut possible = vec![0; screen.words()];
-            screen.find(text.as_bytes(), &mut possible);
+            screen.find(text.as_bytes(), &ByteSet::of(text.as_bytes()), &mut possible);
             let mut content = vec![0; screen.words()];
             screen.content(&ByteSet::of(text.as_bytes()).coarse(), &mut content);
             screen.narrow(text.len(), &content, &mut possible);

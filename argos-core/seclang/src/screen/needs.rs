@@ -1,6 +1,8 @@
 //! What a value must have in it for an operator to match.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+use regex_syntax::hir::{
+    Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition,
+};
 
 use super::ByteSet;
 
@@ -9,6 +11,9 @@ use super::ByteSet;
 pub(crate) struct Needs {
     /// One of these texts occurs in the value, both folded to lower case.
     pub(crate) literals: Option<Vec<Vec<u8>>>,
+    /// The same for values without any byte of [`LOUD`], where it says more: one of these texts occurs in such a value;
+    /// none means that no such value matches.
+    pub(crate) calm: Option<Vec<Vec<u8>>>,
     /// Of each set, at least one byte occurs in the value.
     pub(crate) bytes: Vec<ByteSet>,
     /// The value is at least this long.
@@ -21,26 +26,78 @@ impl Needs {
         let literals: Vec<Vec<u8>> =
             literals.into_iter().map(|literal| literal.as_ref().to_ascii_lowercase()).collect();
         let length = literals.iter().map(Vec::len).min().unwrap_or(0);
-        Self { literals: usable(&literals).then_some(literals), bytes: Vec::new(), length }
+        let usable = !literals.is_empty() && length >= 2;
+        Self { literals: usable.then_some(literals), calm: None, bytes: Vec::new(), length }
     }
 
     /// One byte of `set` occurs in the value.
     pub(crate) fn byte_of(set: ByteSet) -> Self {
-        Self { literals: None, bytes: vec![set], length: 1 }
+        Self { literals: None, calm: None, bytes: vec![set], length: 1 }
     }
 
     /// What a pattern needs.
     pub(crate) fn of_pattern(hir: &Hir) -> Self {
         let found = walk(hir);
         let literals = found.required.filter(|literals| usable(literals));
+        let calm = match calm(hir) {
+            None => Some(Vec::new()),
+            Some(hir) => walk(&hir).required.filter(|literals| usable(literals)),
+        };
         let length = hir.properties().minimum_len().unwrap_or(0);
-        Self { literals, bytes: found.gates, length }
+        Self { literals, calm, bytes: found.gates, length }
     }
 }
 
 /// Literals of one byte are left to the byte sets.
 fn usable(literals: &[Vec<u8>]) -> bool {
     !literals.is_empty() && literals.len() <= MOST_LITERALS && literals.iter().all(|literal| literal.len() >= 2)
+}
+
+/// Bytes that attacks are full of and most values lack. Patterns allow for many of them between the letters of a word;
+/// without them the word stands there as it is.
+pub(super) const LOUD: ByteSet = ByteSet::EMPTY.with(0, 0x1f).and(b"\x7f!\"#$%&'()*;<=>?[\\]^`{|}~");
+
+/// The part of a pattern that matches without any byte of [`LOUD`]; None where nothing is left.
+///
+/// Guarantee: a text without these bytes that the pattern matches, what is left matches too.
+fn calm(hir: &Hir) -> Option<Hir> {
+    Some(match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => hir.clone(),
+        HirKind::Literal(literal) => {
+            return (!literal.0.iter().any(|byte| LOUD.has(*byte))).then(|| hir.clone());
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let mut class = class.clone();
+            class.difference(&ClassBytes::new(LOUD.iter().map(|byte| ClassBytesRange::new(byte, byte))));
+            if class.ranges().is_empty() {
+                return None;
+            }
+            Hir::class(Class::Bytes(class))
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut class = class.clone();
+            let loud = LOUD.iter().map(|byte| ClassUnicodeRange::new(char::from(byte), char::from(byte)));
+            class.difference(&ClassUnicode::new(loud));
+            if class.ranges().is_empty() {
+                return None;
+            }
+            Hir::class(Class::Unicode(class))
+        }
+        HirKind::Repetition(repetition) => match calm(&repetition.sub) {
+            Some(part) => Hir::repetition(repetition.with(part)),
+            None if repetition.min == 0 => Hir::empty(),
+            None => return None,
+        },
+        HirKind::Capture(capture) => calm(&capture.sub)?,
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(calm).collect::<Option<_>>()?),
+        HirKind::Alternation(parts) => {
+            let left: Vec<Hir> = parts.iter().filter_map(calm).collect();
+            if left.is_empty() {
+                return None;
+            }
+            Hir::alternation(left)
+        }
+    })
 }
 
 /// What is known about a part of a pattern.
@@ -265,10 +322,23 @@ mod tests {
         assert!(needs(r"a*").bytes.is_empty());
     }
 
+    #[test]
+    fn finds_what_must_be_there_where_nothing_disguises_it() {
+        let calm = |pattern: &str| needs(pattern).calm;
+        assert_eq!(calm(r#"l['"\\]*s['"\\$(]*o"#), Some(vec![b"lso".to_vec()]));
+        assert_eq!(needs(r#"l['"\\]*s['"\\$(]*o"#).literals, None);
+        assert_eq!(calm(r"\$\(|;\s*id"), Some(Vec::new()));
+        assert_eq!(calm(r"(?:['(]|x)[a-z]*;?/etc"), Some(vec![b"/etc".to_vec()]));
+        assert_eq!(calm(r"[a-z]+"), None);
+    }
+
     /// Pieces that patterns are made of here.
     fn pattern() -> impl Strategy<Value = String> {
         let leaf = prop::sample::select(
-            &["a", "B", "ab", "(?i:Cd)", "[a-c]", "[^a]", ".", "\\b", "^", "$", "\\s", "x.", "[ab]c", "\\xff", ""][..],
+            &[
+                "a", "B", "ab", "(?i:Cd)", "[a-c]", "[^a]", ".", "\\b", "^", "$", "\\s", "x.", "[ab]c", "\\xff", "",
+                "['b;]", "\\(a", "[(']",
+            ][..],
         )
         .prop_map(str::to_owned);
         leaf.prop_recursive(4, 24, 4, |inner| {
@@ -285,7 +355,9 @@ mod tests {
         let folded = text.to_ascii_lowercase();
         let holds = |literal: &Vec<u8>| memchr::memmem::find(&folded, literal).is_some();
         let seen = ByteSet::of(text);
+        let quiet = needs.calm.as_ref().filter(|_| !seen.meets(&LOUD));
         needs.literals.as_ref().is_some_and(|literals| !literals.iter().any(holds))
+            || quiet.is_some_and(|literals| !literals.iter().any(holds))
             || needs.bytes.iter().any(|set| !set.meets(&seen))
             || text.len() < needs.length
     }
@@ -297,7 +369,7 @@ mod tests {
         #[test]
         fn what_lacks_something_never_matches(
             pattern in pattern(),
-            texts in prop::collection::vec("[aAbBcCdDx \u{ff}\n]{0,8}", 1..20),
+            texts in prop::collection::vec("[aAbBcCdDx \u{ff}\n';(]{0,8}", 1..20),
         ) {
             let regex = regex::bytes::RegexBuilder::new(&pattern)
                 .unicode(false).dot_matches_new_line(true).multi_line(true).build().unwrap();
