@@ -1,35 +1,53 @@
 'use strict'
 // The compact text of results, as `Rows` of the core writes it, as plain data.
 
-/** `value` with its shapes put back; lists stay the same object. */
-function shaped(value, shapes) {
-  const last = value.length - 1
-  const shape = value[last]
-  if (shape === 0) {
-    value.pop()
-    for (let i = 0; i < last; i++) {
-      const item = value[i]
-      if (typeof item === 'object' && item !== null) value[i] = shaped(item, shapes)
-    }
-    return value
+/** Makes `name` a field of `record`, also the one name that an assignment would not make a field of. */
+function put(record, name, value) {
+  if (name === '__proto__') Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true })
+  else record[name] = value
+}
+
+function plain(value, shapes) {
+  if (typeof value !== 'object' || value === null) return value
+  return value[0] > 0 ? record(value, shapes) : list(value, shapes)
+}
+
+function record(value, shapes) {
+  const names = shapes[value[0] - 1]
+  const made = {}
+  for (let i = 1; i < value.length; i++) put(made, names[i - 1], plain(value[i], shapes))
+  return made
+}
+
+function list(value, shapes) {
+  if (value[0] !== 0) return table(value, shapes)
+  const made = []
+  for (let i = 1; i < value.length; i++) made.push(plain(value[i], shapes))
+  return made
+}
+
+/** Records are copies of one that holds what all have alike: copying costs less than making. */
+function table(value, shapes) {
+  const names = shapes[-value[0] - 1]
+  const alike = {}
+  const own = []
+  for (let i = 2; i < value.length; i++) {
+    const column = value[i]
+    const each = typeof column === 'object' && column !== null
+    put(alike, names[i - 2], each ? null : column)
+    if (each) own.push([names[i - 2], list(column, shapes)])
   }
-  const names = shapes[shape - 1]
-  const record = {}
-  for (let i = 0; i < last; i++) {
-    const item = value[i]
-    const plain = typeof item === 'object' && item !== null ? shaped(item, shapes) : item
-    // The one name that an assignment would not make a field of.
-    if (names[i] === '__proto__') Object.defineProperty(record, names[i], { value: plain, enumerable: true })
-    else record[names[i]] = plain
-  }
-  return record
+  const made = []
+  for (let row = 0; row < value[1]; row++) made.push({ ...alike })
+  for (const [name, cells] of own) for (let row = 0; row < cells.length; row++) put(made[row], name, cells[row])
+  return made
 }
 
 /** The answer to a call, with its fields renamed. */
 function read(text, rename = null) {
   const [[shapes, value], generation, etag] = JSON.parse(text)
   if (rename) for (const names of shapes) names.forEach((name, i) => { names[i] = rename(name) })
-  return { value: typeof value === 'object' && value !== null ? shaped(value, shapes) : value, generation, etag }
+  return { value: plain(value, shapes), generation, etag }
 }
 
 module.exports = { read }

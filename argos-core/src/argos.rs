@@ -4,6 +4,7 @@ mod change;
 pub mod form;
 pub mod handles;
 mod history;
+mod memo;
 mod repeat;
 mod serve;
 
@@ -16,6 +17,7 @@ use form::{Form, Json};
 use serde_json::{Map, Value};
 
 use history::History;
+use memo::Memo;
 use repeat::{Answers, Call};
 pub use serve::{ServeOptions, Serving};
 
@@ -92,6 +94,7 @@ struct Inner {
     cx: Context,
     faults: Vec<HostFault>,
     answers: Answers,
+    memo: Memo,
 }
 
 impl fmt::Debug for Argos {
@@ -215,6 +218,14 @@ impl Argos {
         let now = self.inner.cx.clock.now();
         let done = self.inner.answers.once(call, now, || handles::call(&once, name, input, &Json))?;
         Ok(Reply { value: form.make(&done.value)?, generation: done.generation, etag: done.etag })
+    }
+
+    /// The answer that [`Argos::call_as`] would give, if it is at hand and nothing has to be read or waited for.
+    ///
+    /// # Errors
+    /// `Forbidden`, and those of the form.
+    pub fn at_hand<F: Form>(&self, name: &str, input: &Map<String, Value>, form: &F) -> Result<Option<Reply<F::Made>>> {
+        handles::at_hand(self, name, input, form)
     }
 
     /// The live token whose text is `text`; notes its use at most once a minute.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from argos import _argos
 from argos.operations import Operations
 from argos.records import Applied
+
+T = TypeVar("T")
 
 
 class Argos(Operations):
@@ -65,6 +67,9 @@ class Argos(Operations):
         """
         text = fields if isinstance(fields, str) else json.dumps(dict(fields)) if fields else "{}"
         return Applied(*self._native.call(name, text, json.dumps(dict(terms)) if terms else "{}"))
+
+    def _ask(self, name: str, fields: Mapping[str, Any], made: Callable[[Any], T], /) -> tuple[T, str | None]:
+        return self._native.ask(name, json.dumps(fields) if fields else "{}", made)
 
     def start(self, *, http: Sequence[str], threads: int = 0) -> list[str]:
         """Serves plain HTTP on addresses such as ``127.0.0.1:8080`` until it is stopped; the real addresses.

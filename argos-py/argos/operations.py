@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from argos import records
-from argos.records import UNSET, Applied, Page, Unset
+from argos.records import UNSET, Applied, Page, T, Unset
 
 __all__ = [
     "Action",
@@ -2631,6 +2631,12 @@ class Operations:
     ) -> Applied[Any]:
         """Runs the operation ````name````."""
         raise NotImplementedError
+
+    def _ask(
+        self, name: str, fields: Mapping[str, Any], made: Callable[[Any], T], /
+    ) -> tuple[T, str | None]:
+        done = self.call(name, fields)
+        return made(done.value), done.etag
 
     @property
     def hosts(self) -> HostsResource:

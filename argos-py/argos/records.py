@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -83,6 +83,10 @@ class Caller(Protocol):
         terms: Mapping[str, Any] | None = None,
         /,
     ) -> Applied[Any]: ...
+
+    def _ask(self, name: str, fields: Mapping[str, Any], made: Callable[[Any], T], /) -> tuple[T, str | None]:
+        """Asks a query. ``made`` makes the same of the same value, and nobody can change that."""
+        ...
 
 
 def plain(value: Any) -> Any:
@@ -169,6 +173,26 @@ def _fields_reader(kind: Any) -> Reader:
     return lambda value: whole(value) if names.keys() >= value.keys() else known(value)
 
 
+@cache
+def _frozen(kind: Any) -> bool:
+    """Whether nobody can change a value of type ``kind``: such a value may be given again."""
+    if get_origin(kind) in (Union, UnionType, Sequence):
+        return all(map(_frozen, get_args(kind)))
+    if is_dataclass(kind):
+        return all(map(_frozen, get_type_hints(kind).values()))
+    return isinstance(kind, type) and issubclass(kind, (str, int, float, datetime, Enum, NoneType))
+
+
+@cache
+def _maker(kind: Any) -> Callable[[Any], Any]:
+    return partial(record, kind)
+
+
+@cache
+def _page_maker(kind: Any) -> Callable[[Any], tuple[tuple[Any, ...], str | None]]:
+    return lambda found: (_records(kind, found["items"]), found["next_cursor"])
+
+
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in arguments.items() if value is not UNSET}
 
@@ -185,7 +209,11 @@ def _tagged(value: T, etag: str | None) -> T:
 
 def query(caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any]) -> T:
     """Asks for one record."""
-    done = caller.call(name, _given(arguments))
+    given, asked = _given(arguments), cast(Any, kind)
+    if _frozen(asked):
+        made: tuple[T, str | None] = caller._ask(name, given, _maker(asked))
+        return _tagged(*made)
+    done = caller.call(name, given)
     return _tagged(record(kind, done.value), done.etag)
 
 
@@ -195,9 +223,12 @@ def query_page(caller: Caller, kind: type[T], name: str, arguments: Mapping[str,
     def ask(cursor: str) -> Page[T]:
         return query_page(caller, kind, name, {**arguments, "cursor": cursor})
 
-    done = caller.call(name, _given(arguments))
-    found = done.value
-    return Page(_records(kind, found["items"]), found["next_cursor"], done.etag, ask)
+    given, asked = _given(arguments), cast(Any, kind)
+    if _frozen(asked):
+        (items, next_cursor), etag = caller._ask(name, given, _page_maker(asked))
+        return Page(items, next_cursor, etag, ask)
+    done = caller.call(name, given)
+    return Page(*_page_maker(asked)(done.value), done.etag, ask)
 
 
 def query_plain(caller: Caller, name: str, arguments: Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use argos_core::api::{Terms, input};
+use argos_core::form::Tables;
 use argos_core::secret::Secret;
 use argos_core::store::Origin;
 use argos_core::{Argos, Error, ErrorKind, Options, Result, ServeOptions, Serving};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use crate::errors::raise;
-use crate::objects::Objects;
+use crate::objects::{Records, plain};
 
 /// A result as plain data, the generation that a change made, and a tag.
 type Answer = (Py<PyAny>, Option<u64>, Option<String>);
@@ -93,11 +94,18 @@ impl Client {
 
     /// Runs an operation: JSON text of its input and of its terms → value, generation, tag.
     fn call(&self, py: Python<'_>, name: &str, input: &str, terms: &str) -> PyResult<Answer> {
-        self.with(py, |open| {
+        let done = self.with(py, |open| {
             let terms: Terms = input::into_operation(input::parse_object(terms.as_bytes())?)?;
-            let argos = self.asked(open)?.on(terms);
-            let done = argos.call_as(name, input::parse_object(input.as_bytes())?, &Objects)?;
-            Ok((done.value, done.generation, done.etag))
+            self.asked(open)?.on(terms).call_as(name, input::parse_object(input.as_bytes())?, &Tables)
+        })?;
+        Ok((plain(py, &done.value)?.unbind(), done.generation, done.etag))
+    }
+
+    /// Asks a query, as `call` does: what `made` makes of the value, its tag. See [`Records`].
+    fn ask(&self, py: Python<'_>, name: &str, input: &str, made: Py<PyAny>) -> PyResult<(Py<PyAny>, Option<String>)> {
+        self.with(py, |open| {
+            let done = self.asked(open)?.call_as(name, input::parse_object(input.as_bytes())?, &Records(made))?;
+            Ok((done.value, done.etag))
         })
     }
 

@@ -1,83 +1,94 @@
 //! Results as Python objects.
 
-use argos_core::form::{Build, Form, build};
+use argos_core::form::{Column, Form, Node, Table, Tables, Tree};
 use argos_core::{Error, Result};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use serde::Serialize;
 
-/// Results as plain data of Python, made under its lock.
-pub(crate) struct Objects;
+type Any<'py> = Bound<'py, PyAny>;
 
-impl Form for Objects {
+/// The plain data that `tree` stands for.
+pub(crate) fn plain<'py>(py: Python<'py>, tree: &Tree) -> PyResult<Any<'py>> {
+    let keys = tree.shapes.iter().map(|names| names.iter().map(|name| PyString::intern(py, name)).collect());
+    Maker { py, keys: keys.collect() }.node(&tree.root)
+}
+
+/// Results as what a function of Python makes of their plain data. It must be the same for all calls of an operation,
+/// and nobody may be able to change what it gives: an answer is given again while its configuration runs.
+pub(crate) struct Records(pub(crate) Py<PyAny>);
+
+impl Form for Records {
     type Made = Py<PyAny>;
 
     fn make<T: Serialize>(&self, value: &T) -> Result<Py<PyAny>> {
-        Python::attach(|py| Ok(build(&mut Maker { py, shapes: Vec::new() }, value)?.unbind()))
+        let tree = Tables.make(value)?;
+        let made = Python::attach(|py| self.0.call1(py, (plain(py, &tree)?,)));
+        made.map_err(|e| Error::internal(format!("making a record: {e}")))
+    }
+
+    fn again(made: &Py<PyAny>) -> Option<Py<PyAny>> {
+        Some(Python::attach(|py| made.clone_ref(py)))
     }
 }
 
 struct Maker<'py> {
     py: Python<'py>,
-    shapes: Vec<Shape<'py>>,
+    /// The names of each shape.
+    keys: Vec<Vec<Bound<'py, PyString>>>,
 }
 
-/// The fields of a record. Each record of the shape begins as a copy of `empty`: a dictionary that grows costs more.
-struct Shape<'py> {
-    names: Vec<&'static str>,
-    keys: Vec<Bound<'py, PyString>>,
-    empty: Bound<'py, PyDict>,
-}
-
-fn fault(error: PyErr) -> Error {
-    Error::internal(format!("making a result: {error}"))
-}
-
-type Any<'py> = Bound<'py, PyAny>;
-
-macro_rules! plain {
-    ($($method:ident: $type:ty),+) => {$(
-        fn $method(&mut self, value: $type) -> Result<Any<'py>> {
-            value.into_bound_py_any(self.py).map_err(fault)
+impl<'py> Maker<'py> {
+    fn node(&self, value: &Node) -> PyResult<Any<'py>> {
+        match value {
+            Node::Null => Ok(self.py.None().into_bound(self.py)),
+            Node::Bool(value) => value.into_bound_py_any(self.py),
+            Node::Whole(value) => value.into_bound_py_any(self.py),
+            Node::Float(value) => value.into_bound_py_any(self.py),
+            Node::Text(value) => Ok(PyString::new(self.py, value).into_any()),
+            Node::Word(value) => Ok(PyString::intern(self.py, value).into_any()),
+            Node::List(items) => {
+                let items = items.iter().map(|item| self.node(item)).collect::<PyResult<Vec<_>>>()?;
+                Ok(PyList::new(self.py, items)?.into_any())
+            }
+            Node::Record(shape, fields) => {
+                let made = PyDict::new(self.py);
+                for (key, value) in self.keys[*shape].iter().zip(fields) {
+                    made.set_item(key, self.node(value)?)?;
+                }
+                Ok(made.into_any())
+            }
+            Node::Table(table) => Ok(PyList::new(self.py, self.table(table)?)?.into_any()),
         }
-    )+};
-}
-
-impl<'py> Build for Maker<'py> {
-    type Value = Any<'py>;
-
-    fn null(&mut self) -> Result<Any<'py>> {
-        Ok(self.py.None().into_bound(self.py))
     }
 
-    plain!(boolean: bool, integer: i64, float: f64, text: &str);
-
-    fn list(&mut self, items: Vec<Any<'py>>) -> Result<Any<'py>> {
-        items.into_bound_py_any(self.py).map_err(fault)
-    }
-
-    fn record(&mut self, fields: Vec<(&'static str, Any<'py>)>) -> Result<Any<'py>> {
-        let same = |shape: &Shape<'_>| {
-            shape.names.len() == fields.len() && shape.names.iter().zip(&fields).all(|(a, (b, _))| std::ptr::eq(*a, *b))
-        };
-        let at = self.shapes.iter().position(same).unwrap_or(self.shapes.len());
-        if at == self.shapes.len() {
-            let names: Vec<&'static str> = fields.iter().map(|(name, _)| *name).collect();
-            let keys: Vec<_> = names.iter().map(|name| PyString::intern(self.py, name)).collect();
-            let empty = PyDict::new(self.py);
-            keys.iter().try_for_each(|key| empty.set_item(key, 0)).map_err(fault)?;
-            self.shapes.push(Shape { names, keys, empty });
+    /// Records are copies of one that holds what all have alike: copying costs less than making.
+    fn table(&self, table: &Table) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let keys = &self.keys[table.shape];
+        let alike = PyDict::new(self.py);
+        for (key, column) in keys.iter().zip(&table.columns) {
+            match column {
+                Column::Same(value) => alike.set_item(key, self.node(value)?)?,
+                Column::Each(_) | Column::Records(_) => alike.set_item(key, 0)?,
+            }
         }
-        let Shape { keys, empty, .. } = &self.shapes[at];
-        let made = empty.copy().map_err(fault)?;
-        keys.iter().zip(fields).try_for_each(|(key, (_, value))| made.set_item(key, value)).map_err(fault)?;
-        Ok(made.into_any())
-    }
-
-    fn map(&mut self, entries: Vec<(String, Any<'py>)>) -> Result<Any<'py>> {
-        let made = PyDict::new(self.py);
-        entries.into_iter().try_for_each(|(key, value)| made.set_item(key, value)).map_err(fault)?;
-        Ok(made.into_any())
+        let rows = (0..table.rows).map(|_| alike.copy()).collect::<PyResult<Vec<_>>>()?;
+        for (key, column) in keys.iter().zip(&table.columns) {
+            match column {
+                Column::Same(_) => {}
+                Column::Each(cells) => {
+                    for (row, cell) in rows.iter().zip(cells) {
+                        row.set_item(key, self.node(cell)?)?;
+                    }
+                }
+                Column::Records(records) => {
+                    for (row, record) in rows.iter().zip(self.table(records)?) {
+                        row.set_item(key, record)?;
+                    }
+                }
+            }
+        }
+        Ok(rows)
     }
 }

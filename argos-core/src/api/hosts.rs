@@ -30,6 +30,8 @@ list_input! {
 operation!(ListHosts => Page<Host>, "hosts.list", Get "/hosts", Viewer, 200, "Lists hosts by id.");
 
 impl Query for ListHosts {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Page<Host>> {
         let asked = self.asked(Order::Asc);
         let filter = HostFilter { q: self.q.clone(), enabled: self.enabled, target_group_id: self.target_group_id };
@@ -47,6 +49,8 @@ pub struct GetHost {
 operation!(GetHost => Host, "hosts.get", Get "/hosts/{id}", Viewer, 200, "Shows one host.");
 
 impl Query for GetHost {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Host> {
         hosts::get(&view.read, self.id)
     }

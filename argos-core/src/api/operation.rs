@@ -52,7 +52,7 @@ impl Method {
 /// Something that can be asked. Fields that stand in [`Operation::PATH`] as `{name}` come from there.
 pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     /// The result.
-    type Output: Serialize + JsonSchema + Send + 'static;
+    type Output: Serialize + JsonSchema + Send + Sync + 'static;
     /// Resource and verb, such as `hosts.create`.
     const NAME: &'static str;
     /// The HTTP method.
@@ -93,6 +93,9 @@ pub struct Of {
 
 /// An operation that looks.
 pub trait Query: Operation {
+    /// Whether it reads nothing but configuration: it has one answer to an input as long as a generation runs.
+    const CONFIGURED: bool = false;
+
     /// Answers from one consistent view.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ operation!(ListRules => Page<Rule>, "rules.list", Get "/hosts/{host_id}/rules", 
     "Lists the rules of a host in order of priority.");
 
 impl Query for ListRules {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Page<Rule>> {
         hosts::get(&view.read, self.host_id)?;
         let fetch = |span| rules::list(&view.read, self.host_id, span);
@@ -51,6 +53,8 @@ pub struct GetRule {
 operation!(GetRule => Rule, "rules.get", Get "/hosts/{host_id}/rules/{id}", Viewer, 200, "Shows one rule.");
 
 impl Query for GetRule {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Rule> {
         rules::get(&view.read, self.host_id, self.id)
     }

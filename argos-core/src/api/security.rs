@@ -44,6 +44,8 @@ operation!(GetSecurity => Security, "security.get", Get "/hosts/{host_id}/securi
     "Shows the security of a host.");
 
 impl Query for GetSecurity {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Security> {
         load(&view.read, self.host_id)
     }

@@ -42,6 +42,8 @@ list_input! {
 operation!(ListSettings => Page<SettingRow>, "settings.list", Get "/settings", Viewer, 200, "Lists settings by key.");
 
 impl Query for ListSettings {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Page<SettingRow>> {
         let stored = settings::rows(&view.read)?;
         let prefix = self.prefix.as_deref().unwrap_or_default();
@@ -62,6 +64,8 @@ pub struct GetSetting {
 operation!(GetSetting => SettingRow, "settings.get", Get "/settings/{key}", Viewer, 200, "Shows one setting.");
 
 impl Query for GetSetting {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<SettingRow> {
         let setting = known(&self.key)?;
         Ok(show(setting, settings::rows(&view.read)?.get(setting.key)))

@@ -21,6 +21,8 @@ operation!(ListGroups => Page<TargetGroup>, "target_groups.list", Get "/target-g
     "Lists target groups by id, with their targets.");
 
 impl Query for ListGroups {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Page<TargetGroup>> {
         let fetch = |span| target_groups::list(&view.read, span);
         by_number(view, "target_groups", &self.asked(Order::Asc), fetch, |g| g.id.0)
@@ -38,6 +40,8 @@ operation!(GetGroup => TargetGroup, "target_groups.get", Get "/target-groups/{id
     "Shows one target group with its targets and users.");
 
 impl Query for GetGroup {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<TargetGroup> {
         target_groups::get(&view.read, self.id)
     }

@@ -23,6 +23,8 @@ operation!(ListTargets => Page<Target>, "targets.list", Get "/target-groups/{tar
     "Lists the targets of a group by id.");
 
 impl Query for ListTargets {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Page<Target>> {
         target_groups::get(&view.read, self.target_group_id)?;
         let fetch = |span| targets::list(&view.read, self.target_group_id, span);
@@ -50,6 +52,8 @@ operation!(GetTarget => Target, "targets.get", Get "/target-groups/{target_group
     "Shows one target.");
 
 impl Query for GetTarget {
+    const CONFIGURED: bool = true;
+
     fn run(self, view: &View<'_>) -> Result<Target> {
         targets::get(&view.read, self.target_group_id, self.id)
     }

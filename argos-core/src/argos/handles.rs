@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::form::Form;
-use super::{Applied, Argos, Reply};
+use super::{Applied, Argos, Reply, memo};
 use crate::api::*;
 use crate::error::{Error, Result};
 use crate::schema::{GroupId, HostId};
@@ -29,6 +29,19 @@ macro_rules! handles {
             match name {
                 $($(<$op as Operation>::NAME => handles!(@call $kind argos input form $op),)+)+
                 _ => Err(Error::not_found("operation.not_found", format!("operation {name:?}"))),
+            }
+        }
+
+        /// The answer to the query called `name`, if it is at hand.
+        pub(super) fn at_hand<F: Form>(
+            argos: &Argos,
+            name: &str,
+            input: &Map<String, Value>,
+            form: &F,
+        ) -> Result<Option<Reply<F::Made>>> {
+            match name {
+                $($(<$op as Operation>::NAME => handles!(@hand $kind argos input form $op),)+)+
+                _ => Ok(None),
             }
         }
     };
@@ -63,10 +76,9 @@ macro_rules! handles {
         op.$parent = $self.$parent;
         op
     }};
-    (@call query $argos:ident $input:ident $form:ident $op:ident) => {{
-        let op: $op = input::into_operation($input)?;
-        reply::<$op, _>($argos.query(op)?, None, $form)
-    }};
+    (@call query $argos:ident $input:ident $form:ident $op:ident) => { memo::ask::<$op, _>($argos, $input, $form) };
+    (@hand query $argos:ident $input:ident $form:ident $op:ident) => { memo::at_hand::<$op, _>($argos, $input, $form) };
+    (@hand change $argos:ident $input:ident $form:ident $op:ident) => { Ok(None) };
     (@call change $argos:ident $input:ident $form:ident $op:ident) => {{
         let op: $op = input::into_operation($input)?;
         let done = $argos.change(op)?;
@@ -77,6 +89,5 @@ macro_rules! handles {
 for_each_operation!(handles);
 
 fn reply<O: Operation, F: Form>(value: O::Output, generation: Option<u64>, form: &F) -> Result<Reply<F::Made>> {
-    let etag = if routes::tagged(O::NAME) { Some(tag(&json(&value)?)) } else { None };
-    Ok(Reply { value: form.make(&value)?, generation, etag })
+    Ok(Reply { etag: memo::etag::<O>(&value)?, value: form.make(&value)?, generation })
 }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::change::in_transaction;
 use super::history::History;
+use super::memo::Memo;
 use super::repeat::Answers;
 use super::{Argos, Inner};
 use crate::api::{Context, Terms};
@@ -81,7 +82,7 @@ impl Argos {
         let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone(), rules };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
-        let inner = Arc::new(Inner { history, store, live, cx, faults, answers });
+        let inner = Arc::new(Inner { history, store, live, cx, faults, answers, memo: Memo::default() });
         Ok(Self { inner, actor: Actor::System, origin: Origin::default(), terms: Terms::default() })
     }
 

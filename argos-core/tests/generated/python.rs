@@ -10,14 +10,14 @@ const HEAD: &str = r#""""Operations and records. Generated from the registry; a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from argos import records
-from argos.records import UNSET, Applied, Page, Unset
+from argos.records import UNSET, Applied, Page, T, Unset
 "#;
 
 /// Words that are no names in Python.
@@ -67,6 +67,9 @@ pub fn render(model: &Model) -> String {
     out += "        terms: Mapping[str, Any] | None = None,\n        /,\n    ) -> Applied[Any]:\n";
     doc(&mut out, "        ", "Runs the operation ``name``.", &[]);
     out += "        raise NotImplementedError\n";
+    out += "\n    def _ask(\n        self, name: str, fields: Mapping[str, Any], made: Callable[[Any], T], /\n";
+    out += "    ) -> tuple[T, str | None]:\n        done = self.call(name, fields)\n";
+    out += "        return made(done.value), done.etag\n";
     for resource in &model.resources {
         let (name, class) = (resource.name, class(resource));
         out += "\n";
