@@ -41,7 +41,7 @@ impl Site {
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut all = vec![("Authorization", self.bearer.as_str())];
-        if !body.is_empty() {
+        if !body.is_empty() && !headers.iter().any(|(name, _)| *name == "Content-Type") {
             all.push(("Content-Type", "application/json"));
         }
         all.extend(headers);
@@ -297,6 +297,9 @@ fn bodies_are_checked_on_every_route_that_takes_one() {
             answer
         };
         problem(&ask("text/plain", "{}"), 415, "body.media_type");
+        if op.method != Method::Patch {
+            problem(&ask("application/merge-patch+json", "{}"), 415, "body.media_type");
+        }
         problem(&ask("application/json", "{"), 400, "json.syntax");
         problem(&ask("application/json", "[]"), 422, "json.not_an_object");
         problem(&ask("application/json; charset=utf-8", r#"{"x":1,"x":2}"#), 422, "json.duplicate_key");
@@ -308,8 +311,32 @@ fn bodies_are_checked_on_every_route_that_takes_one() {
         let unknown = ask("application/json", r#"{"no.such":"1"}"#);
         assert_eq!((unknown.status, &unknown.json()["errors"][0]["field"]), (422, &json!("no.such")), "{}", op.name);
     }
+    let coded = [("Content-Encoding", "gzip")];
+    problem(&site.ask("POST", "/target-groups", &coded, "{}"), 415, "body.coding");
+    let merges = site.ask("PATCH", "/settings", &[("Content-Type", "application/merge-patch+json")], "[]");
+    problem(&merges, 422, "json.not_an_object");
     problem(&site.ask("GET", "/hosts", &[], "{}"), 422, "body.unexpected");
     problem(&site.ask("DELETE", "/hosts/1", &[], "{}"), 422, "body.unexpected");
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_refused() {
+    let site = Site::empty();
+    for (name, values) in [
+        ("Host", ["localhost", "localhost"]),
+        ("Authorization", [site.bearer.as_str(), "Bearer x"]),
+        ("Content-Type", ["application/json", "text/plain"]),
+        ("Content-Encoding", ["identity", "gzip"]),
+    ] {
+        let answer = site.ask("POST", "/target-groups", &values.map(|value| (name, value)), "{}");
+        problem(&answer, 400, "header.twice");
+    }
+    let unless = site.ask("PATCH", "/settings", &[("If-None-Match", "*")], "{}");
+    problem(&unless, 422, "unknown_field");
+    assert_eq!(unless.json()["errors"][0]["field"], "if_none_match");
+    for id in ["+1", "01", "1.0", "0", "-1"] {
+        problem(&site.ask("GET", &format!("/hosts/{id}"), &[], ""), 422, "wrong_value");
+    }
 }
 
 #[test]

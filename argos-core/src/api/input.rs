@@ -82,8 +82,9 @@ pub fn coerce(op: &Described, field: &str, text: &str) -> Result<Value> {
         return Ok(Value::Null);
     }
     if is("integer") {
-        let number = text.parse::<i64>().map(Number::from).map_err(|_| wrong("a whole number"))?;
-        return Ok(Value::Number(number));
+        // One form for each number: no plus, no zeros in front.
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+        return number.map(|number| Value::Number(number.into())).ok_or_else(|| wrong("a whole number"));
     }
     if is("boolean") {
         return text.parse().map(Value::Bool).map_err(|_| wrong("true or false"));
@@ -272,6 +273,9 @@ mod tests {
         let op = |name: &str| crate::api::describe().into_iter().find(|d| d.name == name).unwrap();
         let update = op("hosts.update");
         assert_eq!(coerce(&update, "id", "7").unwrap(), 7);
+        for text in ["+7", "07", "-0", " 7", "7.0", "0x7", ""] {
+            assert_eq!(coerce(&update, "id", text).unwrap_err().code(), "wrong_value", "{text}");
+        }
         assert_eq!(coerce(&update, "enabled", "true").unwrap(), true);
         assert_eq!(coerce(&update, "domain", "5").unwrap(), "5");
         assert_eq!(coerce(&update, "max_body_bytes", "null").unwrap(), Value::Null);

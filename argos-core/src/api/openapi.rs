@@ -158,10 +158,11 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
         if !body.is_empty() {
             schema["properties"] = body.into();
         }
-        shown["requestBody"] = json!({
-            "required": is_required,
-            "content": { "application/json": { "schema": schema } },
-        });
+        let mut content = json!({ "application/json": { "schema": schema } });
+        if op.method == Method::Patch {
+            content["application/merge-patch+json"] = content["application/json"].clone();
+        }
+        shown["requestBody"] = json!({ "required": is_required, "content": content });
     }
     let mut answer = json!({ "description": "It is done." });
     let mut headers = Map::from_iter([("X-Request-Id".to_owned(), header("RequestId"))]);

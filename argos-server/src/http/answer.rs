@@ -48,9 +48,9 @@ fn text(value: &str) -> Result<HeaderValue> {
 fn status(error: &Error) -> u16 {
     match error.code() {
         _ if is_syntax(error) => 400,
-        "body.unreadable" => 400,
+        "body.unreadable" | "header.twice" => 400,
         "body.too_large" => 413,
-        "body.media_type" => 415,
+        "body.media_type" | "body.coding" => 415,
         "misdirected" => 421,
         "method_not_allowed" => 405,
         STALE => 412,
@@ -140,10 +140,12 @@ mod tests {
         for (error, status) in [
             (Error::invalid("json.syntax", "", ""), 400),
             (Error::invalid("body.unreadable", "", ""), 400),
+            (Error::invalid("header.twice", "", ""), 400),
             (Error::invalid("method_not_allowed", "", ""), 405),
             (Error::conflict(STALE, "if_match", ""), 412),
             (Error::invalid("body.too_large", "", ""), 413),
             (Error::invalid("body.media_type", "", ""), 415),
+            (Error::invalid("body.coding", "", ""), 415),
             (Error::new(ErrorKind::Forbidden, "misdirected", ""), 421),
         ] {
             let (got, body, _) = shown(&error);

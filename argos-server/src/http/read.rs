@@ -24,6 +24,16 @@ pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> String {
     headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
 }
 
+/// Refuses a header that is given twice where one value is meant: two readers could take different ones.
+pub(super) fn check_single(headers: &HeaderMap) -> Result<()> {
+    for name in [header::HOST, header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_ENCODING] {
+        if headers.get_all(&name).iter().nth(1).is_some() {
+            return Err(Error::invalid("header.twice", name.as_str(), "is given twice"));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token =
@@ -74,6 +84,10 @@ pub(super) fn path(
 pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Map<String, Value>) -> Result<Terms> {
     let mut terms = Terms::default();
     if op.mutates {
+        if request.headers().contains_key(header::IF_NONE_MATCH) {
+            let reason = "stands where something is looked at; a change takes If-Match";
+            return Err(Error::invalid("unknown_field", "if_none_match", reason));
+        }
         for term in &TERMS {
             let Place::Header(name) = term.place else { continue };
             let lines: Vec<_> = request.headers().get_all(name).iter().collect();
@@ -105,6 +119,7 @@ pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Ma
 /// Puts the fields of the body into `fields`.
 pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<String, Value>) -> Result<()> {
     let kind = text(request.headers(), header::CONTENT_TYPE);
+    let coding = text(request.headers(), header::CONTENT_ENCODING);
     let too_large = || Error::invalid("body.too_large", "", format!("a body has at most {} bytes", op.most_body));
     // What is announced beyond the limit is not waited for.
     if text(request.headers(), header::CONTENT_LENGTH).parse::<usize>().is_ok_and(|length| length > op.most_body) {
@@ -123,8 +138,12 @@ pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<Stri
         return Err(Error::invalid("body.unexpected", "", "this route takes no body"));
     }
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    let merges = op.method == Method::Patch && kind.eq_ignore_ascii_case("application/merge-patch+json");
+    if !merges && !kind.eq_ignore_ascii_case("application/json") {
         return Err(Error::invalid("body.media_type", "", "send application/json"));
+    }
+    if !matches!(coding.as_str(), "" | "identity") {
+        return Err(Error::invalid("body.coding", "", "send the body as it is, without Content-Encoding"));
     }
     for (name, value) in parse_object(&bytes)? {
         if fields.contains_key(&name) {
