@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
 
 mod effects_parts;
+#[path = "../../argos-core/tests/samples/mod.rs"]
+mod samples;
 mod support;
 
 use std::collections::BTreeSet;
@@ -138,6 +140,8 @@ fn whatever_can_be_written_has_an_effect_or_is_refused() {
     let targets = w.call("targets.list", json!({"target_group_id": site.group}));
     w.call("targets.delete", json!({"target_group_id": site.group, "id": targets["items"][0]["id"]}));
     w.call("target_groups.delete", json!({"id": site.group}));
+    // Hosts run the built-in rules here, whatever is installed; that it takes effect is shown in `crs.rs`.
+    w.call("waf.install", samples::sample("waf.install"));
     let called = w.called.borrow().clone();
     let operations = describe();
     let changing = operations.iter().filter(|op| op.mutates).map(|op| op.name);

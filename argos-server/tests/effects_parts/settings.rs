@@ -170,6 +170,10 @@ fn crs_path(w: &World) {
     let change = |path: &str| w.call("settings.set", json!({"key": "crs.path", "value": path}));
     change(set.to_str().unwrap());
     assert_eq!(statuses(), (200, 403));
+    std::fs::write(set.join("rules/REQUEST-910-A.conf"), rule.replace("own", "other")).unwrap();
+    assert_eq!(statuses(), (200, 403));
+    w.call("waf.reload", json!({}));
+    assert_eq!(statuses(), (200, 200));
     change(BASELINE);
     assert_eq!(statuses(), (403, 200));
 }
