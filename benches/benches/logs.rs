@@ -53,7 +53,7 @@ fn database() -> (tempfile::TempDir, Connection) {
 fn through_the_store(conn: &mut Connection, batch: &AccessBatch) {
     let open = conn.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     let mut entries: Vec<_> = batch.entries().collect();
-    logs::insert_all(&Tx::new(&open, Timestamp(0), Actor::System), &mut entries).unwrap();
+    logs::insert_all(&Tx::new(&open, Timestamp(0), Actor::System), &mut entries, || false).unwrap();
     open.commit().unwrap();
 }
 

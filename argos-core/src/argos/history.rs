@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::schema::Actor;
 use crate::store::versions::{self, Tending};
-use crate::store::{Read, Store};
+use crate::store::{Read, Store, give_way};
 
 /// The thread; dropped, it finishes what it was told and ends.
 pub(super) struct History {
@@ -95,6 +95,7 @@ struct Work {
 
 impl Work {
     fn run(self, told: &Receiver<Note>) {
+        give_way();
         while let Ok(first) = told.recv() {
             let (mut made, mut waiting) = (Vec::new(), Vec::new());
             for note in std::iter::once(first).chain(told.try_iter()) {

@@ -24,7 +24,7 @@ use crate::snapshot;
 use crate::store::{Origin, Read, Store, logs, versions};
 use crate::waf::{AuditLog, Places, RuleSets};
 
-/// Rows that the log writer writes before it looks whether a change waits: a few milliseconds of work.
+/// Rows that the log writer takes at once: a few milliseconds of work. A change that waits ends it sooner.
 const ROWS_AT_ONCE: usize = 250;
 
 /// Rows in one transaction of the log writer, when no change waits. The more, the fewer pages are written for each row.
@@ -134,10 +134,10 @@ struct Batches {
 impl Batches {
     /// Writes one batch on the writer's thread, then queues up again behind the jobs that came meanwhile.
     fn submit(self, store: &Store) {
-        let (again, crowded) = (store.downgrade(), store.crowded());
+        let (again, awaited) = (store.downgrade(), store.awaited());
         let sent = store.submit(move |conn| {
             let Some(queue) = self.queue.upgrade() else { return };
-            if write_rows(conn, &queue, &self.clock, &crowded)
+            if write_rows(conn, &queue, &self.clock, &awaited)
                 && let Some(store) = again()
             {
                 self.submit(&store);
@@ -149,26 +149,23 @@ impl Batches {
     }
 }
 
-/// Writes what waits, until it is much or something else waits for the connection; whether more rows may wait.
-fn write_rows(
-    conn: &mut rusqlite::Connection,
-    queue: &Queue,
-    clock: &Clock,
-    crowded: &dyn Fn() -> bool,
-) -> bool {
+/// Writes what waits, until it is much or somebody waits for the writer; whether more rows may wait.
+fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, clock: &Clock, hurry: &dyn Fn() -> bool) -> bool {
     let mut taken = queue.take(ROWS_AT_ONCE);
     if taken.is_empty() {
         return false;
     }
     let mut count = taken.count();
     let mut more = true;
+    let mut rest = Vec::new();
     let written = in_transaction(conn, clock.now(), Actor::System, |tx| {
         while more {
             let mut entries = taken.entries();
             queue.give(std::mem::take(&mut taken.access));
-            logs::insert_all(tx, &mut entries)?;
             more = entries.len() >= ROWS_AT_ONCE;
-            if crowded() || count.total() >= ROWS_IN_TRANSACTION {
+            let written = logs::insert_all(tx, &mut entries, hurry)?;
+            rest = entries.split_off(written);
+            if !rest.is_empty() || hurry() || count.total() >= ROWS_IN_TRANSACTION {
                 break;
             }
             taken = queue.take(ROWS_AT_ONCE);
@@ -177,9 +174,15 @@ fn write_rows(
         }
         Ok(())
     });
-    if let Err(e) = written {
-        tracing::error!("{} log rows were not written: {e}", count.total());
-        queue.count_lost(count);
+    match written {
+        Ok(()) => {
+            more |= !rest.is_empty();
+            queue.put_back(rest);
+        }
+        Err(e) => {
+            tracing::error!("{} log rows were not written: {e}", count.total());
+            queue.count_lost(count);
+        }
     }
     more
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::record::{AccessBatch, Record};
-use crate::schema::LogEntry;
+use crate::schema::{LogEntry, LogSource};
 
 /// How many rows wait at most.
 pub const QUEUE_ROWS: usize = 65_536;
@@ -34,6 +34,8 @@ struct Rows {
     access_rows: usize,
     /// One queue per rank, the most dispensable first.
     records: [VecDeque<Record>; 2],
+    /// Rows that were taken and put back.
+    ready: Vec<LogEntry>,
     spare: Vec<AccessBatch>,
 }
 
@@ -44,6 +46,8 @@ pub struct Taken {
     pub records: Vec<Record>,
     /// Access rows.
     pub access: Vec<AccessBatch>,
+    /// Rows that were put back, as they are stored.
+    ready: Vec<LogEntry>,
 }
 
 impl Taken {
@@ -51,6 +55,7 @@ impl Taken {
     #[must_use]
     pub fn entries(&mut self) -> Vec<LogEntry> {
         let mut entries = Vec::with_capacity(self.len());
+        entries.append(&mut self.ready);
         entries.extend(self.records.drain(..).map(Record::into_entry));
         entries.extend(self.access.iter().flat_map(AccessBatch::entries));
         entries
@@ -59,18 +64,28 @@ impl Taken {
     /// How many rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len() + self.access.iter().map(AccessBatch::len).sum::<usize>()
+        self.ready.len() + self.records.len() + self.access.iter().map(AccessBatch::len).sum::<usize>()
     }
 
     /// How many rows of each source.
     #[must_use]
     pub fn count(&self) -> Counts {
-        let error = self.records.iter().filter(|record| matches!(record, Record::Error(_))).count();
-        Counts {
-            access: (self.len() - self.records.len()) as u64,
-            error: error as u64,
-            waf_audit: (self.records.len() - error) as u64,
+        let access = self.access.iter().map(AccessBatch::len).sum::<usize>() as u64;
+        let mut counts = Counts { access, ..Counts::default() };
+        for record in &self.records {
+            match record {
+                Record::Error(_) => counts.error += 1,
+                Record::WafAudit(_) => counts.waf_audit += 1,
+            }
         }
+        for row in &self.ready {
+            match row.source {
+                LogSource::Access => counts.access += 1,
+                LogSource::WafAudit => counts.waf_audit += 1,
+                _ => counts.error += 1,
+            }
+        }
+        counts
     }
 
     /// Whether there are none.
@@ -172,12 +187,12 @@ impl Queue {
     pub fn take(&self, max: usize) -> Taken {
         self.told.store(false, Ordering::Release);
         let mut queue = self.lock();
-        let mut taken = Taken::default();
+        let mut taken = Taken { ready: std::mem::take(&mut queue.ready), ..Taken::default() };
         for rows in queue.records.iter_mut().rev() {
-            let n = rows.len().min(max - taken.records.len());
+            let n = rows.len().min(max.saturating_sub(taken.len()));
             taken.records.extend(rows.drain(..n));
         }
-        let mut count = taken.records.len();
+        let mut count = taken.len();
         while count < max
             && let Some(batch) = queue.access.pop_front()
         {
@@ -186,6 +201,11 @@ impl Queue {
             taken.access.push(batch);
         }
         taken
+    }
+
+    /// Puts back rows that were taken and not written yet; the next [`Queue::take`] has them.
+    pub fn put_back(&self, rows: Vec<LogEntry>) {
+        self.lock().ready.extend(rows);
     }
 
     /// Gives the memory of written batches back.
@@ -233,7 +253,7 @@ impl Queue {
 
 impl Rows {
     fn len(&self) -> usize {
-        self.access_rows + self.records.iter().map(VecDeque::len).sum::<usize>()
+        self.ready.len() + self.access_rows + self.records.iter().map(VecDeque::len).sum::<usize>()
     }
 
     /// Adds `row`; the place among the counts of the row that had to go, if one had to.
@@ -338,6 +358,21 @@ mod tests {
         queue.offer_access(&mut other);
         assert!(other.is_empty());
         assert_eq!(queue.take(10).len(), 1);
+    }
+
+    #[test]
+    fn what_is_put_back_comes_again_first_and_counts() {
+        let queue = Queue::with_limit(4, || ());
+        queue.offer_access(&mut access(3));
+        let mut taken = queue.take(10);
+        let mut rows = taken.entries();
+        queue.put_back(rows.split_off(1));
+        assert_eq!(queue.depth(), 2);
+        queue.offer_access(&mut access(3));
+        assert_eq!((queue.depth(), queue.dropped().access), (4, 1));
+        let mut again = queue.take(1);
+        assert_eq!((again.len(), again.access.len(), again.entries().len()), (2, 0, 2));
+        assert_eq!((queue.take(10).len(), queue.depth()), (2, 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The SQLite file: opened, migrated, read and written. One file per table family.
 
 pub mod audit;
+mod background;
 mod columns;
 mod error;
 pub mod history;
@@ -27,6 +28,7 @@ mod wal;
 mod writer;
 
 pub use audit::Origin;
+pub(crate) use background::give_way;
 pub use error::StoreError;
 pub use migrate::{Step, Work};
 pub use open::{OpenOptions, Store};

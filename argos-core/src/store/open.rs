@@ -112,17 +112,17 @@ impl Store {
         Ok(self.0.writer.submit(job)?)
     }
 
+    /// Tells whether somebody waits for the writer: what can be put off should be. Does not keep the database open.
+    pub(crate) fn awaited(&self) -> impl Fn() -> bool + Send + 'static {
+        self.0.writer.awaited()
+    }
+
     /// Looks whether the disk has room for a change.
     ///
     /// # Errors
     /// `store.disk_full`; `store.folder` when the data folder can't be written.
     pub fn check_room(&self) -> Result<()> {
         Ok(room::check(&self.0.folder)?)
-    }
-
-    /// Tells whether jobs wait for the writing connection, for a long job that can end early to let them.
-    pub(crate) fn crowded(&self) -> impl Fn() -> bool + Send + 'static {
-        self.0.writer.crowded()
     }
 
     /// A handle that does not keep the database open.

@@ -18,39 +18,30 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 /// Runs jobs one after the other; when dropped, finishes those that wait and closes the connection.
 pub(super) struct Writer {
     jobs: Mutex<Option<Sender<Job>>>,
-    /// Jobs in the queue.
-    waiting: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Jobs that somebody waits for and that have not begun.
+    awaited: Arc<AtomicUsize>,
 }
 
 impl Writer {
     pub(super) fn start(mut conn: Connection, path: &Path) -> Result<Self, StoreError> {
         let backfill = Backfill::start(path, &mut conn)?;
         let (jobs, queue) = channel();
-        let waiting = Arc::<AtomicUsize>::default();
-        let count = Arc::clone(&waiting);
         let thread = std::thread::Builder::new()
             .name("argos-writer".into())
-            .spawn(move || work(conn, &queue, &count, backfill))
+            .spawn(move || work(conn, &queue, backfill))
             .map_err(|e| StoreError::Folder(format!("starting the database writer: {e}")))?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), waiting, thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)), awaited: Arc::default() })
     }
 
     /// Puts a job in the queue and does not wait for it.
     pub(super) fn submit(&self, job: impl FnOnce(&mut Connection) + Send + 'static) -> Result<(), StoreError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        self.waiting.fetch_add(1, Ordering::Relaxed);
         let sent = jobs.as_ref().map(|jobs| jobs.send(Box::new(job)));
         match sent {
             Some(Ok(())) => Ok(()),
             _ => Err(StoreError::WriterGone),
         }
-    }
-
-    /// Tells whether jobs wait, for a long job that can end early to let them.
-    pub(super) fn crowded(&self) -> impl Fn() -> bool + Send + 'static {
-        let waiting = Arc::clone(&self.waiting);
-        move || waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Runs a job and waits for its result.
@@ -59,18 +50,41 @@ impl Writer {
         job: impl FnOnce(&mut Connection) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (done, result) = sync_channel(1);
+        let turn = Turn::new(&self.awaited);
         self.submit(move |conn| {
+            drop(turn);
             // The caller may have given up; then nobody reads the result.
             let _ = done.send(job(conn));
         })?;
         // A job that panicked dropped its end without a result.
         result.recv().map_err(|_| StoreError::Panicked)
     }
+
+    /// Tells whether somebody waits for a job that has not begun.
+    pub(super) fn awaited(&self) -> impl Fn() -> bool + Send + 'static {
+        let awaited = Arc::clone(&self.awaited);
+        move || awaited.load(Ordering::Relaxed) > 0
+    }
 }
 
-fn work(mut conn: Connection, queue: &Receiver<Job>, waiting: &AtomicUsize, backfill: Backfill) {
+/// A job that is waited for, until it begins or is dropped.
+struct Turn(Arc<AtomicUsize>);
+
+impl Turn {
+    fn new(awaited: &Arc<AtomicUsize>) -> Self {
+        awaited.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(awaited))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn work(mut conn: Connection, queue: &Receiver<Job>, backfill: Backfill) {
     while let Ok(job) = queue.recv() {
-        waiting.fetch_sub(1, Ordering::Relaxed);
         if catch_unwind(AssertUnwindSafe(|| job(&mut conn))).is_err() {
             tracing::error!("a database job panicked; its transaction was rolled back");
         }
