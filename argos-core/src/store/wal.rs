@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{StoreError, give_way};
+use super::StoreError;
 
 /// Pages in the log from which on they are moved: 4 MiB.
 const PAGES: i32 = 1024;
@@ -44,7 +44,7 @@ impl Backfill {
         let thread = std::thread::Builder::new()
             .name("argos-backfill".into())
             .spawn(move || {
-                give_way();
+                // It gives way to nobody: a log that is not moved in time is moved by the writer, while a change waits.
                 let mut failed = false;
                 while woken.recv() == Ok(Bell::Full) {
                     let done = own.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
