@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
 
+mod samples;
 mod support;
 
 use std::collections::BTreeSet;
@@ -81,6 +82,8 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("config.rollback", json!({"n": 12, "table": "hosts", "key": 1})),
         ("hosts.delete", json!({"id": 1})),
         ("target_groups.delete", json!({"id": 1})),
+        ("waf.install", samples::sample("waf.install")),
+        ("waf.reload", json!({})),
     ]
 }
 
