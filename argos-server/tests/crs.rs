@@ -17,15 +17,20 @@ fn archive(folder: &Folder, word: &str) -> (String, String) {
         "SecComponentSignature \"SET/{word}\"\nSecRule ARGS:q \"@streq {word}\" \
          \"id:101,phase:1,deny,status:403,log,msg:'it is {word}',severity:CRITICAL\"\n"
     );
+    packed(folder, word, &rules)
+}
+
+/// An archive of those rules, and its checksum.
+fn packed(folder: &Folder, name: &str, rules: &str) -> (String, String) {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, text) in [("set/crs-setup.conf.example", "# nothing\n"), ("set/rules/REQUEST-910-A.conf", &rules)] {
+    for (path, text) in [("set/crs-setup.conf.example", "# nothing\n"), ("set/rules/REQUEST-910-A.conf", rules)] {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
         tar.append_data(&mut header, path, text.as_bytes()).unwrap();
     }
     let bytes = tar.into_inner().unwrap().finish().unwrap();
-    let path = folder.path(&format!("{word}.tar.gz"));
+    let path = folder.path(&format!("{name}.tar.gz"));
     std::fs::write(&path, &bytes).unwrap();
     (path.to_str().unwrap().to_owned(), hex::encode(Sha256::digest(&bytes)))
 }
@@ -90,6 +95,27 @@ fn what_is_no_rule_set_is_refused_by_name() {
     assert_eq!(refusal(&["crs", "rollback"]).0, 3);
     let (exit, text) = refusal(&["serve", "--crs", "/no/such/set", "--http", "off", "--panel", "off"]);
     assert!(exit == 5 && text.contains("crs.path"), "{exit} {text}");
+}
+
+#[test]
+fn an_installed_set_reads_no_file_of_the_machine() {
+    let folder = Folder::new();
+    let key = folder.path("pattern.key");
+    std::fs::write(&key, "pattern-of-a-key\n").unwrap();
+    let at = key.to_str().unwrap();
+    for (name, rules) in [
+        ("above", "Include ../../pattern.key\n".to_owned()),
+        ("absolute", format!("Include {at}\n")),
+        ("glob", format!("Include {}/*.key\n", key.parent().unwrap().display())),
+        ("words", format!("SecRule ARGS \"@pmFromFile {at}\" \"id:1,phase:1,deny\"\n")),
+        ("endless", "SecRule ARGS \"@pmFromFile /dev/zero\" \"id:1,phase:1,deny\"\n".to_owned()),
+    ] {
+        let (path, sum) = packed(&folder, name, &rules);
+        let out = folder.run(&["crs", "install", &path, "--sha256", &sum]);
+        let text = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(5) && text.contains("REQUEST-910-A.conf"), "{name}: {text}");
+        assert!(!text.contains("pattern-of-a-key"), "{name}: {text}");
+    }
 }
 
 #[test]

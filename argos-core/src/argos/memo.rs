@@ -16,6 +16,8 @@ use crate::error::Result;
 
 /// Answers that are kept at most; with one more, all go.
 const MOST: usize = 32;
+/// Bytes of one of them, as JSON; larger ones are read again each time.
+const MOST_BYTES: usize = 256 << 10;
 
 /// The answers of one generation.
 #[derive(Default)]
@@ -94,7 +96,9 @@ pub(super) fn ask<Q: Query, F: Form>(argos: &Argos, given: Map<String, Value>, f
         return known.reply(form);
     }
     let answer = Arc::new(Answer::new::<Q>(argos.query(input::into_operation::<Q>(given)?)?)?);
-    argos.inner.memo.keep(generation, key, Arc::clone(&answer));
+    if is_small(&answer.value) {
+        argos.inner.memo.keep(generation, key, Arc::clone(&answer));
+    }
     answer.reply(form)
 }
 
@@ -110,6 +114,25 @@ pub(super) fn at_hand<Q: Query, F: Form>(
     known.reply(form).map(Some)
 }
 
+/// Whether an answer takes few enough bytes, as JSON, to be kept.
+fn is_small(value: &impl serde::Serialize) -> bool {
+    serde_json::to_writer(Room(MOST_BYTES), value).is_ok()
+}
+
+/// Takes so many bytes and throws them away.
+struct Room(usize);
+
+impl std::io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 fn key<Q: Query>(given: &Map<String, Value>) -> Key {
     (Q::NAME, serde_json::to_string(given).unwrap_or_default())
 }
@@ -117,4 +140,16 @@ fn key<Q: Query>(given: &Map<String, Value>) -> Key {
 /// The tag of a result, where it has one.
 pub(super) fn etag<O: Operation>(value: &O::Output) -> Result<Option<String>> {
     routes::tagged(O::NAME).then(|| Ok(tag(&json(value)?))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_small_answers_are_kept() {
+        assert!(is_small(&"x".repeat(MOST_BYTES - 2)));
+        assert!(!is_small(&"x".repeat(MOST_BYTES - 1)));
+        assert!(!is_small(&vec!["x".repeat(1000); 300]));
+    }
 }

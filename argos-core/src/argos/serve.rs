@@ -137,7 +137,9 @@ impl Batches {
         let (again, awaited) = (store.downgrade(), store.awaited());
         let sent = store.submit(move |conn| {
             let Some(queue) = self.queue.upgrade() else { return };
+            queue.woken();
             if write_rows(conn, &queue, &self.clock, &awaited)
+                && queue.claim()
                 && let Some(store) = again()
             {
                 self.submit(&store);

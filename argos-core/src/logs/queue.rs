@@ -124,7 +124,7 @@ impl Counts {
 
 impl Queue {
     /// An empty queue. `wake` is called from a request thread when rows became available and the writer has not
-    /// been told since its last [`Queue::take`]; it must not block.
+    /// been told since it last [woke](Queue::woken); it must not block.
     #[must_use]
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self::with_limit(QUEUE_ROWS, wake)
@@ -176,16 +176,27 @@ impl Queue {
     }
 
     fn tell(&self) {
-        if !self.told.swap(true, Ordering::AcqRel) {
+        if self.claim() {
             (self.wake)();
         }
+    }
+
+    /// Notes that the writer is at work: rows that come from here on wake it once more. To be called before the first
+    /// [`Queue::take`] of one turn, so that at most one further turn waits, however many rows come.
+    pub fn woken(&self) {
+        self.told.store(false, Ordering::Release);
+    }
+
+    /// Whether the caller is the one to see to a further turn of the writer; false when one waits already.
+    #[must_use]
+    pub fn claim(&self) -> bool {
+        !self.told.swap(true, Ordering::AcqRel)
     }
 
     /// About `max` rows, the least dispensable first; none when none wait. Access rows come in the batches they were
     /// offered in. The writer calls it until nothing is left.
     #[must_use]
     pub fn take(&self, max: usize) -> Taken {
-        self.told.store(false, Ordering::Release);
         let mut queue = self.lock();
         let mut taken = Taken { ready: std::mem::take(&mut queue.ready), ..Taken::default() };
         for rows in queue.records.iter_mut().rev() {
@@ -330,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn wakes_once_per_take() {
+    fn wakes_once_per_turn_of_the_writer() {
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);
         let queue = Queue::new(move || {
@@ -339,10 +350,18 @@ mod tests {
         queue.offer_access(&mut access(1));
         queue.offer_access(&mut access(1));
         assert_eq!(count.load(Ordering::Relaxed), 1);
+        queue.woken();
         assert_eq!(queue.take(1).len(), 1);
         assert_eq!(queue.depth(), 1);
         queue.offer(error());
         assert_eq!(count.load(Ordering::Relaxed), 2);
+        // A turn waits: neither rows nor the turn at work make another one.
+        assert_eq!(queue.take(10).len(), 2);
+        queue.offer(error());
+        assert!(!queue.claim());
+        assert_eq!(count.load(Ordering::Relaxed), 2);
+        queue.woken();
+        assert!(queue.claim());
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub fn run(options: &FtwOptions) -> Result<FtwReport> {
 }
 
 fn compile(options: &FtwOptions) -> Result<RuleSet> {
-    let mut builder = RuleSet::builder(Files).mode(Mode::Block);
+    let mut builder = RuleSet::builder(Files::default()).mode(Mode::Block);
     if let Some(setup) = &options.setup {
         builder = builder.rules_str("crs-setup-ftw.conf", setup);
     }

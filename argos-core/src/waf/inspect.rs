@@ -65,7 +65,7 @@ pub struct Inspector {
 /// # Errors
 /// `waf.rules_broken` with every position.
 pub fn check(crs: Option<&Path>, files: &[PathBuf]) -> Result<Checked> {
-    let mut builder = RuleSet::builder(Files);
+    let mut builder = RuleSet::builder(Files::default());
     if let Some(folder) = crs {
         let name = folder.to_str().ok_or_else(|| Error::invalid("waf.file_name", "crs", "a name is not UTF-8"))?;
         builder = builder.crs(name);
@@ -106,7 +106,7 @@ impl Inspector {
         };
         let builder = match options.files.is_empty() && options.crs.is_none() {
             true => RuleSet::builder(NoFiles),
-            false => RuleSet::builder(Files),
+            false => RuleSet::builder(Files::default()),
         };
         let mut builder = builder.paranoia(options.paranoia).thresholds(options.inbound, options.outbound).mode(mode);
         if options.baseline {

@@ -166,7 +166,7 @@ pub fn status(data_dir: &Path) -> Result<Installed> {
 }
 
 fn look(folder: &Path, previous: bool) -> Result<Installed> {
-    let source = RuleSource::folder(folder.to_owned());
+    let source = RuleSource::confined(folder.to_owned());
     let report = source.report()?;
     let version = report.signature.clone().unwrap_or_default();
     Ok(Installed { path: folder.to_owned(), version, rules: report.rules, warnings: report.warnings.len(), previous })

@@ -80,7 +80,7 @@ impl RuleSets {
         let chosen = self.places.choose(setting)?;
         let mut current = lock(&self.current);
         if current.is_unusable() || current.path() != chosen.as_deref() {
-            *current = chosen.map(RuleSource::folder).unwrap_or_default();
+            *current = self.places.rules(chosen);
         }
         Ok(current.clone())
     }
@@ -98,7 +98,7 @@ impl RuleSets {
     /// # Errors
     /// `waf.rule_set_missing`, `waf.rules_broken` with every position.
     pub fn read_anew(&self, setting: &str) -> Result<RuleSource> {
-        let source = self.places.choose(setting)?.map(RuleSource::folder).unwrap_or_default();
+        let source = self.places.rules(self.places.choose(setting)?);
         source.report()?;
         Ok(source)
     }

@@ -36,6 +36,16 @@ impl Default for Places {
 }
 
 impl Places {
+    /// The rules in the folder `chosen`. Those that an administrator chose or installed through an operation may read no
+    /// file outside of it; a folder that was given at the start, and the system's, may.
+    pub(super) fn rules(&self, chosen: Option<PathBuf>) -> RuleSource {
+        match chosen {
+            None => RuleSource::default(),
+            Some(folder) if self.given.is_some() || self.system.as_ref() == Some(&folder) => RuleSource::folder(folder),
+            Some(folder) => RuleSource::confined(folder),
+        }
+    }
+
     /// The folder to load, none for the built-in rules; `setting` is the value of `crs.path`.
     ///
     /// # Errors
@@ -70,7 +80,7 @@ struct Inner {
 
 enum Kind {
     Baseline,
-    Folder(PathBuf),
+    Folder(PathBuf, Files),
     /// What was configured can't be used.
     Unusable(Error),
 }
@@ -86,7 +96,14 @@ impl RuleSource {
     /// The core rule set in `folder`.
     #[must_use]
     pub fn folder(folder: PathBuf) -> Self {
-        Self::new(Kind::Folder(folder))
+        Self::new(Kind::Folder(folder, Files::default()))
+    }
+
+    /// The core rule set in `folder`, which came from elsewhere: its rules may name no file outside.
+    #[must_use]
+    pub fn confined(folder: PathBuf) -> Self {
+        let files = Files::within(&folder);
+        Self::new(Kind::Folder(folder, files))
     }
 
     /// Rules that can't be used, and why: every host that needs them says so.
@@ -105,7 +122,7 @@ impl RuleSource {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0.kind {
-            Kind::Folder(path) => Some(path),
+            Kind::Folder(path, _) => Some(path),
             Kind::Baseline | Kind::Unusable(_) => None,
         }
     }
@@ -134,9 +151,9 @@ impl RuleSource {
     fn builder(&self) -> Result<Builder> {
         match &self.0.kind {
             Kind::Baseline => Ok(RuleSet::builder(NoFiles).baseline()),
-            Kind::Folder(path) => {
+            Kind::Folder(path, files) => {
                 let name = path.to_str().ok_or_else(|| Error::invalid("waf.file_name", "crs.path", "is not UTF-8"))?;
-                Ok(RuleSet::builder(Files).crs(name))
+                Ok(RuleSet::builder(files.clone()).crs(name))
             }
             Kind::Unusable(why) => Err(why.clone()),
         }

@@ -22,7 +22,11 @@ impl Compiler<'_> {
             Err(why) => return self.findings.error("seclang.file", at, name, why),
         };
         match Reader::from_source(bytes) {
-            Ok(reader) => self.geo = Some(Arc::new(Database(reader))),
+            Ok(reader) => {
+                self.geo = Some(Arc::new(Database(reader)));
+                // The operator that rules above have asks what was there before.
+                self.operators.retain(|(name, _), _| *name != "geolookup");
+            }
             Err(why) => self.findings.error("seclang.directive_value", at, name, why.to_string()),
         }
     }

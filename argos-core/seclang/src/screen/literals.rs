@@ -30,7 +30,7 @@ struct Literal {
 struct Windows<const WORDS: usize> {
     known: Box<[u64; WORDS]>,
     /// Known windows before each word.
-    before: Box<[u16; WORDS]>,
+    before: Box<[u32; WORDS]>,
     /// By rank of a known window: where its texts begin in `members`, and at the end their number.
     starts: Vec<u32>,
     members: Vec<Member>,
@@ -69,7 +69,7 @@ impl<const WORDS: usize> Windows<WORDS> {
         let mut count = 0;
         for (before, word) in windows.before.iter_mut().zip(windows.known.iter()) {
             *before = count;
-            count += word.count_ones() as u16;
+            count += word.count_ones();
         }
         windows
     }
@@ -82,7 +82,7 @@ impl<const WORDS: usize> Windows<WORDS> {
     fn texts(&self, window: u32) -> &[Member] {
         let word = window as usize / 64 % WORDS;
         let lower = self.known[word] & ((1 << (window % 64)) - 1);
-        let rank = usize::from(self.before[word]) + lower.count_ones() as usize;
+        let rank = self.before[word] as usize + lower.count_ones() as usize;
         &self.members[self.starts[rank] as usize..self.starts[rank + 1] as usize]
     }
 }
