@@ -146,6 +146,7 @@ impl Mutation for ReloadRules {
 
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<RulesReport> {
         let source = self.read.ok_or_else(|| Error::internal("rules were read before they were made live"))?;
+        let source = cx.rules.newest(source);
         let report = RulesReport::of(&source);
         tx.about("waf_reloaded", "rule_set", &report.rule_set.path, None);
         tx.acted(cx.rules.adopt(source));

@@ -44,6 +44,8 @@ struct Folders {
     live: PathBuf,
     previous: PathBuf,
     beside: PathBuf,
+    /// Where the one before the one before lies until it is known that it may go.
+    aside: PathBuf,
 }
 
 impl Folders {
@@ -51,8 +53,9 @@ impl Folders {
         // Each its own, so that two installations at once do not mix.
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let at = |name: &str| data_dir.join(name);
-        let beside = format!("crs.new.{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { live: at("crs"), previous: at("crs.previous"), beside: at(&beside) }
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let [beside, aside] = ["new", "old"].map(|kind| at(&format!("crs.{kind}.{}.{number}", std::process::id())));
+        Self { live: at("crs"), previous: at("crs.previous"), beside, aside }
     }
 }
 
@@ -89,26 +92,63 @@ impl Staged {
     /// # Errors
     /// `crs.folder`.
     pub fn place(self) -> Result<(Installed, Undo)> {
-        let Folders { live, previous, beside } = self.folders.clone();
+        let Folders { live, previous, beside, aside } = self.folders.clone();
         let replaces = live.exists();
+        let mut parked = Parked { aside, previous: previous.clone(), taken: false };
         if replaces {
-            remove(&previous)?;
-            rename(&live, &previous)?;
+            parked.take()?;
+            if let Err(why) = rename(&live, &previous) {
+                parked.give_back()?;
+                return Err(why);
+            }
         }
         if let Err(why) = rename(&beside, &live) {
             if replaces {
                 rename(&previous, &live)?;
+                parked.give_back()?;
             }
             return Err(why);
         }
         let found = Installed { previous: previous.is_dir(), ..self.found.clone() };
         let undo = move || {
             let undone = remove(&live).and_then(|()| if replaces { rename(&previous, &live) } else { Ok(()) });
-            if let Err(e) = undone {
+            if let Err(e) = undone.and_then(|()| parked.give_back()) {
                 tracing::error!("the rule set before was not brought back: {e}");
             }
         };
         Ok((found, Box::new(undo)))
+    }
+}
+
+/// The set before the one before, out of the way. Dropped, it goes, unless it was given back.
+struct Parked {
+    aside: PathBuf,
+    previous: PathBuf,
+    taken: bool,
+}
+
+impl Parked {
+    fn take(&mut self) -> Result<()> {
+        remove(&self.aside)?;
+        if self.previous.exists() {
+            rename(&self.previous, &self.aside)?;
+            self.taken = true;
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.taken) { rename(&self.aside, &self.previous) } else { Ok(()) }
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        if self.taken
+            && let Err(e) = remove(&self.aside)
+        {
+            tracing::warn!("{e}");
+        }
     }
 }
 

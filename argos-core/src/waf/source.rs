@@ -118,6 +118,11 @@ impl RuleSource {
         matches!(self.0.kind, Kind::Unusable(_))
     }
 
+    /// Whether these rules were read from the same folder as `other`, and later.
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        self.path() == other.path() && self.0.number > other.0.number
+    }
+
     /// The folder, if it is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

@@ -146,3 +146,19 @@ fn an_archive_that_grows_without_end_is_cut_off() {
     let refused = install(data.path(), &bytes, &sum(&bytes)).unwrap_err();
     assert!(refused.message().contains("50,000"), "{refused}");
 }
+
+#[test]
+fn what_is_taken_back_leaves_both_sets_that_were_there() {
+    let data = tempfile::tempdir().unwrap();
+    let archives = ["1", "2", "3"].map(|version| set(&RULE.replace("SET/1", &format!("SET/{version}"))));
+    for bytes in &archives[..2] {
+        install(data.path(), bytes, &sum(bytes)).unwrap();
+    }
+    let version = || status(data.path()).unwrap().version;
+    let staged = Staged::unpack(data.path(), &archives[2], &sum(&archives[2])).unwrap();
+    let (_, undo) = staged.place().unwrap();
+    assert_eq!(version(), "SET/3");
+    undo();
+    assert_eq!((version().as_str(), names(data.path())), ("SET/2", vec!["crs".to_owned(), "crs.previous".to_owned()]));
+    assert_eq!(roll_back(data.path()).unwrap().version, "SET/1");
+}
