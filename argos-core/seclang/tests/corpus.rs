@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod disk;
+mod shared;
 
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ fn run(set: &RuleSet, request: &Value) -> Outcome {
     }
     if transaction.phase1().is_none() {
         if transaction.wants_request_body() {
-            transaction.request_body(&disk::base64(text("body")));
+            transaction.request_body(&shared::base64(text("body")));
         }
         transaction.phase2();
     }

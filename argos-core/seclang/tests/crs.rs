@@ -4,12 +4,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod disk;
+mod shared;
 
 use std::path::{Path, PathBuf};
 
 use argos_seclang::{Now, RuleSet, Verdict};
-use disk::Disk;
+use shared::Disk;
 
 fn load(folder: &Path) {
     match RuleSet::builder(Disk).crs(folder.to_str().unwrap()).paranoia(1).compile() {

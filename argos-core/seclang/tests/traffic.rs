@@ -5,13 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod disk;
+mod shared;
 
 use std::path::{Path, PathBuf};
 
 use argos_seclang::{Now, Outcome, RuleSet, Verdict};
-use disk::Disk;
 use serde_json::Value;
+use shared::Disk;
 
 fn shared() -> Option<PathBuf> {
     let shared = std::env::var("SHARED_DIR").unwrap_or_else(|_| "../../../shared".to_owned());
@@ -43,7 +43,7 @@ fn run(set: &RuleSet, request: &Value) -> Outcome {
     }
     if transaction.phase1().is_none() {
         if transaction.wants_request_body() {
-            transaction.request_body(&disk::base64(text("body")));
+            transaction.request_body(&shared::base64(text("body")));
         }
         transaction.phase2();
     }
