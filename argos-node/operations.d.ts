@@ -119,6 +119,34 @@ export interface CreatedToken {
   revokedAt?: string | null
 }
 
+/** Rules that a host leaves out, or targets that they do not look at, for some requests or for all. */
+export interface Exclusion extends Tagged {
+  /** Identity. */
+  id: number
+  /** The host. */
+  hostId: number
+  /** The rules with this tag, in the same letters; empty = the rule `crs_rule_id`. */
+  tag: string
+  /** The path up to a segment's border, as rules see it: decoded, without dot segments; empty = every path. `/api` covers `/api` and `/api/x`, `/api/` only what lies inside. */
+  pathPattern: string
+  /** Methods, comma-separated; empty = every method. */
+  method: string
+  /** Targets that the rules do not look at, comma-separated, such as `ARGS:password`; empty = the whole rules. */
+  target: string
+  /** Why, for people. */
+  reason: string
+  /** Whether it takes part. */
+  enabled: boolean
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+  /** What keeps it from having an effect now, such as no loaded rule with that id. */
+  warnings: string[]
+  /** The rule with this id; null = the rules with `tag`. */
+  crsRuleId?: number | null
+}
+
 /** A host that can't be served. */
 export interface FaultyHost {
   /** Its name. */
@@ -1362,6 +1390,104 @@ export class SecurityResource {
   }): Promise<Applied<Security>>
 }
 
+/** What one host leaves out of the rules it runs. */
+export class ExclusionsResource {
+  private constructor()
+  /** Lists the exclusions of a host by id. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<Exclusion>>
+  /** Shows one exclusion. */
+  get(id: number): Promise<Exclusion>
+  /** Makes an exclusion. */
+  create(fields?: {
+    /** The rule with this id; else `tag` is given. */
+    crsRuleId?: number | null
+    /** The rules with this tag; else `crs_rule_id` is given. */
+    tag?: string
+    /** The path up to a segment's border, decoded, beginning with `/`; empty = every path. */
+    pathPattern?: string
+    /** Methods, comma-separated; empty = every method. */
+    method?: string
+    /** Targets, comma-separated, such as `ARGS:password`; empty = the whole rules. */
+    target?: string
+    /** Why, for people, at most 512 characters. */
+    reason?: string
+    /** Whether it takes part; default true. */
+    enabled?: boolean | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Exclusion>>
+  /** Changes the given fields of an exclusion. */
+  update(id: number, fields?: {
+    /** The rules with this tag; empty = the rule `crs_rule_id`. */
+    tag?: string
+    /** The path up to a segment's border, decoded, beginning with `/`; empty = every path. */
+    pathPattern?: string
+    /** Methods, comma-separated; empty = every method. */
+    method?: string
+    /** Targets, comma-separated, such as `ARGS:password`; empty = the whole rules. */
+    target?: string
+    /** Why, for people, at most 512 characters. */
+    reason?: string
+    /** Whether it takes part. */
+    enabled?: boolean
+    /** The rule with this id; null = the rules with `tag`. */
+    crsRuleId?: number | null
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Exclusion>>
+  /** Replaces every field of an exclusion. */
+  replace(id: number, fields: {
+    /** The rules with this tag; empty = the rule `crs_rule_id`. */
+    tag: string
+    /** The path up to a segment's border, decoded, beginning with `/`; empty = every path. */
+    pathPattern: string
+    /** Methods, comma-separated; empty = every method. */
+    method: string
+    /** Targets, comma-separated, such as `ARGS:password`; empty = the whole rules. */
+    target: string
+    /** Why, for people, at most 512 characters. */
+    reason: string
+    /** Whether it takes part. */
+    enabled: boolean
+    /** The rule with this id; null = the rules with `tag`. */
+    crsRuleId: number | null
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Exclusion>>
+  /** Deletes an exclusion. */
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
+  /** Switches an exclusion on or off. */
+  toggle(id: number, enabled: boolean, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Exclusion>>
+}
+
 /** The rules that all hosts run. */
 export class WafResource {
   private constructor()
@@ -1589,6 +1715,8 @@ export class Operations {
   rules(hostId: number): RulesResource
   /** What protects one host. */
   security(hostId: number): SecurityResource
+  /** What one host leaves out of the rules it runs. */
+  exclusions(hostId: number): ExclusionsResource
   /** The rules that all hosts run. */
   readonly waf: WafResource
   /** Settings of the whole installation. */

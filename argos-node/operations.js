@@ -173,6 +173,44 @@ class SecurityResource {
   }
 }
 
+class ExclusionsResource {
+  #argos
+  #hostId
+
+  constructor(argos, hostId) {
+    this.#argos = argos
+    this.#hostId = hostId
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'exclusions.list', { ...fields, hostId: this.#hostId })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'exclusions.get', { hostId: this.#hostId, id })
+  }
+
+  create(fields = {}, terms) {
+    return records.change(this.#argos, 'exclusions.create', { ...fields, hostId: this.#hostId }, terms)
+  }
+
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'exclusions.update', { ...fields, hostId: this.#hostId, id }, terms)
+  }
+
+  replace(id, fields, terms) {
+    return records.change(this.#argos, 'exclusions.replace', { ...fields, hostId: this.#hostId, id }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'exclusions.delete', { hostId: this.#hostId, id }, terms)
+  }
+
+  toggle(id, enabled, terms) {
+    return records.change(this.#argos, 'exclusions.toggle', { hostId: this.#hostId, id, enabled }, terms)
+  }
+}
+
 class WafResource {
   #argos
 
@@ -336,6 +374,10 @@ class Operations {
 
   security(hostId) {
     return new SecurityResource(this, hostId)
+  }
+
+  exclusions(hostId) {
+    return new ExclusionsResource(this, hostId)
   }
 
   get waf() {

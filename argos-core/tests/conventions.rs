@@ -314,6 +314,7 @@ fn a_cursor_is_good_for_its_own_list_only() {
     let mut cursors: Vec<(String, Value)> =
         lists().iter().map(|op| (op.name.to_owned(), begin(op, json!({})))).collect();
     cursors.push(("targets of another group".into(), begin(&find("targets.list"), json!({"target_group_id": 2}))));
+    cursors.push(("exclusions of another host".into(), begin(&find("exclusions.list"), json!({"host_id": 2}))));
     cursors.push(("another diff".into(), begin(&find("config.diff"), json!({"b": 4}))));
     for op in lists() {
         let turned = page(&world, &op, json!({"limit": 1})).unwrap();
@@ -440,7 +441,6 @@ const NOT_WRITTEN_YET: &[&str] = &[
     "push_subscriptions",
     "security_whitelist",
     "sessions",
-    "waf_exclusions",
 ];
 
 #[test]
@@ -449,6 +449,9 @@ fn a_duplicate_of_every_unique_key_is_a_conflict_that_names_the_field() {
     let rule = json!({"host_id": 1, "id": 2, "priority": 10});
     let target = json!({"target_group_id": 1, "id": 2, "port": 9001});
     let new_target = json!({"target_group_id": 1, "host": "127.0.0.1", "port": 9001});
+    let of_rule = json!({"host_id": 1, "crs_rule_id": 3001, "path_pattern": "/api"});
+    let of_tag = json!({"host_id": 1, "tag": "attack-sqli"});
+    let same_rule = json!({"host_id": 2, "id": 4, "crs_rule_id": 3001});
     let mut block = object(sample("rules.create"));
     block.insert("priority".into(), 10.into());
     let tried: &[(&str, &str, Value, &str)] = &[
@@ -460,6 +463,9 @@ fn a_duplicate_of_every_unique_key_is_a_conflict_that_names_the_field() {
         ("targets target_group_id host port", "targets.update", target, "host"),
         ("rules host_id priority", "rules.create", Value::Object(block), "priority"),
         ("rules host_id priority", "rules.update", rule, "priority"),
+        ("waf_exclusions host_id crs_rule_id path_pattern", "exclusions.create", of_rule, "path_pattern"),
+        ("waf_exclusions host_id tag path_pattern", "exclusions.create", of_tag, "path_pattern"),
+        ("waf_exclusions host_id crs_rule_id path_pattern", "exclusions.update", same_rule, "path_pattern"),
         ("api_tokens name", "tokens.create", json!({"name": "one", "role": "viewer"}), "name"),
         // Random: 256 bits never come twice.
         ("api_tokens token_hash", "", Value::Null, ""),

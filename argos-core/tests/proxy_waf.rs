@@ -25,7 +25,7 @@ SecRule RESPONSE_BODY "@contains leaked" "id:400,phase:4,deny,log,msg:'leak',sev
 fn waf(mode: WafMode) -> Waf {
     let (rules, _) = RuleSet::builder(NoFiles).rules_str("test.conf", RULES).compile().unwrap();
     let key = WafKey { paranoia: 1, detection_paranoia: 1, inbound: None, outbound: None };
-    Waf { rules, mode, block_status: 403, block_body: Box::default(), response_body: true, key }
+    Waf { rules, mode, block_status: 403, block_body: Box::default(), response_body: true, key, tuned: None }
 }
 
 fn live(upstream: &Upstream, waf: Waf) -> Snapshot {

@@ -22,6 +22,8 @@ __all__ = [
     "CookieConfig",
     "CountryConfig",
     "CreatedToken",
+    "Exclusion",
+    "ExclusionsResource",
     "FaultyHost",
     "FieldBlame",
     "FieldChange",
@@ -339,6 +341,40 @@ class CreatedToken:
     """When it was last used, at most a minute late."""
     revoked_at: datetime | None = None
     """When it was revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion(records.Resource):
+    """Rules that a host leaves out, or targets that they do not look at, for some requests or for all."""
+
+    id: int
+    """Identity."""
+    host_id: int
+    """The host."""
+    tag: str
+    """The rules with this tag, in the same letters; empty = the rule ``crs_rule_id``."""
+    path_pattern: str
+    """The path up to a segment's border, as rules see it: decoded, without dot segments; empty = every
+    path. ``/api`` covers ``/api`` and ``/api/x``, ``/api/`` only what lies inside.
+    """
+    method: str
+    """Methods, comma-separated; empty = every method."""
+    target: str
+    """Targets that the rules do not look at, comma-separated, such as ``ARGS:password``; empty = the whole
+    rules.
+    """
+    reason: str
+    """Why, for people."""
+    enabled: bool
+    """Whether it takes part."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+    warnings: Sequence[str]
+    """What keeps it from having an effect now, such as no loaded rule with that id."""
+    crs_rule_id: int | None = None
+    """The rule with this id; null = the rules with ``tag``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -2126,6 +2162,220 @@ class SecurityResource:
         }, {"if_match": if_match, "dry_run": dry_run})
 
 
+class ExclusionsResource:
+    """What one host leaves out of the rules it runs."""
+
+    __slots__ = ("_caller", "_host_id")
+
+    def __init__(self, caller: records.Caller, host_id: int) -> None:
+        self._caller = caller
+        self._host_id = host_id
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[Exclusion]:
+        """Lists the exclusions of a host by id.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, Exclusion, "exclusions.list", {
+            "host_id": self._host_id,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> Exclusion:
+        """Shows one exclusion.
+
+        Arguments:
+            id: The exclusion.
+        """
+        return records.query(self._caller, Exclusion, "exclusions.get", {
+            "host_id": self._host_id,
+            "id": id,
+        })
+
+    def create(
+        self,
+        *,
+        crs_rule_id: int | None | Unset = UNSET,
+        tag: str | Unset = UNSET,
+        path_pattern: str | Unset = UNSET,
+        method: str | Unset = UNSET,
+        target: str | Unset = UNSET,
+        reason: str | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[Exclusion]:
+        """Makes an exclusion.
+
+        Arguments:
+            crs_rule_id: The rule with this id; else ``tag`` is given.
+            tag: The rules with this tag; else ``crs_rule_id`` is given.
+            path_pattern: The path up to a segment's border, decoded, beginning with ``/``; empty = every
+                path.
+            method: Methods, comma-separated; empty = every method.
+            target: Targets, comma-separated, such as ``ARGS:password``; empty = the whole rules.
+            reason: Why, for people, at most 512 characters.
+            enabled: Whether it takes part; default true.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, Exclusion, "exclusions.create", {
+            "host_id": self._host_id,
+            "crs_rule_id": crs_rule_id,
+            "tag": tag,
+            "path_pattern": path_pattern,
+            "method": method,
+            "target": target,
+            "reason": reason,
+            "enabled": enabled,
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def update(
+        self,
+        id: int,
+        *,
+        tag: str | Unset = UNSET,
+        path_pattern: str | Unset = UNSET,
+        method: str | Unset = UNSET,
+        target: str | Unset = UNSET,
+        reason: str | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        crs_rule_id: int | None | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[Exclusion]:
+        """Changes the given fields of an exclusion.
+
+        Arguments:
+            id: The exclusion.
+            tag: The rules with this tag; empty = the rule ``crs_rule_id``.
+            path_pattern: The path up to a segment's border, decoded, beginning with ``/``; empty = every
+                path.
+            method: Methods, comma-separated; empty = every method.
+            target: Targets, comma-separated, such as ``ARGS:password``; empty = the whole rules.
+            reason: Why, for people, at most 512 characters.
+            enabled: Whether it takes part.
+            crs_rule_id: The rule with this id; null = the rules with ``tag``.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, Exclusion, "exclusions.update", {
+            "host_id": self._host_id,
+            "id": id,
+            "tag": tag,
+            "path_pattern": path_pattern,
+            "method": method,
+            "target": target,
+            "reason": reason,
+            "enabled": enabled,
+            "crs_rule_id": crs_rule_id,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        id: int,
+        *,
+        tag: str,
+        path_pattern: str,
+        method: str,
+        target: str,
+        reason: str,
+        enabled: bool,
+        crs_rule_id: int | None,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[Exclusion]:
+        """Replaces every field of an exclusion.
+
+        Arguments:
+            id: The exclusion.
+            tag: The rules with this tag; empty = the rule ``crs_rule_id``.
+            path_pattern: The path up to a segment's border, decoded, beginning with ``/``; empty = every
+                path.
+            method: Methods, comma-separated; empty = every method.
+            target: Targets, comma-separated, such as ``ARGS:password``; empty = the whole rules.
+            reason: Why, for people, at most 512 characters.
+            enabled: Whether it takes part.
+            crs_rule_id: The rule with this id; null = the rules with ``tag``.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, Exclusion, "exclusions.replace", {
+            "host_id": self._host_id,
+            "id": id,
+            "tag": tag,
+            "path_pattern": path_pattern,
+            "method": method,
+            "target": target,
+            "reason": reason,
+            "enabled": enabled,
+            "crs_rule_id": crs_rule_id,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[None]:
+        """Deletes an exclusion.
+
+        Arguments:
+            id: The exclusion.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change_plain(self._caller, "exclusions.delete", {
+            "host_id": self._host_id,
+            "id": id,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def toggle(
+        self,
+        id: int,
+        enabled: bool,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[Exclusion]:
+        """Switches an exclusion on or off.
+
+        Arguments:
+            id: The exclusion.
+            enabled: Whether it takes part.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, Exclusion, "exclusions.toggle", {
+            "host_id": self._host_id,
+            "id": id,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
+
+
 class WafResource:
     """The rules that all hosts run."""
 
@@ -2659,6 +2909,10 @@ class Operations:
     def security(self, host_id: int) -> SecurityResource:
         """What protects one host."""
         return SecurityResource(self, host_id)
+
+    def exclusions(self, host_id: int) -> ExclusionsResource:
+        """What one host leaves out of the rules it runs."""
+        return ExclusionsResource(self, host_id)
 
     @property
     def waf(self) -> WafResource:

@@ -48,11 +48,12 @@ mod variables;
 
 pub use actions::Severity;
 pub use collections::Collections;
-pub use compile::{Builder, Variant};
+pub use compile::{Builder, Exclusion, Variant, is_protected};
 pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;
 pub use operators::{GeoLookup, Resolver};
 pub use run::{
-    Audit, BodyRoom, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome, RuleSet, Transaction, Verdict,
+    Audit, BodyRoom, Disruption, Interruption, LeftOut, Masked, Matched, Mode, Now, Outcome, RuleSet, Transaction,
+    Verdict,
 };
 pub use source::{LoadError, Loader, NoFiles};

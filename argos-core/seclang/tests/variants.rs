@@ -4,8 +4,8 @@
 
 mod shared;
 
-use argos_seclang::{Builder, Limits, Mode, NoFiles, RuleSet, Variant};
-use shared::exchange::{Exchange, recorded, run, show};
+use argos_seclang::{Builder, Exclusion, Limits, Mode, NoFiles, Outcome, RuleSet, Variant};
+use shared::exchange::{Exchange, recorded, run, run_without, show};
 use shared::{Disk, folder};
 
 /// Attacks and harmless requests that need no recording.
@@ -151,4 +151,84 @@ fn what_excludes_nothing_is_refused_with_its_place() {
     }
     let (_, report) = base.vary().exclusions("own.conf", "SecRuleUpdateTargetById 7 !ARGS\n").compile().unwrap();
     assert_eq!(report.warnings.iter().map(|w| w.code).collect::<Vec<_>>(), ["seclang.no_such_rule"]);
+}
+
+/// Directives before all rules that do what an exclusion does.
+fn as_ctl(ctl: &[&str]) -> String {
+    let acts: String = ctl.iter().map(|ctl| format!(",ctl:{ctl}")).collect();
+    format!("SecAction \"id:499,phase:1,pass,nolog{acts}\"\n")
+}
+
+#[test]
+fn what_is_left_out_acts_as_ctl_before_all_rules() {
+    let cases: [(&[Exclusion], &[&str]); 6] = [
+        (&[], &[]),
+        (&[Exclusion::id(941_100), Exclusion::id(2001)], &["ruleRemoveById=941100", "ruleRemoveById=2001"]),
+        (&[Exclusion::tag("attack-xss"), Exclusion::id(77)], &["ruleRemoveByTag=attack-xss"]),
+        (&[Exclusion::tag("Attack-XSS")], &[]),
+        (
+            &[Exclusion::tag("attack-xss").targets("ARGS:token").unwrap()],
+            &["ruleRemoveTargetByTag=attack-xss;ARGS:token"],
+        ),
+        (
+            &[Exclusion::id(942_100).targets("ARGS:/^q$/, REQUEST_COOKIES").unwrap(), Exclusion::id(930_120)],
+            &[
+                "ruleRemoveTargetById=942100;ARGS:/^q$/",
+                "ruleRemoveTargetById=942100;REQUEST_COOKIES",
+                "ruleRemoveById=930120",
+            ],
+        ),
+    ];
+    let core = folder("crs").map(|folder| folder.to_str().unwrap().to_owned());
+    let build = |text: String| {
+        let builder = match &core {
+            Some(folder) => RuleSet::builder(Disk).crs(folder).paranoia(4),
+            None => RuleSet::builder(NoFiles).baseline().paranoia(4),
+        };
+        let text = format!("SecRuleEngine DetectionOnly\n{text}");
+        builder.rules_str("crs-setup-test.conf", text).compile().unwrap().0
+    };
+    let mut exchanges = made_up();
+    exchanges.extend(recorded("e_attack", 40));
+    let base = build(String::new());
+    for (exclusions, ctl) in cases {
+        let afresh = build(as_ctl(ctl));
+        let mut always = base.vary();
+        for exclusion in exclusions {
+            always = always.leave_out(base.left_out(exclusion));
+        }
+        let always = always.compile().unwrap().0;
+        let left: Vec<_> = exclusions.iter().map(|exclusion| base.left_out(exclusion)).collect();
+        for exchange in &exchanges {
+            // The set-up rule itself matches.
+            let expected = show(&without(run(&afresh, exchange), 499));
+            assert_eq!(show(&run(&always, exchange)), expected, "{ctl:?} {exchange:?}");
+            assert_eq!(show(&run_without(&base, exchange, &left)), expected, "{ctl:?} {exchange:?}");
+            assert_eq!(show(&run_without(&base.plain(), exchange, &left)), expected, "{ctl:?} {exchange:?}");
+        }
+    }
+}
+
+fn without(mut outcome: Outcome, id: u64) -> Outcome {
+    outcome.matched.retain(|matched| matched.id != id);
+    outcome
+}
+
+#[test]
+fn nothing_leaves_out_rules_that_set_up_sum_or_block() {
+    let base = RuleSet::builder(NoFiles).baseline().compile().unwrap().0;
+    for (exclusion, rules, protected) in [
+        (Exclusion::id(9109), 0, true),
+        (Exclusion::id(500), 0, true),
+        (Exclusion::id(200_002), 0, true),
+        (Exclusion::tag("anomaly-evaluation"), 0, true),
+        (Exclusion::id(3001), 1, false),
+        (Exclusion::id(949_110), 0, false),
+    ] {
+        let left = base.left_out(&exclusion);
+        assert_eq!((left.rules(), left.names_protected()), (rules, protected), "{exclusion:?}");
+        let set = base.vary().leave_out(left).compile().unwrap().0;
+        let blocked = made_up().iter().any(|exchange| run(&set, exchange).interrupted.is_some());
+        assert!(blocked, "{exclusion:?}");
+    }
 }

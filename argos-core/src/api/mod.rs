@@ -7,6 +7,7 @@
 mod changes;
 mod config;
 pub(crate) mod cursor;
+mod exclusions;
 mod hosts;
 pub mod input;
 mod logs;
@@ -29,6 +30,7 @@ mod tokens;
 mod waf;
 
 pub use config::*;
+pub use exclusions::*;
 pub use hosts::*;
 pub use logs::*;
 pub use openapi::{GetOpenApi, components, openapi};

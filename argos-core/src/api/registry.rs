@@ -34,6 +34,12 @@ macro_rules! for_each_operation {
             security: SecurityOf (host_id: HostId) {
                 get: query GetSecurity, update: change UpdateSecurity, replace: change ReplaceSecurity,
             }
+            /// What one host leaves out of the rules it runs.
+            exclusions: Exclusions (host_id: HostId) {
+                list: query ListExclusions, get: query GetExclusion, create: change CreateExclusion,
+                update: change UpdateExclusion, replace: change ReplaceExclusion, delete: change DeleteExclusion,
+                toggle: change ToggleExclusion,
+            }
             /// The rules that all hosts run.
             waf: WafRules () {
                 status: query GetWafStatus, reload: change ReloadRules, install: change InstallRules,

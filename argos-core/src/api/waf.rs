@@ -131,7 +131,7 @@ pub struct ReloadRules {
 operation!(ReloadRules => RulesReport, "waf.reload", Post "/waf/reload", Admin, 200,
     "Reads the rules of all hosts anew; rules that do not compile change nothing.");
 
-fn crs_path(read: &Read<'_>) -> Result<String> {
+pub(super) fn crs_path(read: &Read<'_>) -> Result<String> {
     Ok(settings::value(read, "crs.path")?.unwrap_or_default())
 }
 

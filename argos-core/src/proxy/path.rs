@@ -54,6 +54,11 @@ impl PathForms {
     }
 }
 
+/// The form of `raw` that rules and exclusions compare; none for a path that is refused.
+pub(crate) fn matching_form(raw: &[u8]) -> Option<Vec<u8>> {
+    PathForms::of(raw).ok().map(|forms| forms.matching(raw).to_vec())
+}
+
 /// `path` as it may be forwarded: without dot segments, plain or encoded.
 pub(crate) fn forwardable(path: Vec<u8>) -> Vec<u8> {
     if has_dot_segments(&path) { without_dots(&path, false) } else { path }

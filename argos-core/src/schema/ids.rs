@@ -34,6 +34,8 @@ ids! {
     TargetId,
     /// Identity of a rule.
     RuleId,
+    /// Identity of an exclusion.
+    ExclusionId,
     /// Identity of a user.
     UserId,
     /// Identity of an API token.

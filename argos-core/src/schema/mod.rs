@@ -4,6 +4,7 @@
 //! [`Hostname`]) can't hold a value that would be refused. Only this module, `api` and `event` derive serde.
 
 mod actor;
+mod exclusion;
 mod host;
 mod host_security;
 mod hostname;
@@ -20,10 +21,11 @@ mod token;
 mod version;
 
 pub use actor::{Actor, Role};
+pub use exclusion::Exclusion;
 pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub use hostname::{Hostname, HostnameError};
-pub use ids::{GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
+pub use ids::{ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
 pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;
 pub(crate) use patch::CLEARABLE;

@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use argos_seclang::RuleSet;
+
 use super::limits::Values;
 use super::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
 use crate::error::{Error, Result};
 use crate::schema::{self, GroupId, HostId, TargetGroup, csv};
-use crate::store::{Change, Read, Span, host_security, hosts, rules, settings, target_groups};
-use crate::waf::{Composition, RuleSets, RuleSource};
+use crate::store::{Change, Read, Span, exclusions, host_security, hosts, rules, settings, target_groups};
+use crate::waf::{Composition, RuleSets, RuleSource, Tuned, Tuning};
 
 /// The next snapshot after `changes` were written.
 ///
@@ -120,7 +122,7 @@ impl Touched {
             let id = |column: &str| change.integer(column);
             match change.table.name {
                 "hosts" => touched.hosts.extend(id("id").map(HostId)),
-                "rules" | "host_security" => touched.hosts.extend(id("host_id").map(HostId)),
+                "rules" | "host_security" | "waf_exclusions" => touched.hosts.extend(id("host_id").map(HostId)),
                 "target_groups" => touched.groups.extend(id("id").map(GroupId)),
                 "targets" => touched.groups.extend(id("target_group_id").map(GroupId)),
                 "settings" => touched.settings = true,
@@ -169,12 +171,28 @@ fn recompose(next: &mut Snapshot, rule_sets: &RuleSets) -> Result<()> {
     let mut changed = Vec::new();
     for (name, host) in next.hosts.iter() {
         let Some(waf) = &host.waf else { continue };
-        let rules = rule_sets.get(composition(waf.key, next))?;
-        let waf = Some(Waf { rules, ..waf.clone() });
+        let tuning = waf.tuned.as_ref().map(|tuned| tuned.tuning().clone()).unwrap_or_default();
+        let (rules, tuned) = own_rules(tuning, waf.key, next, rule_sets)?;
+        let waf = Some(Waf { rules, tuned, ..waf.clone() });
         changed.push((name.clone(), Some(Arc::new(Host { waf, ..Host::clone(host) }))));
     }
     next.hosts = next.hosts.with(changed);
     Ok(())
+}
+
+/// The rules that a host runs: those that it shares with others, as it changes them.
+fn own_rules(
+    tuning: Tuning,
+    key: WafKey,
+    next: &Snapshot,
+    rule_sets: &RuleSets,
+) -> Result<(RuleSet, Option<Arc<Tuned>>)> {
+    let shared = rule_sets.get(composition(key, next))?;
+    if tuning.is_empty() {
+        return Ok((shared, None));
+    }
+    let (rules, tuned) = tuning.apply(&shared)?;
+    Ok((rules, Some(tuned)))
 }
 
 fn composition(key: WafKey, next: &Snapshot) -> Composition {
@@ -215,6 +233,8 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
             compiled.push(ready);
         }
     }
+    // Also where the WAF is off, which can be switched on.
+    let tuning = Tuning::of(&exclusions::list(read, row.id, Span::ALL)?)?;
     // Without rules a host passes uninspected or is at fault, as for an engine that fails.
     let unusable = next.rules.is_unusable() && next.appsec.fail_open;
     let waf = if security.waf_enabled && !unusable {
@@ -224,8 +244,10 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
             inbound: security.waf_inbound_threshold,
             outbound: security.waf_outbound_threshold,
         };
+        let (rules, tuned) = own_rules(tuning, key, next, rule_sets)?;
         Some(Waf {
-            rules: rule_sets.get(composition(key, next))?,
+            rules,
+            tuned,
             mode: security.waf_mode,
             block_status: security.waf_block_status,
             block_body: security.waf_block_body.into(),

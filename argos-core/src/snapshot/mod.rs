@@ -19,7 +19,7 @@ pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
 use crate::schema::{AppsecMode, GroupId, HostId, TargetId, WafMode};
-use crate::waf::RuleSource;
+use crate::waf::{RuleSource, Tuned};
 
 /// The whole configuration in the form that requests use.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +99,8 @@ pub struct Waf {
     pub response_body: bool,
     /// What the rules were composed from.
     pub key: WafKey,
+    /// What this host changes about them; none = nothing, and the rules are shared.
+    pub tuned: Option<Arc<Tuned>>,
 }
 
 /// What a rule set is composed from; hosts with equal keys share it.

@@ -4,6 +4,7 @@ pub mod audit;
 mod background;
 mod columns;
 mod error;
+pub mod exclusions;
 pub mod history;
 pub mod host_security;
 pub mod hosts;

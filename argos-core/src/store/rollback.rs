@@ -63,7 +63,7 @@ const UNIQUES: &[Unique] = &[
     Unique {
         table: "waf_exclusions",
         columns: &["host_id", "crs_rule_id", "tag", "path_pattern"],
-        code: "store.not_unique",
+        code: "exclusion.taken",
         aside: "path_pattern = '/#' || id",
     },
     Unique {

@@ -42,6 +42,8 @@ pub(super) const TARGETS: Table = table("targets");
 pub(super) const RULES: Table = table("rules");
 /// `host_security`
 pub(super) const HOST_SECURITY: Table = Table { name: "host_security", key: "host_id", secrets: &[] };
+/// `waf_exclusions`
+pub(super) const WAF_EXCLUSIONS: Table = table("waf_exclusions");
 /// `settings`
 pub(super) const SETTINGS: Table = Table { name: "settings", key: "key", secrets: &[] };
 
@@ -53,7 +55,7 @@ pub const CONFIG_TABLES: &[Table] = &[
     HOSTS,
     RULES,
     HOST_SECURITY,
-    table("waf_exclusions"),
+    WAF_EXCLUSIONS,
     table("waf_custom_rules"),
     table("security_whitelist"),
     table("host_access"),

@@ -9,6 +9,7 @@ pub mod ftw;
 pub mod inspect;
 pub mod install;
 mod source;
+mod tuning;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,6 +20,7 @@ use argos_seclang::{Collections, Limits, RuleSet};
 pub use audit_log::AuditLog;
 pub use inspect::finding;
 pub use source::{BASELINE, Places, RuleSource};
+pub use tuning::{Reach, Tuned, Tuning, reach};
 
 use crate::error::{Error, Result};
 use crate::store::Undo;

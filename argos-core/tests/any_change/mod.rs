@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use argos_core::Argos;
-use argos_core::snapshot::Snapshot;
+use argos_core::snapshot::{Snapshot, Waf};
 use argos_core::store::CONFIG_TABLES;
 use flate2::read::GzDecoder;
 use rusqlite::Connection;
@@ -23,7 +23,9 @@ pub fn text(snapshot: &Snapshot) -> Vec<String> {
     lines.push(format!("{names:?}"));
     let hosts: BTreeMap<_, _> = snapshot.hosts.iter().collect();
     for (name, host) in hosts {
-        let waf = host.waf.as_ref().map(|w| (w.key, w.mode, w.block_status, w.block_body.clone(), w.response_body));
+        let tuning = |w: &Waf| w.tuned.as_ref().map(|tuned| format!("{:?}", tuned.tuning()));
+        let waf = host.waf.as_ref();
+        let waf = waf.map(|w| (w.key, w.mode, w.block_status, w.block_body.clone(), w.response_body, tuning(w)));
         lines.push(format!(
             "{name}: {:?} {} {} {:?} {:?} {} {:?} {:?} {waf:?}",
             host.id,
@@ -83,6 +85,8 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
     let (host, group) = (dice.id(&hosts), dice.id(&groups));
     let targets = list(argos, "targets.list", json!({"target_group_id": group}));
     let mut rules = list(argos, "rules.list", json!({"host_id": host}));
+    let exclusions = list(argos, "exclusions.list", json!({"host_id": host}));
+    let exclusion = dice.id(&exclusions);
     let (target, rule) = (dice.id(&targets), dice.id(&rules));
     let domain = format!("{}{}.example", dice.of(&["", "*."]), dice.of(&["a", "b", "c", "d", "e"]));
     let port = dice.roll(5);
@@ -101,7 +105,7 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
         1 => json!([{"type": "path_regex", "config": {"pattern": dice.of(&["^/(x)", "("])}}]),
         _ => json!([]),
     };
-    match dice.roll(26) {
+    match dice.roll(31) {
         0..=2 => (
             "hosts.create",
             json!({"domain": domain, "tls_mode": "none", "target_group": {"targets": [{"host": "127.0.0.1", "port": port}]}}),
@@ -131,6 +135,14 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
             json!({"host_id": host, "waf_enabled": dice.coin(), "waf_paranoia": dice.roll(6),
                 "waf_mode": dice.of(&["detect", "block"]), "waf_inbound_threshold": if on { json!(7) } else { Value::Null }}),
         ),
+        26 | 27 => (
+            "exclusions.create",
+            json!({"host_id": host, "crs_rule_id": 3000 + dice.roll(3), "enabled": on,
+                "path_pattern": dice.of(&["", "/a", "x"]), "target": dice.of(&["", "ARGS:a", "?"])}),
+        ),
+        28 => ("exclusions.update", json!({"host_id": host, "id": exclusion, "method": dice.of(&["", "GET", "g"])})),
+        29 => ("exclusions.toggle", json!({"host_id": host, "id": exclusion, "enabled": on})),
+        30 => ("exclusions.delete", json!({"host_id": host, "id": exclusion})),
         _ => match dice.roll(3) {
             0 => ("settings.set", json!({"key": "appsec.inbound_threshold", "value": dice.of(&["5", "6", "0"])})),
             1 => {

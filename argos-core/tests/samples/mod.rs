@@ -15,7 +15,7 @@ fn block(name: &str) -> Value {
 }
 
 /// Calls that make the configuration: hosts 1 and 2 with groups 1 and 2 of two targets each, group 3 without a host,
-/// rules 1 and 2 of host 1, tokens 1 and 2, one setting.
+/// rules 1 and 2 and exclusions 1 and 2 of host 1, exclusions 3 and 4 of host 2, tokens 1 and 2, one setting.
 pub fn world() -> Vec<(&'static str, Value)> {
     vec![
         ("hosts.create", host("a.example")),
@@ -26,6 +26,10 @@ pub fn world() -> Vec<(&'static str, Value)> {
         ("settings.set", json!({"key": "proxy.max_retries", "value": "4"})),
         ("tokens.create", json!({"name": "one", "role": "viewer"})),
         ("tokens.create", json!({"name": "two", "role": "viewer"})),
+        ("exclusions.create", json!({"host_id": 1, "tag": "attack-sqli", "target": "ARGS:text"})),
+        ("exclusions.create", json!({"host_id": 1, "crs_rule_id": 3001, "path_pattern": "/api"})),
+        ("exclusions.create", json!({"host_id": 2, "crs_rule_id": 3001})),
+        ("exclusions.create", json!({"host_id": 2, "crs_rule_id": 3002})),
     ]
 }
 
@@ -60,6 +64,10 @@ pub fn sample(name: &str) -> Value {
         }
         "rules.toggle" => json!({"host_id": 1, "id": 1, "enabled": false}),
         "rules.reorder" => json!({"host_id": 1, "rule_ids": [2, 1]}),
+        "exclusions.list" => json!({"host_id": 1}),
+        "exclusions.create" => json!({"host_id": 1, "crs_rule_id": 2001, "method": "GET"}),
+        "exclusions.update" => json!({"host_id": 1, "id": 1, "reason": "an editor"}),
+        "exclusions.replace" => json!({"host_id": 1, "id": 1, "path_pattern": "/x"}),
         "security.get" => json!({"host_id": 1}),
         "security.update" => json!({"host_id": 1, "waf_inbound_threshold": 9}),
         "security.replace" => json!({"host_id": 1, "waf_mode": "block"}),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Proof::{self, Effect, Filled, NotYet, ShownBy, Unwritten};
 use super::settings::{ATTACK, dead_first, leaking};
-use super::world::{World, dead, echo, first_line, full, merged, saying, silent, target};
+use super::world::{Site, World, dead, echo, first_line, full, merged, saying, silent, target};
 use crate::support::ask;
 
 /// Tables that no operation writes in this version: whatever was done, they are empty.
@@ -30,7 +30,6 @@ pub const UNWRITTEN: &[&str] = &[
     "sessions",
     "totp_attempts",
     "waf_custom_rules",
-    "waf_exclusions",
 ];
 
 /// An update that refuses a field whose part does not exist yet.
@@ -45,6 +44,7 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("targets", targets()),
         ("rules", rules()),
         ("host_security", host_security()),
+        ("waf_exclusions", waf_exclusions()),
         ("api_tokens", api_tokens()),
         ("users", users()),
         ("settings", settings()),
@@ -538,6 +538,128 @@ fn host_security() -> Vec<(&'static str, Proof)> {
                 assert_eq!(w.get(&site, "/").status, 200);
             }),
         ),
+    ]
+}
+
+/// Leaves out the rules of the built-in set that find [`ATTACK`].
+fn leave_out(w: &World, site: &Site, more: Value) -> Vec<Value> {
+    let exclusion = |rule: i64| merged(json!({"host_id": site.host, "crs_rule_id": rule}), more.clone());
+    [2001, 2002, 2004].map(|rule| w.call("exclusions.create", exclusion(rule))["id"].clone()).into()
+}
+
+/// That an exclusion with one field lets [`ATTACK`] pass exactly where it should.
+fn excluded(field: &'static str, value: Value, (method, other): (&'static str, &'static str)) -> impl Fn(&World) {
+    move |w| {
+        let site = w.guarded(echo());
+        let status = |method: &str| w.request(&site, method, ATTACK, &[], "").status;
+        assert_eq!((status(method), status(other)), (403, 403));
+        leave_out(w, &site, json!({field: value}));
+        assert_eq!((status(method), status(other)), (200, 403), "{field}");
+    }
+}
+
+fn waf_exclusions() -> Vec<(&'static str, Proof)> {
+    fn key(w: &World) -> (Site, Value) {
+        let site = w.guarded(echo());
+        let id = leave_out(w, &site, json!({}))[0].clone();
+        let key = json!({"host_id": site.host, "id": id});
+        (site, key)
+    }
+    vec![
+        (
+            "id",
+            Effect(|w| {
+                let (_, key) = key(w);
+                assert_eq!(w.call("exclusions.get", key.clone())["id"], key["id"]);
+            }),
+        ),
+        (
+            "host_id",
+            Effect(|w| {
+                let (one, other) = (w.guarded(echo()), w.guarded(echo()));
+                leave_out(w, &one, json!({}));
+                assert_eq!((w.get(&one, ATTACK).status, w.get(&other, ATTACK).status), (200, 403));
+            }),
+        ),
+        (
+            "crs_rule_id",
+            Effect(|w| {
+                let (site, key) = key(w);
+                assert_eq!(w.get(&site, ATTACK).status, 200);
+                w.replace("exclusions", key, "crs_rule_id", json!(3001));
+                assert_eq!(w.get(&site, ATTACK).status, 403);
+            }),
+        ),
+        (
+            "path_pattern",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                let status = |path: &str| w.get(&site, &format!("{path}{}", &ATTACK[1..])).status;
+                leave_out(w, &site, json!({"path_pattern": "/free"}));
+                assert_eq!((status("/free"), status("/free/x"), status("/freed"), status("/")), (200, 200, 403, 403));
+            }),
+        ),
+        (
+            "reason",
+            Effect(|w| {
+                let (_, key) = key(w);
+                w.call("exclusions.update", merged(key.clone(), json!({"reason": "an editor"})));
+                assert_eq!(w.call("exclusions.get", key)["reason"], "an editor");
+            }),
+        ),
+        (
+            "enabled",
+            Effect(|w| {
+                let (site, key) = key(w);
+                w.call("exclusions.toggle", merged(key.clone(), json!({"enabled": false})));
+                assert_eq!(w.get(&site, ATTACK).status, 403);
+                w.call("exclusions.toggle", merged(key.clone(), json!({"enabled": true})));
+                assert_eq!(w.get(&site, ATTACK).status, 200);
+                w.call("exclusions.delete", key);
+                assert_eq!(w.get(&site, ATTACK).status, 403);
+            }),
+        ),
+        (
+            "created_at",
+            Effect(|w| {
+                let (site, one) = key(w);
+                let read = |key: &Value| w.call("exclusions.get", key.clone())["created_at"].clone();
+                let moved = (0..1000).any(|n| {
+                    let new = json!({"host_id": site.host, "crs_rule_id": 3001, "path_pattern": format!("/{n}")});
+                    let made = w.call("exclusions.create", new)["id"].clone();
+                    read(&json!({"host_id": site.host, "id": made})) != read(&one)
+                });
+                assert!(moved, "created_at stands still");
+            }),
+        ),
+        (
+            "updated_at",
+            Effect(|w| {
+                let (_, key) = key(w);
+                times(w, "exclusions.get", key.clone(), |n| {
+                    w.call("exclusions.update", merged(key.clone(), json!({"reason": format!("{n}")})));
+                });
+            }),
+        ),
+        (
+            "tag",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                assert_eq!(w.get(&site, ATTACK).status, 403);
+                w.call("exclusions.create", json!({"host_id": site.host, "tag": "attack-xss"}));
+                assert_eq!(w.get(&site, ATTACK).status, 200);
+            }),
+        ),
+        (
+            "target",
+            Effect(|w| {
+                let site = w.guarded(echo());
+                let other = ATTACK.replace("q=", "r=");
+                leave_out(w, &site, json!({"target": "ARGS:q"}));
+                assert_eq!((w.get(&site, ATTACK).status, w.get(&site, &other).status), (200, 403));
+            }),
+        ),
+        ("method", Effect(|w| excluded("method", json!("GET,PUT"), ("PUT", "DELETE"))(w))),
     ]
 }
 

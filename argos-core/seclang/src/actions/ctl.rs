@@ -1,5 +1,7 @@
 //! `ctl`: changes how the rest of this transaction is inspected.
 
+use std::sync::Arc;
+
 use super::{AuditEngine, Ctl, PartsChange, Processor};
 use crate::body::xpath::Path;
 use crate::program::Engine;
@@ -81,7 +83,7 @@ fn target(value: &[u8]) -> Result<(&[u8], VarId, Selector), (&'static str, Strin
             let path = Path::parse(key).ok_or_else(|| ("seclang.xpath", "this path is not supported".to_owned()))?;
             Selector::Path(Box::new(path))
         }
-        [b'/', inner @ .., b'/'] => Selector::Regex(Box::new(
+        [b'/', inner @ .., b'/'] => Selector::Regex(Arc::new(
             crate::operators::compile_regex(inner).map_err(|refusal| (refusal.code, refusal.text))?,
         )),
         _ => Selector::Key(key.to_ascii_lowercase().into()),

@@ -3,6 +3,7 @@
 mod builder;
 mod crs;
 mod edit;
+mod exclusion;
 mod geo;
 mod load;
 mod never;
@@ -16,4 +17,5 @@ mod unicode;
 mod variant;
 
 pub use builder::Builder;
+pub use exclusion::{Exclusion, is_protected};
 pub use variant::Variant;

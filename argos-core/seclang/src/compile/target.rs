@@ -39,7 +39,7 @@ pub(crate) fn compile(file: &Arc<str>, list: &[VariableText], findings: &mut Fin
             SelectorText::Regex(pattern) => {
                 // Names compare without case, so patterns over names do too.
                 match compile_regex(&[b"(?i)", pattern.bytes.as_slice()].concat()) {
-                    Ok(regex) => Selector::Regex(Box::new(regex)),
+                    Ok(regex) => Selector::Regex(Arc::new(regex)),
                     Err(refusal) => {
                         findings.error(refusal.code, &position(file, pattern, 0), &pattern.bytes, refusal.text);
                         continue;

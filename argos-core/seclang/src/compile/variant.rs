@@ -11,7 +11,7 @@ use crate::directives::{self, Class, DirectiveId};
 use crate::limits::Limits;
 use crate::parse::{self, position};
 use crate::run::own::{HostValues, Own};
-use crate::run::{Mode, RuleSet};
+use crate::run::{LeftOut, Mode, RuleSet};
 
 /// A rule set to be that shares all that is compiled with another; see [`RuleSet::vary`]. What is not set stays as it
 /// is there.
@@ -23,12 +23,13 @@ pub struct Variant {
     limits: Option<Limits>,
     collections: Option<Collections>,
     exclusions: Vec<(String, Vec<u8>)>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Variant {
     pub(crate) fn new(base: RuleSet) -> Self {
         let (host, mode) = (base.own().host, base.default_mode());
-        Self { base, host, mode, limits: None, collections: None, exclusions: Vec::new() }
+        Self { base, host, mode, limits: None, collections: None, exclusions: Vec::new(), left_out: Vec::new() }
     }
 
     /// Sets `tx.blocking_paranoia_level`, 1 to 4.
@@ -81,6 +82,13 @@ impl Variant {
         self
     }
 
+    /// Leaves this out of every transaction: what it means was asked of the rule set that is varied.
+    #[must_use]
+    pub fn leave_out(mut self, left: LeftOut) -> Self {
+        self.left_out.push(left);
+        self
+    }
+
     /// Makes the rule set.
     ///
     /// # Errors
@@ -92,6 +100,7 @@ impl Variant {
             let stated = std::mem::replace(&mut own.settings.limits, limits);
             own.settings.limits.keep(&stated, &own.settings.stated);
         }
+        self.left_out.iter().for_each(|left| own.leaving.add(left));
         let mut findings = Findings::default();
         for (name, text) in &self.exclusions {
             let file: Arc<str> = name.as_str().into();

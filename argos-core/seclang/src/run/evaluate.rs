@@ -1,6 +1,7 @@
 //! One phase of rules over one transaction.
 
 use super::expand::expand;
+use super::left_out::Leaving;
 use super::resolve::{Candidate, Context, count, resolve};
 use super::store::Bytes;
 use super::texts::{TextId, Texts};
@@ -28,11 +29,11 @@ impl Transaction {
                 true => self.control.removes(rule),
                 false => self.control.removes_at(index) || !self.may_pass(&program, index),
             };
-            if passed_over || own.removes(index) {
+            if passed_over || own.removes(index) || own.leaving.has(index) || self.leaving.has(index) {
                 self.store.matched.clear();
                 continue;
             }
-            if !self.chain_matches(&program, index, own.excluded(index)) {
+            if !self.chain_matches(&program, index, own.excluded(index), &own.leaving) {
                 continue;
             }
             self.record(rule);
@@ -104,13 +105,14 @@ impl Transaction {
         holds
     }
 
-    fn chain_matches(&mut self, program: &Program, place: u32, own: &[(VarId, Selector)]) -> bool {
+    fn chain_matches(&mut self, program: &Program, place: u32, own: &[(VarId, Selector)], left: &Leaving) -> bool {
         self.store.matched.clear();
         let rule = &program.rules[place as usize];
-        let exclusions = match self.plain {
+        let mut exclusions = match self.plain {
             true => self.control.excluded(rule),
             false => self.control.excluded_at(place, rule),
         };
+        exclusions.extend(left.targets(place).chain(self.leaving.targets(place)).cloned());
         let Some((first, rest)) = rule.links.split_first() else { return true };
         if !own.is_empty() {
             // As the directive would have it: the first link alone.

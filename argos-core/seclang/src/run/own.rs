@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::left_out::Leaving;
 use crate::actions::{Act, Change};
 use crate::program::{Part, Program, Settings, Template};
 use crate::variables::{Selector, VarId};
@@ -23,6 +24,8 @@ pub(crate) struct Own {
     removed: Vec<u64>,
     /// What the first link of a rule must not look at, by the rule's place.
     excluded: HashMap<u32, Excluded>,
+    /// What the caller leaves out of every transaction.
+    pub(crate) leaving: Leaving,
 }
 
 impl Own {

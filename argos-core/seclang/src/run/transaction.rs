@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ctl::Control;
+use super::left_out::{Leaving, LeftOut};
 use super::own::Own;
 use super::pool::{Pool, Scratch};
 use super::resolve::Candidate;
@@ -36,6 +37,8 @@ pub struct Transaction {
     pub(super) plain: bool,
     pool: Arc<Pool>,
     pub(super) control: Control,
+    /// What the caller leaves out of this transaction.
+    pub(super) leaving: Leaving,
     pub(super) candidates: Vec<Candidate>,
     /// Answers of number comparisons, and the change of `TX` that each was asked at.
     pub(super) numbers: Vec<(u64, bool)>,
@@ -81,6 +84,7 @@ impl Transaction {
             plain: set.plain,
             pool: set.pool.clone(),
             control: Control::default(),
+            leaving: Leaving::default(),
             candidates,
             numbers,
             matched: Vec::new(),
@@ -103,6 +107,12 @@ impl Transaction {
         if self.own.settings.web_app.is_none() {
             self.store.web_app = Some(self.store.value(id.as_bytes()));
         }
+    }
+
+    /// Leaves rules or targets out of the phases to come. `left` was made by the rule set of this transaction, or by one
+    /// that it was varied from.
+    pub fn leave_out(&mut self, left: &LeftOut) {
+        self.leaving.add(left);
     }
 
     /// Both ends of the connection.

@@ -1,5 +1,7 @@
 //! Which members of a collection a rule looks at.
 
+use std::sync::Arc;
+
 use regex::bytes::Regex;
 
 use super::VarId;
@@ -11,7 +13,7 @@ pub(crate) enum Selector {
     All,
     /// Kept in lower case; names compare without case.
     Key(Box<[u8]>),
-    Regex(Box<Regex>),
+    Regex(Arc<Regex>),
     /// Of `XML` and `RESPONSE_XML`.
     Path(Box<Path>),
 }

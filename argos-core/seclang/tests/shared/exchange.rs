@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use argos_seclang::{Now, Outcome, RuleSet};
+use argos_seclang::{LeftOut, Now, Outcome, RuleSet};
 
 use super::{base64, folder};
 
@@ -17,6 +17,11 @@ pub(crate) struct Exchange {
 
 /// Runs all phases.
 pub(crate) fn run(set: &RuleSet, exchange: &Exchange) -> Outcome {
+    run_without(set, exchange, &[])
+}
+
+/// Runs all phases and leaves something out.
+pub(crate) fn run_without(set: &RuleSet, exchange: &Exchange, left: &[LeftOut]) -> Outcome {
     let mut transaction = set.transaction(Now { unix_millis: 1_790_000_000_000 });
     transaction.connection([203, 0, 113, 7].into(), 50_123, [192, 0, 2, 10].into(), 443);
     let [method, uri, version] = &exchange.line;
@@ -24,6 +29,7 @@ pub(crate) fn run(set: &RuleSet, exchange: &Exchange) -> Outcome {
     for (name, value) in &exchange.headers {
         transaction.request_header(name, value);
     }
+    left.iter().for_each(|left| transaction.leave_out(left));
     if transaction.phase1().is_none() {
         transaction.request_body(&exchange.body);
         if transaction.phase2().is_none() {

@@ -69,6 +69,9 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
         for field in &ex.head.fields {
             tx.request_header(field.name.of_bytes(bytes), field.value.of_bytes(bytes));
         }
+        if let Some(tuned) = &waf.tuned {
+            tuned.left_out(ex.method(), ex.matching_path()).for_each(|left| tx.leave_out(left));
+        }
         tx.phase1()
     })?;
     interrupted(waf, stop.flatten())

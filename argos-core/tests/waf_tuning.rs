@@ -1,0 +1,203 @@
+//! What a host changes about its rules, seen by requests through a serving Argos: over the built-in rules, and over the
+//! core rule set where it is at hand.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
+
+mod support;
+
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use argos_core::{Argos, Options, ServeOptions, Serving};
+use serde_json::{Value, json};
+use support::{Answer, Client, Folder, Upstream};
+
+/// A serving Argos with blocking hosts `1.test` and `2.test` before an upstream that says yes.
+struct World {
+    argos: Argos,
+    serving: Serving,
+    address: SocketAddr,
+    /// The rules that find [`ATTACK`].
+    rules: Vec<i64>,
+    _upstream: Upstream,
+    _folder: Folder,
+}
+
+const ATTACK: &str = "%3Cscript%3Ealert(1)%3C/script%3E";
+
+/// The rule sets that tests run over, with the rules of each that find [`ATTACK`].
+fn sets() -> Vec<(PathBuf, Vec<i64>)> {
+    let mut sets = vec![(PathBuf::from("baseline"), vec![2001, 2002, 2004])];
+    let shared = std::env::var("SHARED_DIR").unwrap_or_else(|_| "../../shared".to_owned());
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join(shared).join("crs");
+    match core.is_dir() {
+        true => sets.push((core, vec![941_100, 941_110, 941_160, 941_390])),
+        false => println!("not run: SHARED_DIR missing"),
+    }
+    sets
+}
+
+impl World {
+    fn over(set: &Path, rules: Vec<i64>) -> Self {
+        let folder = Folder::new();
+        let argos = Argos::open(Options { crs: Some(set.to_owned()), ..Options::new(folder.path()) }).unwrap();
+        let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup");
+        let options = ServeOptions { http: vec!["127.0.0.1:0".parse().unwrap()], threads: 1, ..Default::default() };
+        let serving = argos.start(&options).unwrap();
+        let address = serving.addresses()[0];
+        let world = Self { argos, serving, address, rules, _upstream: upstream, _folder: folder };
+        for host in 1..=2 {
+            let target = json!({"host": "127.0.0.1", "port": world._upstream.address.port()});
+            let domain = format!("{host}.test");
+            world.call(
+                "hosts.create",
+                json!({"domain": domain, "tls_mode": "none", "target_group": {"targets": [target]}}),
+            );
+            world.call("security.update", json!({"host_id": host, "waf_mode": "block"}));
+        }
+        world
+    }
+
+    fn call(&self, name: &str, input: Value) -> Value {
+        let input = input.as_object().unwrap().clone();
+        self.argos.call(name, input).unwrap_or_else(|e| panic!("{name}: {e}")).value
+    }
+
+    fn ask(&self, host: i64, method: &str, target: &str) -> Answer {
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut client = Client { reader: BufReader::new(socket.try_clone().unwrap()), socket };
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {host}.test\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let head = if method == "GET" { head.replace("Content-Length: 0\r\n", "") } else { head };
+        client.socket.write_all(head.as_bytes()).unwrap();
+        client.answer()
+    }
+
+    fn status(&self, method: &str, target: &str) -> u16 {
+        self.ask(1, method, target).status
+    }
+
+    /// Leaves out every rule that finds the attack, by id or by tag.
+    fn leave_out(&self, by_tag: bool, more: &Value) -> Vec<Value> {
+        let selectors = match by_tag {
+            true => vec![json!({"tag": "attack-xss"})],
+            false => self.rules.iter().map(|id| json!({"crs_rule_id": id})).collect(),
+        };
+        let create = |selector: Value| {
+            let mut input = json!({"host_id": 1});
+            for fields in [&selector, more] {
+                input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            }
+            let made = self.call("exclusions.create", input);
+            assert_eq!(made["warnings"], json!([]), "{made}");
+            made["id"].clone()
+        };
+        selectors.into_iter().map(create).collect()
+    }
+
+    fn end(self) {
+        self.serving.stop(Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn each_form_of_an_exclusion_lets_pass_what_it_names_and_nothing_else() {
+    let at = |path: &str| format!("{path}?q={ATTACK}");
+    for (set, rules) in sets() {
+        let world = World::over(&set, rules);
+        for by_tag in [false, true] {
+            for (more, pass, stopped) in [
+                (json!({}), vec![("GET", at("/")), ("POST", at("/x"))], vec![]),
+                (
+                    json!({"path_pattern": "/api"}),
+                    vec![
+                        ("GET", at("/api")),
+                        ("POST", at("/api/x")),
+                        // Encoded, repeated slashes, dot segments: what is compared is the matching form.
+                        ("GET", at("/%61pi")),
+                        ("GET", at("/ap%69/x")),
+                    ],
+                    vec![
+                        ("GET", at("/")),
+                        ("GET", at("/apix")),
+                        ("GET", at("/x/api")),
+                        ("GET", at("/API")),
+                        ("GET", format!("/x?p=/api&q={ATTACK}")),
+                    ],
+                ),
+                (
+                    json!({"path_pattern": "/api/"}),
+                    vec![("GET", at("/api/")), ("GET", at("/api/x"))],
+                    vec![("GET", at("/api"))],
+                ),
+                (json!({"method": "POST,PUT"}), vec![("POST", at("/"))], vec![("GET", at("/"))]),
+                (
+                    json!({"target": "ARGS:q"}),
+                    vec![("GET", at("/")), ("POST", at("/x"))],
+                    vec![("GET", format!("/?r={ATTACK}")), ("GET", format!("/?q=1&q2={ATTACK}"))],
+                ),
+                (
+                    json!({"target": "REQUEST_COOKIES, ARGS:/^Q$/"}),
+                    vec![("GET", at("/"))],
+                    vec![("GET", format!("/?qq={ATTACK}"))],
+                ),
+                (
+                    json!({"target": "ARGS:q", "path_pattern": "/a b", "method": "GET"}),
+                    vec![("GET", at("/a%20b")), ("GET", at("/a%20b/c"))],
+                    vec![("POST", at("/a%20b")), ("GET", at("/a")), ("GET", format!("/a%20b?r={ATTACK}"))],
+                ),
+            ] {
+                let shown = format!("{} by tag {by_tag} {more}", set.display());
+                for (method, target) in pass.iter().chain(&stopped) {
+                    assert_eq!(world.status(method, target), 403, "{shown}: {method} {target} before");
+                }
+                let made = world.leave_out(by_tag, &more);
+                for (method, target) in &pass {
+                    assert_eq!(world.status(method, target), 200, "{shown}: {method} {target}");
+                }
+                for (method, target) in &stopped {
+                    assert_eq!(world.status(method, target), 403, "{shown}: {method} {target}");
+                }
+                assert_eq!(world.ask(2, "GET", &at("/api")).status, 403, "{shown}: another host");
+                for id in &made {
+                    world.call("exclusions.toggle", json!({"host_id": 1, "id": id, "enabled": false}));
+                }
+                for (method, target) in &pass {
+                    assert_eq!(world.status(method, target), 403, "{shown}: {method} {target} when off");
+                }
+                for id in made {
+                    world.call("exclusions.delete", json!({"host_id": 1, "id": id}));
+                }
+            }
+        }
+        world.end();
+    }
+}
+
+#[test]
+fn an_exclusion_outlives_other_values_of_the_host_and_a_reload() {
+    for (set, rules) in sets() {
+        let world = World::over(&set, rules);
+        let attack = format!("/free?q={ATTACK}");
+        world.leave_out(false, &json!({"path_pattern": "/free"}));
+        for (name, input) in [
+            ("security.update", json!({"host_id": 1, "waf_inbound_threshold": 4})),
+            ("settings.set", json!({"key": "appsec.inbound_threshold", "value": "3"})),
+            ("waf.reload", json!({})),
+            ("hosts.update", json!({"id": 1, "access_log": false})),
+        ] {
+            world.call(name, input);
+            assert_eq!(
+                (world.status("GET", &attack), world.status("GET", &format!("/{}", &attack[5..]))),
+                (200, 403),
+                "{name}"
+            );
+        }
+        world.end();
+    }
+}
