@@ -119,6 +119,13 @@ export interface CreatedToken {
   revokedAt?: string | null
 }
 
+/** Who left a target or a rule out. */
+export type ExcludedBy =
+  /** `ctl` of a rule that matched before. */
+  | 'ctl'
+  /** An exclusion of the host. */
+  | 'exclusion'
+
 /** Rules that a host leaves out, or targets that they do not look at, for some requests or for all. */
 export interface Exclusion extends Tagged {
   /** Identity. */
@@ -145,6 +152,85 @@ export interface Exclusion extends Tagged {
   warnings: string[]
   /** The rule with this id; null = the rules with `tag`. */
   crsRuleId?: number | null
+}
+
+/** What a rule demanded. */
+export interface ExplainedDecision {
+  /** The rule; 0 = the limit of a body. */
+  ruleId: number
+  /** Its phase. */
+  phase: number
+  /** `deny`, `drop`, `redirect` or `allow`. */
+  action: string
+  /** Whether it was done: block does it, detect records it. */
+  done: boolean
+  /** Status of the answer; null = none. */
+  status?: number | null
+}
+
+/** What an explanation was made from. */
+export type ExplainedFrom =
+  /** The request that was given. */
+  | 'request'
+
+/** Thresholds and levels that rules read. */
+export interface ExplainedLimits {
+  /** Inbound anomaly threshold. */
+  inboundThreshold?: number | null
+  /** Outbound anomaly threshold. */
+  outboundThreshold?: number | null
+  /** Blocking paranoia level. */
+  paranoia?: number | null
+  /** Recorded paranoia level. */
+  detectionParanoia?: number | null
+}
+
+/** One rule on one target. */
+export interface ExplainedStep {
+  /** The rule. */
+  ruleId: number
+  /** Its phase. */
+  phase: number
+  /** Which link of a chain, from 1. */
+  link: number
+  /** The file. */
+  file: string
+  /** Line in it. */
+  line: number
+  /** Target, such as `ARGS:q`; empty where a whole rule was left out, or has no target. */
+  variable: string
+  /** Transformations, in order. */
+  transformations: string[]
+  /** The value behind them, at most 256 bytes; `***` where the log hides it. */
+  value: string
+  /** What came of it. */
+  result: TryResult
+  /** What the match added to scores. */
+  scores: ScoreAdded[]
+  /** Who left it out. */
+  excludedBy?: ExcludedBy | null
+}
+
+/** Why the WAF did what it did with one request. */
+export interface Explanation {
+  /** What it was made from. */
+  source: ExplainedFrom
+  /** What a disruptive outcome does. */
+  mode: WafMode
+  /** How the transaction ended. */
+  verdict: WafVerdict
+  /** Why, in words. */
+  reason: string
+  /** What `waf.evaluate` gives; `nolog` rules are among the matched ones. */
+  result: ResultLine
+  /** Thresholds and levels in force; null = the rules set none. */
+  limits: ExplainedLimits
+  /** What rules demanded, in order. */
+  decisions: ExplainedDecision[]
+  /** Each rule on each target that existed, in order. */
+  steps: ExplainedStep[]
+  /** Further tries without a match that are not shown. */
+  stepsLeftOut: number
 }
 
 /** A host that can't be served. */
@@ -421,6 +507,22 @@ export type LogSource =
   /** A rule of the WAF that matched. */
   | 'waf_audit'
 
+/** One rule that matched. */
+export interface MatchedRule {
+  /** The rule. */
+  id: number
+  /** Its phase. */
+  phase: number
+  /** Its text, expanded. */
+  msg: string
+  /** Its tags. */
+  tags: string[]
+  /** Its `logdata`, expanded. */
+  data: string
+  /** Upper-case name, such as `CRITICAL`. */
+  severity?: string | null
+}
+
 /** One condition. `config.negate` turns it round. */
 export type Matcher =
   /** Globs on the path. */
@@ -542,6 +644,54 @@ export interface RemoteIpConfig {
   negate?: boolean
 }
 
+/** One request to inspect. Source: section "Offline evaluation" of the WAF reference. */
+export interface RequestLine {
+  /** The method. */
+  method: string
+  /** The raw target. */
+  uri: string
+  /** Echoed. */
+  id?: string | number | null
+  /** Such as `HTTP/1.1`, which is the default. */
+  version?: string
+  /** Names and values in the order received. */
+  headers?: string[][]
+  /** The body; standard base64 in JSON. */
+  bodyB64?: string
+  /** The client; default 127.0.0.1. */
+  remoteIp?: string
+  /** The answer. Without it phases 3 and 4 do not run. */
+  response?: ResponseLine | null
+}
+
+/** The answer to an inspected request. */
+export interface ResponseLine {
+  /** The status. */
+  status: number
+  /** Names and values in the order sent. */
+  headers?: string[][]
+  /** The body; standard base64 in JSON. */
+  bodyB64?: string
+}
+
+/** What inspection found. */
+export interface ResultLine {
+  /** The request's. */
+  id: string | number | null
+  /** Whether a disruptive action was done; never when only detecting. */
+  interrupted: boolean
+  /** Final inbound anomaly score. */
+  scoreIn: number
+  /** Final outbound anomaly score. */
+  scoreOut: number
+  /** Rules whose whole chain matched, in evaluation order. */
+  matched: MatchedRule[]
+  /** Status of the interruption. */
+  status?: number | null
+  /** Phase of the interruption. */
+  phase?: number | null
+}
+
 /** How `rewrite` changes the target before it goes to the default group. At least one field is given; `strip_prefix` applies first, then `path`, then `query`. */
 export interface RewriteConfig {
   /** The new path; `{path}` and the other placeholders of `redirect` work. */
@@ -613,6 +763,14 @@ export interface RulesReport {
   ruleSet: RuleSetSummary
   /** What has no effect in them, at most 1,000 findings. */
   loadWarnings: LoadWarning[]
+}
+
+/** What a match added to a score. */
+export interface ScoreAdded {
+  /** Name of the score in `TX`. */
+  name: string
+  /** How much. */
+  added: number
 }
 
 /** The security of a host, with what the WAF does in effect. */
@@ -786,6 +944,15 @@ export type TokenRole =
   /** Everything that tokens may. */
   | 'admin'
 
+/** What came of one rule on one target. */
+export type TryResult =
+  /** The value matched. */
+  | 'matched'
+  /** It did not. */
+  | 'passed'
+  /** The target, or the rule, was left out. */
+  | 'excluded'
+
 /** How a header or cookie value is compared. */
 export type ValueMode =
   /** The whole value, case-sensitive; `*` alone = present. */
@@ -825,6 +992,15 @@ export interface WafStatus {
   /** When it was changed. */
   lastChangeAt?: string | null
 }
+
+/** How a transaction ended. */
+export type WafVerdict =
+  /** Nothing would have stopped it. */
+  | 'passed'
+  /** Block mode would have stopped it. */
+  | 'detected'
+  /** It was stopped. */
+  | 'blocked'
 
 /** Public names and how they are served. */
 export class HostsResource {
@@ -1510,6 +1686,22 @@ export class WafResource {
     /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
     idempotencyKey?: string
   }): Promise<Applied<InstalledRules>>
+  /** Tries a request on the rules that a host runs now, and tells what they find. */
+  evaluate(fields: {
+    /** The host whose rules judge. */
+    hostId: number
+    /** The request, and its answer if there is one. */
+    request: RequestLine
+  }): Promise<ResultLine>
+  /** Explains what the rules that a host runs now do with a request: each rule on each target, and what decided. */
+  explain(fields: {
+    /** The host whose rules judge. */
+    hostId: number
+    /** The request, and its answer if there is one. */
+    request?: RequestLine | null
+    /** The request as a curl command, such as `curl -X POST -d a=1 http://shop.example/`. */
+    curl?: string | null
+  }): Promise<Explanation>
 }
 
 /** Settings of the whole installation. */

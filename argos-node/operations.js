@@ -229,6 +229,14 @@ class WafResource {
   install(fields, terms) {
     return records.change(this.#argos, 'waf.install', { ...fields }, terms)
   }
+
+  evaluate(fields) {
+    return records.query(this.#argos, 'waf.evaluate', { ...fields })
+  }
+
+  explain(fields) {
+    return records.query(this.#argos, 'waf.explain', { ...fields })
+  }
 }
 
 class SettingsResource {

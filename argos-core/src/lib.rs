@@ -6,6 +6,7 @@ mod argos;
 pub mod auth;
 pub mod clock;
 pub mod error;
+pub mod explain;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

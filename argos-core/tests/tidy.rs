@@ -13,7 +13,7 @@ const RANKS: &[&[&str]] = &[
     &["auth", "bans", "waf", "certs", "notify", "logs", "backup"],
     &["snapshot"],
     &["proxy"],
-    &["jobs"],
+    &["jobs", "explain"],
     &["api"],
     &["argos"],
     &["fuzzing"],
@@ -29,6 +29,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
 const ENGINE: &[(&str, &str)] = &[
     ("waf", "chooses and composes the rules"),
     ("snapshot", "holds a host's compiled rules, whose type is the engine's"),
+    ("explain", "reads what the engine's trace tells"),
     ("proxy", "feeds a request to the engine's transaction and reads its findings"),
 ];
 

@@ -22,8 +22,14 @@ __all__ = [
     "CookieConfig",
     "CountryConfig",
     "CreatedToken",
+    "ExcludedBy",
     "Exclusion",
     "ExclusionsResource",
+    "ExplainedDecision",
+    "ExplainedFrom",
+    "ExplainedLimits",
+    "ExplainedStep",
+    "Explanation",
     "FaultyHost",
     "FieldBlame",
     "FieldChange",
@@ -44,6 +50,7 @@ __all__ = [
     "LogEntry",
     "LogSource",
     "LogsResource",
+    "MatchedRule",
     "Matcher",
     "MethodConfig",
     "NewGroup",
@@ -57,6 +64,9 @@ __all__ = [
     "RateLimitKey",
     "RedirectConfig",
     "RemoteIpConfig",
+    "RequestLine",
+    "ResponseLine",
+    "ResultLine",
     "RewriteConfig",
     "Role",
     "RolledBack",
@@ -64,6 +74,7 @@ __all__ = [
     "RuleSetSummary",
     "RulesReport",
     "RulesResource",
+    "ScoreAdded",
     "Security",
     "SecurityResource",
     "SecuritySummary",
@@ -79,11 +90,13 @@ __all__ = [
     "TlsMode",
     "TokenRole",
     "TokensResource",
+    "TryResult",
     "ValueMode",
     "Version",
     "WafMode",
     "WafResource",
     "WafStatus",
+    "WafVerdict",
 ]
 
 
@@ -109,6 +122,22 @@ class AppsecMode(StrEnum):
     """No host blocks."""
     BLOCK = "block"
     """Hosts do as they say."""
+
+
+class ExcludedBy(StrEnum):
+    """Who left a target or a rule out."""
+
+    CTL = "ctl"
+    """``ctl`` of a rule that matched before."""
+    EXCLUSION = "exclusion"
+    """An exclusion of the host."""
+
+
+class ExplainedFrom(StrEnum):
+    """What an explanation was made from."""
+
+    REQUEST = "request"
+    """The request that was given."""
 
 
 class GroupProtocol(StrEnum):
@@ -223,6 +252,17 @@ class TokenRole(StrEnum):
     """Everything that tokens may."""
 
 
+class TryResult(StrEnum):
+    """What came of one rule on one target."""
+
+    MATCHED = "matched"
+    """The value matched."""
+    PASSED = "passed"
+    """It did not."""
+    EXCLUDED = "excluded"
+    """The target, or the rule, was left out."""
+
+
 class ValueMode(StrEnum):
     """How a header or cookie value is compared."""
 
@@ -239,6 +279,17 @@ class WafMode(StrEnum):
     """Records, never blocks."""
     BLOCK = "block"
     """Blocks."""
+
+
+class WafVerdict(StrEnum):
+    """How a transaction ended."""
+
+    PASSED = "passed"
+    """Nothing would have stopped it."""
+    DETECTED = "detected"
+    """Block mode would have stopped it."""
+    BLOCKED = "blocked"
+    """It was stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +426,88 @@ class Exclusion(records.Resource):
     """What keeps it from having an effect now, such as no loaded rule with that id."""
     crs_rule_id: int | None = None
     """The rule with this id; null = the rules with ``tag``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedDecision:
+    """What a rule demanded."""
+
+    rule_id: int
+    """The rule; 0 = the limit of a body."""
+    phase: int
+    """Its phase."""
+    action: str
+    """``deny``, ``drop``, ``redirect`` or ``allow``."""
+    done: bool
+    """Whether it was done: block does it, detect records it."""
+    status: int | None = None
+    """Status of the answer; null = none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedLimits:
+    """Thresholds and levels that rules read."""
+
+    inbound_threshold: int | None = None
+    """Inbound anomaly threshold."""
+    outbound_threshold: int | None = None
+    """Outbound anomaly threshold."""
+    paranoia: int | None = None
+    """Blocking paranoia level."""
+    detection_paranoia: int | None = None
+    """Recorded paranoia level."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedStep:
+    """One rule on one target."""
+
+    rule_id: int
+    """The rule."""
+    phase: int
+    """Its phase."""
+    link: int
+    """Which link of a chain, from 1."""
+    file: str
+    """The file."""
+    line: int
+    """Line in it."""
+    variable: str
+    """Target, such as ``ARGS:q``; empty where a whole rule was left out, or has no target."""
+    transformations: Sequence[str]
+    """Transformations, in order."""
+    value: str
+    """The value behind them, at most 256 bytes; ``***`` where the log hides it."""
+    result: TryResult
+    """What came of it."""
+    scores: Sequence[ScoreAdded]
+    """What the match added to scores."""
+    excluded_by: ExcludedBy | None = None
+    """Who left it out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why the WAF did what it did with one request."""
+
+    source: ExplainedFrom
+    """What it was made from."""
+    mode: WafMode
+    """What a disruptive outcome does."""
+    verdict: WafVerdict
+    """How the transaction ended."""
+    reason: str
+    """Why, in words."""
+    result: ResultLine
+    """What ``waf.evaluate`` gives; ``nolog`` rules are among the matched ones."""
+    limits: ExplainedLimits
+    """Thresholds and levels in force; null = the rules set none."""
+    decisions: Sequence[ExplainedDecision]
+    """What rules demanded, in order."""
+    steps: Sequence[ExplainedStep]
+    """Each rule on each target that existed, in order."""
+    steps_left_out: int
+    """Further tries without a match that are not shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -652,6 +785,24 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedRule:
+    """One rule that matched."""
+
+    id: int
+    """The rule."""
+    phase: int
+    """Its phase."""
+    msg: str
+    """Its text, expanded."""
+    tags: Sequence[str]
+    """Its tags."""
+    data: str
+    """Its ``logdata``, expanded."""
+    severity: str | None = None
+    """Upper-case name, such as ``CRITICAL``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MethodConfig:
     """The request's method."""
 
@@ -766,6 +917,60 @@ class RemoteIpConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLine:
+    """One request to inspect. Source: section "Offline evaluation" of the WAF reference."""
+
+    method: str
+    """The method."""
+    uri: str
+    """The raw target."""
+    id: str | float | None = None
+    """Echoed."""
+    version: str = "HTTP/1.1"
+    """Such as ``HTTP/1.1``, which is the default."""
+    headers: Sequence[Sequence[str]] = ()
+    """Names and values in the order received."""
+    body_b64: str = ""
+    """The body; standard base64 in JSON."""
+    remote_ip: str = "127.0.0.1"
+    """The client; default 127.0.0.1."""
+    response: ResponseLine | None = None
+    """The answer. Without it phases 3 and 4 do not run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseLine:
+    """The answer to an inspected request."""
+
+    status: int
+    """The status."""
+    headers: Sequence[Sequence[str]] = ()
+    """Names and values in the order sent."""
+    body_b64: str = ""
+    """The body; standard base64 in JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultLine:
+    """What inspection found."""
+
+    id: str | float | None
+    """The request's."""
+    interrupted: bool
+    """Whether a disruptive action was done; never when only detecting."""
+    score_in: int
+    """Final inbound anomaly score."""
+    score_out: int
+    """Final outbound anomaly score."""
+    matched: Sequence[MatchedRule]
+    """Rules whose whole chain matched, in evaluation order."""
+    status: int | None = None
+    """Status of the interruption."""
+    phase: int | None = None
+    """Phase of the interruption."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteConfig:
     """How ``rewrite`` changes the target before it goes to the default group. At least one field is given;
     ``strip_prefix`` applies first, then ``path``, then ``query``.
@@ -841,6 +1046,16 @@ class RulesReport:
     """The rules."""
     load_warnings: Sequence[LoadWarning]
     """What has no effect in them, at most 1,000 findings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreAdded:
+    """What a match added to a score."""
+
+    name: str
+    """Name of the score in ``TX``."""
+    added: int
+    """How much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -2426,6 +2641,44 @@ class WafResource:
             "url": url,
             "archive": archive,
         }, {"idempotency_key": idempotency_key})
+
+    def evaluate(
+        self,
+        *,
+        host_id: int,
+        request: RequestLine,
+    ) -> ResultLine:
+        """Tries a request on the rules that a host runs now, and tells what they find.
+
+        Arguments:
+            host_id: The host whose rules judge.
+            request: The request, and its answer if there is one.
+        """
+        return records.query(self._caller, ResultLine, "waf.evaluate", {
+            "host_id": host_id,
+            "request": request,
+        })
+
+    def explain(
+        self,
+        *,
+        host_id: int,
+        request: RequestLine | None | Unset = UNSET,
+        curl: str | None | Unset = UNSET,
+    ) -> Explanation:
+        """Explains what the rules that a host runs now do with a request: each rule on each target, and
+        what decided.
+
+        Arguments:
+            host_id: The host whose rules judge.
+            request: The request, and its answer if there is one.
+            curl: The request as a curl command, such as ``curl -X POST -d a=1 http://shop.example/``.
+        """
+        return records.query(self._caller, Explanation, "waf.explain", {
+            "host_id": host_id,
+            "request": request,
+            "curl": curl,
+        })
 
 
 class SettingsResource:

@@ -122,6 +122,10 @@ fn resource_command(resource: &Resource) -> Command {
 
 fn with_operations(mut command: Command, resource: &Resource) -> Command {
     for op in &resource.operations {
+        if command.find_subcommand(op.verb()).is_some() {
+            // A command of its own takes the operation's fields, too.
+            continue;
+        }
         command = match op.name {
             "logs.tail" => command.subcommand(logs::tail_command()),
             _ => command.subcommand(operation_command(op)),

@@ -1,5 +1,7 @@
 //! `argos waf`: rules checked and requests judged without a server.
 
+mod explain;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
@@ -20,17 +22,6 @@ const BATCH: usize = 1024;
 const FAILED: u8 = 9;
 
 pub(crate) fn command() -> Command {
-    let number = |name: &'static str, low: i64, high: i64, default: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .value_name("NUMBER")
-            .value_parser(value_parser!(u32).range(low..=high))
-            .default_value(default)
-            .help(help)
-    };
-    let file = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
-    };
     Command::new("waf")
         .about("Checks rules and judges requests; shows, reads anew and installs the rules that hosts run")
         .subcommand_required(true)
@@ -48,28 +39,10 @@ pub(crate) fn command() -> Command {
                 )
                 .arg(file("crs", "A core rule set, loaded around the files").value_name("DIR")),
         )
+        .subcommand(explain::command(rules_of(Command::new("explain"))))
         .subcommand(
-            Command::new("eval")
+            rules_of(Command::new("eval"))
                 .about("Judges one JSON request a line and prints one JSON result a line, in the same order")
-                .arg(file("rules", "A SecLang file; may be given several times").action(ArgAction::Append))
-                .arg(
-                    Arg::new("baseline")
-                        .long("baseline")
-                        .action(ArgAction::SetTrue)
-                        .conflicts_with("crs")
-                        .help("The built-in rules; the default when no file and no rule set is given"),
-                )
-                .arg(file("crs", "A core rule set, loaded around the files").value_name("DIR"))
-                .arg(number("paranoia", 1, 4, "1", "Paranoia level, 1–4"))
-                .arg(number("inbound", 1, 1000, "5", "Inbound anomaly threshold, 1–1000"))
-                .arg(number("outbound", 1, 1000, "4", "Outbound anomaly threshold, 1–1000"))
-                .arg(
-                    Arg::new("mode")
-                        .long("mode")
-                        .value_parser(["detect", "block"])
-                        .default_value("block")
-                        .help("What a disruptive outcome does"),
-                )
                 .arg(number("threads", 1, 256, "1", "Threads that judge"))
                 .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Rules with nolog too"))
                 .arg(file("in", "Where requests come from [default: standard input]"))
@@ -87,14 +60,75 @@ pub(crate) fn command() -> Command {
         )
 }
 
+fn number(name: &'static str, low: i64, high: i64, default: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("NUMBER")
+        .value_parser(value_parser!(u32).range(low..=high))
+        .default_value(default)
+        .help(help)
+}
+
+fn file(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+}
+
+/// The options that say which rules judge, and how.
+fn rules_of(command: Command) -> Command {
+    command
+        .arg(file("rules", "A SecLang file; may be given several times").action(ArgAction::Append))
+        .arg(
+            Arg::new("baseline")
+                .long("baseline")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("crs")
+                .help("The built-in rules; the default when no file and no rule set is given"),
+        )
+        .arg(file("crs", "A core rule set, loaded around the files").value_name("DIR"))
+        .arg(number("paranoia", 1, 4, "1", "Paranoia level, 1–4"))
+        .arg(number("inbound", 1, 1000, "5", "Inbound anomaly threshold, 1–1000"))
+        .arg(number("outbound", 1, 1000, "4", "Outbound anomaly threshold, 1–1000"))
+        .arg(
+            Arg::new("mode")
+                .long("mode")
+                .value_parser(["detect", "block"])
+                .default_value("block")
+                .help("What a disruptive outcome does"),
+        )
+}
+
+/// The rules that the options of [`rules_of`] choose.
+fn inspector(matches: &ArgMatches, all: bool) -> Result<(Inspector, WafMode)> {
+    let files: Vec<PathBuf> = matches.get_many("rules").into_iter().flatten().cloned().collect();
+    let number = |name: &str| matches.get_one::<u32>(name).copied().unwrap_or(1);
+    let crs = matches.get_one::<PathBuf>("crs").cloned();
+    let mode = match matches.get_one::<String>("mode").map(String::as_str) {
+        Some("detect") => WafMode::Detect,
+        _ => WafMode::Block,
+    };
+    let inspector = Inspector::compile(InspectorOptions {
+        rules: None,
+        baseline: matches.get_flag("baseline") || (files.is_empty() && crs.is_none()),
+        crs,
+        files,
+        paranoia: u8::try_from(number("paranoia")).unwrap_or(1),
+        inbound: number("inbound"),
+        outbound: number("outbound"),
+        mode,
+        all,
+    })?;
+    Ok((inspector, mode))
+}
+
 /// Whether a verb needs neither a database nor a running Argos; the others are operations.
 pub(crate) fn is_own(verb: &str) -> bool {
-    matches!(verb, "check" | "eval" | "ftw")
+    matches!(verb, "check" | "eval" | "explain" | "ftw")
 }
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("check", args)) => run_check(args),
+        Some(("explain", args)) => explain::run(args),
         Some(("ftw", args)) => run_ftw(args),
         Some((_, args)) => run_eval(args),
         None => Ok(()),
@@ -164,23 +198,8 @@ fn positioned(f: &FieldError) -> String {
 }
 
 fn run_eval(matches: &ArgMatches) -> Result<(), Failure> {
-    let files: Vec<PathBuf> = matches.get_many("rules").into_iter().flatten().cloned().collect();
-    let number = |name: &str| matches.get_one::<u32>(name).copied().unwrap_or(1);
-    let crs = matches.get_one::<PathBuf>("crs").cloned();
-    let inspector = Inspector::compile(InspectorOptions {
-        rules: None,
-        baseline: matches.get_flag("baseline") || (files.is_empty() && crs.is_none()),
-        crs,
-        files,
-        paranoia: u8::try_from(number("paranoia")).unwrap_or(1),
-        inbound: number("inbound"),
-        outbound: number("outbound"),
-        mode: match matches.get_one::<String>("mode").map(String::as_str) {
-            Some("detect") => WafMode::Detect,
-            _ => WafMode::Block,
-        },
-        all: matches.get_flag("all"),
-    })?;
+    let (inspector, _) = inspector(matches, matches.get_flag("all"))?;
+    let threads = matches.get_one::<u32>("threads").map_or(1, |n| *n as usize);
     let unusable =
         |name: &'static str| move |e: std::io::Error| Error::invalid("file", name, format!("can't be used: {e}"));
     let input: Box<dyn BufRead> = match matches.get_one::<PathBuf>("in") {
@@ -198,7 +217,7 @@ fn run_eval(matches: &ArgMatches) -> Result<(), Failure> {
         if batch.is_empty() {
             break;
         }
-        for (result, good) in judge(&inspector, &batch, first, number("threads") as usize) {
+        for (result, good) in judge(&inspector, &batch, first, threads) {
             bad |= !good;
             writeln!(output, "{result}").map_err(unusable("out"))?;
         }

@@ -75,3 +75,43 @@ fn check_prints_every_fault_with_its_position() {
     assert!(out.status.success() && text.contains("warning: ") && text.contains(":1:"), "{text}");
     assert_eq!(folder.run(&["waf", "check", "/no/such.conf"]).status.code(), Some(5));
 }
+
+#[test]
+fn explain_tells_each_step_and_the_reason() {
+    let folder = Folder::new();
+    let input = folder.path("request.json");
+    std::fs::write(&input, get(1, "/?q=1%27%20OR%20%271%27=%271")).unwrap();
+    let input = input.to_str().unwrap();
+    let out = folder.run(&["waf", "explain", "--in", input]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success(), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("blocked: Rule 9109 stops this request in phase 2 with status 403"), "{text}");
+    assert!(text.contains("ARGS:q") && text.contains("inbound_anomaly_score_pl1 +5"), "{text}");
+    assert!(text.lines().any(|line| line.ends_with(": passed")), "{text}");
+    let short = folder.run(&["waf", "explain", "--in", input, "--matched", "--mode", "detect"]);
+    let short = String::from_utf8(short.stdout).unwrap();
+    assert!(!short.lines().any(|line| line.ends_with(": passed")), "{short}");
+    assert!(short.lines().last().unwrap().starts_with("detected: "), "{short}");
+    let json = folder.run(&["waf", "explain", "--in", input, "--json"]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["verdict"], &json["result"]["id"]), (&json!("blocked"), &json!(1)));
+}
+
+#[test]
+fn explain_takes_a_curl_command_and_refuses_what_it_does_not_know() {
+    let folder = Folder::new();
+    let command = "curl -A Mozilla 'http://a.test/?q=1%27%20OR%20%271%27=%271'";
+    let input = folder.path("command.txt");
+    std::fs::write(&input, command.replace(" 'http", " \\\n  'http")).unwrap();
+    for args in [["--curl", command], ["--in", input.to_str().unwrap()]] {
+        let out = folder.run(&[&["waf", "explain", "--json"], args.as_slice()].concat());
+        let json: Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert_eq!(json["verdict"], "blocked", "{args:?}");
+    }
+    let out = folder.run(&["waf", "explain", "--curl", "curl --netrc http://a.test/"]);
+    let text = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.code() == Some(5) && text.contains("--netrc"), "{text}");
+    let out = folder.run(&["waf", "explain", "--curl", "curl http://a.test/ -H 'x'"]);
+    assert_eq!(out.status.code(), Some(5));
+}

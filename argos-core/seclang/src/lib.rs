@@ -53,7 +53,7 @@ pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;
 pub use operators::{GeoLookup, Resolver};
 pub use run::{
-    Audit, BodyRoom, Disruption, Interruption, LeftOut, Masked, Matched, Mode, Now, Outcome, RuleSet, Transaction,
-    Verdict,
+    Audit, BodyRoom, Decision, Disruption, Hides, Interruption, LeftOut, MOST_STEPS, Masked, Matched, Mode, Now,
+    Outcome, RuleSet, Step, Trace, Transaction, Tried, Verdict,
 };
 pub use source::{LoadError, Loader, NoFiles};

@@ -239,6 +239,11 @@ impl Chains {
         &self.chains[chain.0 as usize].steps
     }
 
+    /// The names of its transformations, for people.
+    pub(crate) fn names(&self, chain: ChainId) -> Vec<&'static str> {
+        self.steps(chain).iter().map(|step| self.steps[usize::from(*step)].name).collect()
+    }
+
     /// Whether `chain` may change a text with these bytes. A text that no transformation changes stays the same
     /// through all of them.
     pub(crate) fn touches(&self, chain: ChainId, seen: &ByteSet) -> bool {

@@ -43,6 +43,7 @@ macro_rules! for_each_operation {
             /// The rules that all hosts run.
             waf: WafRules () {
                 status: query GetWafStatus, reload: change ReloadRules, install: change InstallRules,
+                evaluate: query EvaluateRequest, explain: query ExplainRequest,
             }
             /// Settings of the whole installation.
             settings: Settings () {

@@ -6,13 +6,13 @@ use std::borrow::Cow;
 /// compared percent-decoded and without case, so that no spelling of a name uncovers its value.
 #[must_use]
 pub fn masked_query<'a>(query: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
-    if masked.is_empty() || !pairs(query).any(|(pair, _)| hides(pair, masked)) {
+    if masked.is_empty() || !pairs(query).any(|(pair, _)| is_hidden(pair, masked)) {
         return Cow::Borrowed(query);
     }
     let mut out = String::with_capacity(query.len());
     for (pair, end) in pairs(query) {
         match pair.split_once('=') {
-            Some((name, _)) if hides(pair, masked) => {
+            Some((name, _)) if is_hidden(pair, masked) => {
                 out.push_str(name);
                 out.push_str("=***");
             }
@@ -21,6 +21,32 @@ pub fn masked_query<'a>(query: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
         out.push_str(end);
     }
     Cow::Owned(out)
+}
+
+/// Headers whose values are never stored, lower-case.
+pub const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+
+/// Whether `value` of the WAF's `variable`, such as `ARGS:password`, must not be stored or shown.
+#[must_use]
+pub fn hides(variable: &str, value: &str, masked: &[Box<str>]) -> bool {
+    let (collection, key) = variable.split_once(':').unwrap_or((variable, ""));
+    let listed = |name: &str| masked.iter().any(|m| name.trim().eq_ignore_ascii_case(m));
+    match collection.to_ascii_uppercase().as_str() {
+        "REQUEST_COOKIES" => true,
+        "REQUEST_HEADERS" | "RESPONSE_HEADERS" => SECRET_HEADERS.iter().any(|h| key.eq_ignore_ascii_case(h)),
+        // `json.user.password` is an argument `password` too.
+        _ if listed(key) || key.rsplit('.').next().is_some_and(listed) => true,
+        _ => mask_uri(value, masked) != value,
+    }
+}
+
+/// `text` with masked pairs after its `?`, or everywhere where it has none.
+#[must_use]
+pub fn mask_uri(text: &str, masked: &[Box<str>]) -> String {
+    match text.split_once('?') {
+        Some((path, query)) => format!("{path}?{}", masked_query(query, masked)),
+        None => masked_query(text, masked).into_owned(),
+    }
 }
 
 /// What may separate parameters for one program or another.
@@ -35,7 +61,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Whether the name of `pair`, or a part of a name such as `user[password]` or `json.password.array_0`, is masked.
-fn hides(pair: &str, masked: &[Box<str>]) -> bool {
+fn is_hidden(pair: &str, masked: &[Box<str>]) -> bool {
     let Some((name, _)) = pair.split_once('=') else { return false };
     let spaced = name.replace('+', " ");
     let name = percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy();
@@ -65,6 +91,25 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(masked_query(query, &masked), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_hidden_by_variable_and_by_content() {
+        let masked: Vec<Box<str>> = vec!["password".into()];
+        for (variable, value, expected) in [
+            ("ARGS:password", "x", true),
+            ("ARGS:PassWord", "x", true),
+            ("ARGS:json.user.password", "x", true),
+            ("ARGS:q", "x", false),
+            ("REQUEST_COOKIES:a", "x", true),
+            ("REQUEST_HEADERS:Authorization", "x", true),
+            ("REQUEST_HEADERS:User-Agent", "x", false),
+            ("REQUEST_URI", "/a?password=x", true),
+            ("REQUEST_BODY", "a=1&password=x", true),
+            ("REQUEST_BODY", "a=1", false),
+        ] {
+            assert_eq!(hides(variable, value, &masked), expected, "{variable} {value}");
         }
     }
 }

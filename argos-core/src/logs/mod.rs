@@ -8,7 +8,7 @@ mod mask;
 mod queue;
 mod record;
 
-pub use mask::masked_query;
+pub use mask::{SECRET_HEADERS, hides, mask_uri, masked_query};
 pub use queue::{Counts, QUEUE_ROWS, Queue, Taken};
 pub use record::{
     Access, AccessAction, AccessBatch, Fault, Finding, Masked, OwnTexts, Record, Texts, Timings, Version,

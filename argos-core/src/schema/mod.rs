@@ -36,7 +36,7 @@ pub use rule::{
     HostHeaderConfig, Matcher, MethodConfig, PathConfig, PathExactConfig, PathRegexConfig, QueryConfig, RedirectConfig,
     RemoteIpConfig, RewriteConfig, Rule, ValueMode,
 };
-pub use setting::{Access, AppsecMode, SETTINGS, Setting, SettingKind, SettingRow, Unit, csv, parse_range};
+pub use setting::{Access, AppsecMode, MASKED, SETTINGS, Setting, SettingKind, SettingRow, Unit, csv, parse_range};
 pub use target::{Target, TargetHost, TargetHostError};
 pub use target_group::{Algorithm, GroupName, GroupProtocol, HealthMethod, HttpVersion, TargetGroup};
 pub use token::{ApiToken, TokenRole};

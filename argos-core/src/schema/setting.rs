@@ -107,7 +107,8 @@ pub struct SettingRow {
 
 const BOOL: &[&str] = &["true", "false"];
 const SEVERITIES: &[&str] = &["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
-const MASKED: &str = "password,passwd,pwd,secret,token,access_token,refresh_token,id_token,api_key,apikey,code,state,sig,signature,ticket";
+/// Parameters whose values never reach a log unless `logs.mask_params` says otherwise.
+pub const MASKED: &str = "password,passwd,pwd,secret,token,access_token,refresh_token,id_token,api_key,apikey,code,state,sig,signature,ticket";
 
 use Access::{NotYet, Own, Writable};
 use SettingKind::{Bool, Cidrs, Csv, Integer, Names, OneOf, Secret, Text};

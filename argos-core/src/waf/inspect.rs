@@ -5,19 +5,18 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use argos_seclang::{Diagnostic, Mode, NoFiles, Now, Outcome, RuleSet, Transaction};
+use argos_seclang::{Diagnostic, Hides, Mode, NoFiles, Now, Outcome, RuleSet, Trace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, FieldError, Result};
 use crate::schema::WafMode;
 
+use super::asked;
 use super::folder::Files;
-
-/// Where the inspected request is said to have arrived.
-const SERVER: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 
 /// Which rules inspect, and how strictly.
 #[derive(Clone, Debug, Deserialize)]
@@ -130,13 +129,21 @@ impl Inspector {
     /// Inspects one request, and its answer if there is one.
     #[must_use]
     pub fn inspect(&self, line: &RequestLine) -> ResultLine {
-        let mut transaction = self.rules.transaction(Now { unix_millis: self.clock.now().millis() });
-        // After an interruption the engine passes over what follows.
-        request(&mut transaction, line);
-        if let Some(answer) = &line.response {
-            response(&mut transaction, answer, &line.version);
-        }
+        let mut transaction = self.rules.transaction(self.now());
+        asked::feed(&mut transaction, line);
         ResultLine::new(line.id.clone(), transaction.finish(), self.all)
+    }
+
+    /// Inspects one request as [`inspect`](Self::inspect) does and keeps a trace, whose values `hides` decides about.
+    #[must_use]
+    pub fn explain(&self, line: &RequestLine, hides: Hides) -> (Outcome, Trace) {
+        let mut transaction = self.rules.explain(self.now(), hides);
+        asked::feed(&mut transaction, line);
+        transaction.finish_explained()
+    }
+
+    fn now(&self) -> Now {
+        Now { unix_millis: self.clock.now().millis() }
     }
 }
 
@@ -169,31 +176,6 @@ pub fn finding(d: &Diagnostic) -> FieldError {
     }
 }
 
-fn request(transaction: &mut Transaction, line: &RequestLine) {
-    transaction.connection(line.remote_ip, 0, SERVER.0, SERVER.1);
-    transaction.request_line(line.method.as_bytes(), line.uri.as_bytes(), line.version.as_bytes());
-    for (name, value) in &line.headers {
-        transaction.request_header(name.as_bytes(), value.as_bytes());
-    }
-    transaction.phase1();
-    if transaction.wants_request_body() {
-        transaction.request_body(&line.body);
-    }
-    transaction.phase2();
-}
-
-fn response(transaction: &mut Transaction, answer: &ResponseLine, version: &str) {
-    transaction.response(answer.status, version.as_bytes());
-    for (name, value) in &answer.headers {
-        transaction.response_header(name.as_bytes(), value.as_bytes());
-    }
-    transaction.phase3();
-    if transaction.wants_response_body() {
-        transaction.response_body(&answer.body);
-    }
-    transaction.phase4();
-}
-
 /// What a caller calls a request by; it comes back with the result.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
@@ -205,11 +187,12 @@ pub enum LineId {
 }
 
 /// One request to inspect. Source: section "Offline evaluation" of the WAF reference.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestLine {
     /// Echoed.
     #[serde(default)]
+    #[schemars(schema_with = "line_id")]
     pub id: Option<LineId>,
     /// The method.
     pub method: String,
@@ -220,12 +203,15 @@ pub struct RequestLine {
     pub version: String,
     /// Names and values in the order received.
     #[serde(default)]
+    #[schemars(with = "Vec<Vec<String>>", skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// The body; standard base64 in JSON.
     #[serde(default, rename = "body_b64", deserialize_with = "base64")]
+    #[schemars(with = "String", skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<u8>,
     /// The client; default 127.0.0.1.
     #[serde(default = "localhost")]
+    #[schemars(with = "String")]
     pub remote_ip: IpAddr,
     /// The answer. Without it phases 3 and 4 do not run.
     #[serde(default)]
@@ -233,17 +219,53 @@ pub struct RequestLine {
 }
 
 /// The answer to an inspected request.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseLine {
     /// The status.
     pub status: u16,
     /// Names and values in the order sent.
     #[serde(default)]
+    #[schemars(with = "Vec<Vec<String>>", skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// The body; standard base64 in JSON.
     #[serde(default, rename = "body_b64", deserialize_with = "base64")]
+    #[schemars(with = "String", skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<u8>,
+}
+
+/// An id in a schema: a text, a number, or none.
+fn line_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["string", "number", "null"]})
+}
+
+impl Default for RequestLine {
+    /// `GET /` of this machine.
+    fn default() -> Self {
+        Self {
+            id: None,
+            method: "GET".to_owned(),
+            uri: "/".to_owned(),
+            version: http_1_1(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            remote_ip: localhost(),
+            response: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for RequestLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Target, headers and body may hold secrets.
+        f.debug_struct("RequestLine").field("id", &self.id).field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ResponseLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseLine").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 fn http_1_1() -> String {
@@ -259,9 +281,10 @@ fn base64<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<u8>, D::Er
 }
 
 /// What inspection found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ResultLine {
     /// The request's.
+    #[schemars(schema_with = "line_id")]
     pub id: Option<LineId>,
     /// Whether a disruptive action was done; never when only detecting.
     pub interrupted: bool,
@@ -278,7 +301,7 @@ pub struct ResultLine {
 }
 
 /// One rule that matched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MatchedRule {
     /// The rule.
     pub id: u64,
@@ -295,7 +318,9 @@ pub struct MatchedRule {
 }
 
 impl ResultLine {
-    fn new(id: Option<LineId>, outcome: Outcome, all: bool) -> Self {
+    /// What an outcome is in short; `all` shows `nolog` rules too.
+    #[must_use]
+    pub fn new(id: Option<LineId>, outcome: Outcome, all: bool) -> Self {
         let shown = outcome.matched.into_iter().filter(|m| all || m.log);
         Self {
             id,

@@ -2,6 +2,7 @@
 //!
 //! This room knows hosts and no syntax; `argos-seclang` knows syntax and no hosts.
 
+pub mod asked;
 pub mod audit_log;
 pub mod download;
 mod folder;

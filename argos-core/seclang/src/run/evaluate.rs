@@ -26,7 +26,7 @@ impl Transaction {
             }
             let rule = &program.rules[index as usize];
             let passed_over = match self.plain {
-                true => self.control.removes(rule),
+                true => self.leaves_out(rule, index),
                 false => self.control.removes_at(index) || !self.may_pass(&program, index),
             };
             if passed_over || own.removes(index) || own.leaving.has(index) || self.leaving.has(index) {
@@ -128,7 +128,7 @@ impl Transaction {
 
     fn link_matches(&mut self, program: &Program, rule: &Rule, link: &Link, exclusions: &[(VarId, Selector)]) -> bool {
         let Some(test) = &link.test else {
-            self.act(link, rule);
+            self.act_traced(program, rule, link);
             return true;
         };
         let removed = |variable: VarId, key: &[u8]| {
@@ -168,6 +168,9 @@ impl Transaction {
         for target in &test.targets.include {
             resolve(&mut self.store, context, target, &excluded, &mut candidates);
         }
+        if self.trace.is_some() {
+            self.trace_excluded(program, rule, link, test, removed);
+        }
         let operator = &program.operators[test.operator as usize];
         let mut matched = false;
         for candidate in &candidates {
@@ -180,10 +183,13 @@ impl Transaction {
                 Some(program.chains.run(test.chain, &candidate.value.bytes)).filter(&mut accepts)
             };
             self.store.steps_exceeded += u32::from(captures.exceeded);
+            if self.trace.is_some() {
+                self.trace_tried(program, rule, link, candidate, hit.as_ref());
+            }
             if let Some(value) = hit {
                 matched = true;
                 self.note(candidate, value, captures);
-                self.act(link, rule);
+                self.act_traced(program, rule, link);
             }
         }
         self.candidates = candidates;
@@ -332,6 +338,7 @@ impl Transaction {
             Disruptive::Pass => return None,
             Disruptive::Allow(scope) => {
                 self.allow = Some((*scope, phase));
+                self.trace_allow(rule);
                 return None;
             }
             Disruptive::Deny => (Disruption::Deny, None),
@@ -357,8 +364,10 @@ impl Transaction {
     pub(super) fn stop(&mut self, interruption: Interruption) -> Option<Interruption> {
         if self.mode == Mode::Detect || self.engine() == Engine::DetectionOnly {
             self.would_interrupt = true;
+            self.trace_decision(&interruption, false);
             return None;
         }
+        self.trace_decision(&interruption, true);
         self.interrupted = Some(interruption.clone());
         Some(interruption)
     }

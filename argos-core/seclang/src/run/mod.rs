@@ -12,6 +12,7 @@ mod resolve;
 mod store;
 mod texts;
 mod time;
+mod trace;
 mod transaction;
 pub(crate) mod tx;
 mod views;
@@ -27,6 +28,7 @@ use crate::source::Loader;
 pub use left_out::LeftOut;
 use own::Own;
 use pool::Pool;
+pub use trace::{Decision, Hides, MOST_STEPS, Step, Trace, Tried};
 pub use transaction::{BodyRoom, Transaction};
 
 /// Compiled rules: immutable, shared, cheap to clone.
@@ -93,6 +95,21 @@ impl RuleSet {
     #[must_use]
     pub fn plain(&self) -> Self {
         Self { plain: true, ..self.clone() }
+    }
+
+    /// The same rules with records of `IP`, `SESSION`, `USER`, `GLOBAL` and `RESOURCE` of their own, empty at first: what
+    /// is tried with them leaves nothing behind.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { collections: Collections::default(), ..self.clone() }
+    }
+
+    /// Starts a transaction at `now` that keeps a [`Trace`] for [`Transaction::finish_explained`]: rules are evaluated
+    /// as they are written, which takes many times as long and finds the same. `hides` says which values the trace must
+    /// not show.
+    #[must_use]
+    pub fn explain(&self, now: Now, hides: Hides) -> Transaction {
+        self.plain().transaction(now).traced(Trace::new(hides))
     }
 
     /// Rules of the caller's texts; a chain counts once, the engine's own rules not at all.

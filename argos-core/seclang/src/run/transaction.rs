@@ -10,6 +10,7 @@ use super::pool::{Pool, Scratch};
 use super::resolve::Candidate;
 use super::store::{Member, Store};
 use super::texts::Texts;
+use super::trace::Trace;
 use super::views::Views;
 use super::{Audit, Disruption, Interruption, Masked, Matched, Mode, Now, Outcome, RuleSet, Verdict};
 use crate::actions::{AuditEngine, Processor, Scope};
@@ -35,6 +36,8 @@ pub struct Transaction {
     pub(super) views: Views,
     /// No shortcuts.
     pub(super) plain: bool,
+    /// What it did, where somebody asked for that.
+    pub(super) trace: Option<Box<Trace>>,
     pool: Arc<Pool>,
     pub(super) control: Control,
     /// What the caller leaves out of this transaction.
@@ -82,6 +85,7 @@ impl Transaction {
             texts,
             views,
             plain: set.plain,
+            trace: None,
             pool: set.pool.clone(),
             control: Control::default(),
             leaving: Leaving::default(),
@@ -94,6 +98,12 @@ impl Transaction {
             request_over: false,
             response_over: false,
         }
+    }
+
+    /// The same transaction, which keeps a trace.
+    pub(super) fn traced(mut self, trace: Trace) -> Self {
+        self.trace = Some(Box::new(trace));
+        self
     }
 
     /// Chooses what a disruptive outcome does, for this transaction.
@@ -297,6 +307,17 @@ impl Transaction {
     /// Runs phase 5 and sums up.
     #[must_use]
     pub fn finish(mut self) -> Outcome {
+        self.sum_up()
+    }
+
+    /// As [`finish`](Self::finish), with what a transaction of [`RuleSet::explain`] did; of others that is empty.
+    #[must_use]
+    pub fn finish_explained(mut self) -> (Outcome, Trace) {
+        let outcome = self.sum_up();
+        (outcome, self.take_trace())
+    }
+
+    fn sum_up(&mut self) -> Outcome {
         self.run(5);
         let verdict = match (&self.interrupted, self.would_interrupt) {
             (Some(_), _) => Verdict::Blocked,

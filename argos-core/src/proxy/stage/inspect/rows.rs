@@ -6,15 +6,13 @@ use argos_seclang::{Matched, Outcome, Severity, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::Inspection;
-use crate::logs::{Finding, Record, masked_query};
+use crate::logs::{Finding, Record, SECRET_HEADERS, hides, mask_uri};
 use crate::proxy::exchange::Exchange;
 
 /// Most rows of one transaction.
 const MOST_ROWS: usize = 50;
 /// Most bytes of matched data in a row.
 const MOST_DATA: usize = 256;
-/// Headers whose values are never stored.
-const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
 
 /// Writes the rows and the line.
 pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
@@ -172,27 +170,6 @@ fn rank(severity: &str) -> usize {
     names.iter().position(|n| *n == severity).unwrap_or(5)
 }
 
-/// Whether `value` of `variable`, such as `ARGS:password`, must not be stored.
-fn hides(variable: &str, value: &str, masked: &[Box<str>]) -> bool {
-    let (collection, key) = variable.split_once(':').unwrap_or((variable, ""));
-    let listed = |name: &str| masked.iter().any(|m| name.trim().eq_ignore_ascii_case(m));
-    match collection.to_ascii_uppercase().as_str() {
-        "REQUEST_COOKIES" => true,
-        "REQUEST_HEADERS" | "RESPONSE_HEADERS" => SECRET_HEADERS.iter().any(|h| key.eq_ignore_ascii_case(h)),
-        // `json.user.password` is an argument `password` too.
-        _ if listed(key) || key.rsplit('.').next().is_some_and(listed) => true,
-        _ => mask_uri(value, masked) != value,
-    }
-}
-
-// Pairs after the `?`, or everywhere in what has none.
-fn mask_uri(text: &str, masked: &[Box<str>]) -> String {
-    match text.split_once('?') {
-        Some((path, query)) => format!("{path}?{}", masked_query(query, masked)),
-        None => masked_query(text, masked).into_owned(),
-    }
-}
-
 fn cut(text: &str) -> &str {
     let mut end = text.len().min(MOST_DATA);
     while !text.is_char_boundary(end) {
@@ -204,25 +181,6 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_hidden_by_variable_and_by_content() {
-        let masked: Vec<Box<str>> = vec!["password".into()];
-        for (variable, value, expected) in [
-            ("ARGS:password", "x", true),
-            ("ARGS:PassWord", "x", true),
-            ("ARGS:json.user.password", "x", true),
-            ("ARGS:q", "x", false),
-            ("REQUEST_COOKIES:a", "x", true),
-            ("REQUEST_HEADERS:Authorization", "x", true),
-            ("REQUEST_HEADERS:User-Agent", "x", false),
-            ("REQUEST_URI", "/a?password=x", true),
-            ("REQUEST_BODY", "a=1&password=x", true),
-            ("REQUEST_BODY", "a=1", false),
-        ] {
-            assert_eq!(hides(variable, value, &masked), expected, "{variable} {value}");
-        }
-    }
 
     #[test]
     fn a_cut_keeps_whole_characters() {
