@@ -159,18 +159,14 @@ fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, clock: &Clock, hur
     }
     let mut count = taken.count();
     let mut more = true;
-    let mut rest = Vec::new();
     let written = in_transaction(conn, clock.now(), Actor::System, |tx| {
         while more {
-            let mut entries = taken.entries();
-            queue.give(std::mem::take(&mut taken.access));
-            more = entries.len() >= ROWS_AT_ONCE;
-            let written = logs::insert_all(tx, &mut entries, hurry)?;
-            rest = entries.split_off(written);
-            if !rest.is_empty() || hurry() || count.total() >= ROWS_IN_TRANSACTION {
+            more = taken.len() >= ROWS_AT_ONCE;
+            let all = logs::insert_all(tx, |row| taken.next_into(row), hurry)?;
+            if !all || hurry() || count.total() >= ROWS_IN_TRANSACTION {
                 break;
             }
-            taken = queue.take(ROWS_AT_ONCE);
+            queue.give(std::mem::replace(&mut taken, queue.take(ROWS_AT_ONCE)));
             more = !taken.is_empty();
             count += taken.count();
         }
@@ -178,8 +174,8 @@ fn write_rows(conn: &mut rusqlite::Connection, queue: &Queue, clock: &Clock, hur
     });
     match written {
         Ok(()) => {
-            more |= !rest.is_empty();
-            queue.put_back(rest);
+            more |= !taken.is_empty();
+            queue.give(taken);
         }
         Err(e) => {
             tracing::error!("{} log rows were not written: {e}", count.total());

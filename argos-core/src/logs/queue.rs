@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::record::{AccessBatch, Record};
-use crate::schema::{LogEntry, LogSource};
+use crate::schema::LogEntry;
 
 /// How many rows wait at most.
 pub const QUEUE_ROWS: usize = 65_536;
@@ -34,8 +34,6 @@ struct Rows {
     access_rows: usize,
     /// One queue per rank, the most dispensable first.
     records: [VecDeque<Record>; 2],
-    /// Rows that were taken and put back.
-    ready: Vec<LogEntry>,
     spare: Vec<AccessBatch>,
 }
 
@@ -43,28 +41,33 @@ struct Rows {
 #[derive(Debug, Default)]
 pub struct Taken {
     /// Error and WAF rows.
-    pub records: Vec<Record>,
+    pub records: VecDeque<Record>,
     /// Access rows.
     pub access: Vec<AccessBatch>,
-    /// Rows that were put back, as they are stored.
-    ready: Vec<LogEntry>,
+    /// Batches at the front that are empty by now.
+    done: usize,
 }
 
 impl Taken {
-    /// The rows to store; the values of masked parameters become `***`.
-    #[must_use]
-    pub fn entries(&mut self) -> Vec<LogEntry> {
-        let mut entries = Vec::with_capacity(self.len());
-        entries.append(&mut self.ready);
-        entries.extend(self.records.drain(..).map(Record::into_entry));
-        entries.extend(self.access.iter().flat_map(AccessBatch::entries));
-        entries
+    /// Moves the next row to store into `row`, the values of masked parameters as `***`; whether there was one.
+    pub fn next_into(&mut self, row: &mut LogEntry) -> bool {
+        if let Some(record) = self.records.pop_front() {
+            *row = record.into_entry();
+            return true;
+        }
+        while let Some(batch) = self.access.get_mut(self.done) {
+            if batch.next_into(row) {
+                return true;
+            }
+            self.done += 1;
+        }
+        false
     }
 
     /// How many rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ready.len() + self.records.len() + self.access.iter().map(AccessBatch::len).sum::<usize>()
+        self.records.len() + self.access.iter().map(AccessBatch::len).sum::<usize>()
     }
 
     /// How many rows of each source.
@@ -76,13 +79,6 @@ impl Taken {
             match record {
                 Record::Error(_) => counts.error += 1,
                 Record::WafAudit(_) => counts.waf_audit += 1,
-            }
-        }
-        for row in &self.ready {
-            match row.source {
-                LogSource::Access => counts.access += 1,
-                LogSource::WafAudit => counts.waf_audit += 1,
-                _ => counts.error += 1,
             }
         }
         counts
@@ -198,7 +194,7 @@ impl Queue {
     #[must_use]
     pub fn take(&self, max: usize) -> Taken {
         let mut queue = self.lock();
-        let mut taken = Taken { ready: std::mem::take(&mut queue.ready), ..Taken::default() };
+        let mut taken = Taken::default();
         for rows in queue.records.iter_mut().rev() {
             let n = rows.len().min(max.saturating_sub(taken.len()));
             taken.records.extend(rows.drain(..n));
@@ -214,16 +210,18 @@ impl Queue {
         taken
     }
 
-    /// Puts back rows that were taken and not written yet; the next [`Queue::take`] has them.
-    pub fn put_back(&self, rows: Vec<LogEntry>) {
-        self.lock().ready.extend(rows);
-    }
-
-    /// Gives the memory of written batches back.
-    pub fn give(&self, batches: Vec<AccessBatch>) {
+    /// Takes back what was taken: rows that were not written come again before all others, and the memory of written
+    /// batches is used again.
+    pub fn give(&self, taken: Taken) {
         let mut queue = self.lock();
-        for mut batch in batches {
-            if queue.spare.len() < SPARE {
+        for record in taken.records.into_iter().rev() {
+            queue.records[record.rank()].push_front(record);
+        }
+        for mut batch in taken.access.into_iter().rev() {
+            if !batch.is_empty() {
+                queue.access_rows += batch.len();
+                queue.access.push_front(batch);
+            } else if queue.spare.len() < SPARE {
                 batch.clear();
                 queue.spare.push(batch);
             }
@@ -264,7 +262,7 @@ impl Queue {
 
 impl Rows {
     fn len(&self) -> usize {
-        self.ready.len() + self.access_rows + self.records.iter().map(VecDeque::len).sum::<usize>()
+        self.access_rows + self.records.iter().map(VecDeque::len).sum::<usize>()
     }
 
     /// Adds `row`; the place among the counts of the row that had to go, if one had to.
@@ -315,12 +313,19 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::logs::{Access, Fault, Texts};
+    use crate::schema::LogSource;
 
     fn access(rows: usize) -> AccessBatch {
         let mut batch = AccessBatch::default();
         let masked = Arc::default();
         (0..rows).for_each(|_| batch.push(Access::new(Timestamp(1)), Texts::default(), &masked));
         batch
+    }
+
+    /// Moves at most `most` rows out of `taken`; how many there were.
+    fn write(taken: &mut Taken, most: usize) -> usize {
+        let mut row = LogEntry::new(LogSource::Access, Timestamp(0), "");
+        (0..most).take_while(|_| taken.next_into(&mut row)).count()
     }
 
     fn error() -> Record {
@@ -370,9 +375,9 @@ mod tests {
         let mut batch = access(3);
         queue.offer_access(&mut batch);
         assert!(batch.is_empty());
-        let taken = queue.take(10);
-        assert_eq!(taken.access[0].entries().count(), 3);
-        queue.give(taken.access);
+        let mut taken = queue.take(10);
+        assert_eq!((taken.access[0].len(), write(&mut taken, 10)), (3, 3));
+        queue.give(taken);
         let mut other = access(1);
         queue.offer_access(&mut other);
         assert!(other.is_empty());
@@ -384,14 +389,19 @@ mod tests {
         let queue = Queue::with_limit(4, || ());
         queue.offer_access(&mut access(3));
         let mut taken = queue.take(10);
-        let mut rows = taken.entries();
-        queue.put_back(rows.split_off(1));
+        assert_eq!(write(&mut taken, 1), 1);
+        queue.give(taken);
         assert_eq!(queue.depth(), 2);
         queue.offer_access(&mut access(3));
         assert_eq!((queue.depth(), queue.dropped().access), (4, 1));
         let mut again = queue.take(1);
-        assert_eq!((again.len(), again.access.len(), again.entries().len()), (2, 0, 2));
-        assert_eq!((queue.take(10).len(), queue.depth()), (2, 0));
+        assert_eq!((again.len(), again.access.len(), write(&mut again, 10)), (2, 1, 2));
+        queue.offer(error());
+        assert_eq!(queue.depth(), 3);
+        let taken = queue.take(10);
+        assert_eq!((taken.len(), taken.records.len(), queue.depth()), (3, 1, 0));
+        queue.give(taken);
+        assert_eq!(queue.depth(), 3);
     }
 
     #[test]
@@ -406,8 +416,9 @@ mod tests {
         let mut rows = 0;
         while !threads.iter().all(|t| t.is_finished()) {
             let taken = queue.take(1000);
-            rows += taken.len() as u64;
-            queue.give(taken.access);
+            let mut taken = taken;
+            rows += write(&mut taken, usize::MAX) as u64;
+            queue.give(taken);
         }
         threads.into_iter().for_each(|t| t.join().unwrap());
         rows += queue.take(1000).len() as u64;

@@ -90,6 +90,45 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
+    /// Makes it an empty row of `source` once more; its texts keep their memory.
+    pub fn renew(&mut self, source: LogSource, timestamp: Timestamp, level: &str) {
+        let texts = [
+            &mut self.level,
+            &mut self.host_domain,
+            &mut self.remote_ip,
+            &mut self.method,
+            &mut self.path,
+            &mut self.query,
+            &mut self.upstream,
+            &mut self.user_agent,
+            &mut self.message,
+            &mut self.action,
+            &mut self.waf_rule_message,
+            &mut self.waf_severity,
+            &mut self.request_id,
+            &mut self.country,
+            &mut self.http_version,
+            &mut self.raw,
+        ];
+        texts.into_iter().for_each(String::clear);
+        let texts = std::mem::replace(self, Self::new(source, timestamp, ""));
+        *self = Self {
+            id: LogId(0),
+            timestamp,
+            source,
+            host_id: None,
+            rule_id: None,
+            status: 0,
+            duration_ms: 0,
+            size_bytes: 0,
+            bytes_in: 0,
+            waf_rule_id: 0,
+            waf_anomaly_score: 0,
+            ..texts
+        };
+        self.level.push_str(level);
+    }
+
     /// An empty row of `source`, to be filled.
     #[must_use]
     pub fn new(source: LogSource, timestamp: Timestamp, level: &str) -> Self {

@@ -1,7 +1,8 @@
 //! `log_entries`.
 
-use rusqlite::{Row, named_params, params};
+use rusqlite::{CachedStatement, Row, named_params};
 
+use super::StoreError;
 use super::columns::{parsed, time};
 use super::tx::{Read, Tx};
 use crate::clock::Timestamp;
@@ -11,7 +12,13 @@ use crate::schema::{HostId, LogEntry, LogId, LogSource, RuleId};
 const INSERT: &str = "INSERT INTO log_entries (timestamp, source, host_id, rule_id, level, host_domain, remote_ip,
         method, path, user_agent, upstream, message, raw, waf_rule_message, waf_severity, status, duration_ms,
         size_bytes, waf_rule_id, waf_anomaly_score, request_id, query, action, country, http_version, bytes_in)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    VALUES";
+
+/// The parameters of one row of [`INSERT`].
+const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// How many they are.
+const WIDTH: usize = 26;
 
 const COLUMNS: &str =
     "id, timestamp, source, host_id, rule_id, level, host_domain, remote_ip, method, path, user_agent,
@@ -23,66 +30,118 @@ const COLUMNS: &str =
 /// # Errors
 /// Those of the database.
 pub fn insert(tx: &Tx<'_>, e: &LogEntry) -> Result<()> {
-    // By position, in the order of the columns: looking 26 names up costs more than binding their values.
-    let params = params![
-        e.timestamp.0,
-        e.source.as_str(),
-        e.host_id.map(|id| id.0),
-        e.rule_id.map(|id| id.0),
-        e.level,
-        e.host_domain,
-        e.remote_ip,
-        e.method,
-        e.path,
-        e.user_agent,
-        e.upstream,
-        e.message,
-        e.raw,
-        e.waf_rule_message,
-        e.waf_severity,
-        e.status,
-        e.duration_ms,
-        e.size_bytes,
-        e.waf_rule_id,
-        e.waf_anomaly_score,
-        e.request_id,
-        e.query,
-        e.action,
-        e.country,
-        e.http_version,
-        e.bytes_in,
-    ];
-    tx.execute(INSERT, params).map(drop)
+    Inserts::new(tx, 1)?.insert(std::slice::from_ref(e), None)
 }
 
-/// Rows that are stored whoever waits.
-const AT_LEAST: usize = 16;
+/// Rows that one statement stores: what SQLite does once for a statement (a table of the values that a CHECK allows,
+/// cursors, the highest id) costs more than the columns of a row. These are stored whoever waits.
+const GROUP: usize = 16;
 
-/// Stores rows of the proxy, and how many: less than all when `hurry` says that somebody waits. A host or rule that
-/// was deleted since the request is left out of its row.
+/// Stores the rows that `next` fills in, until there are no more, or until `hurry` says that somebody waits; whether
+/// it came to the end. A host or rule that was deleted since the request is left out of its row.
 ///
 /// # Errors
 /// Those of the database.
-pub fn insert_all(tx: &Tx<'_>, entries: &mut [LogEntry], hurry: impl Fn() -> bool) -> Result<usize> {
+pub fn insert_all(tx: &Tx<'_>, mut next: impl FnMut(&mut LogEntry) -> bool, hurry: impl Fn() -> bool) -> Result<bool> {
     let mut hosts = Known::new("SELECT 1 FROM hosts WHERE id = ?1");
     let mut rules = Known::new("SELECT 1 FROM rules WHERE id = ?1");
-    for (n, entry) in entries.iter_mut().enumerate() {
-        if n > 0 && n % AT_LEAST == 0 && hurry() {
-            return Ok(n);
+    let mut inserts = Inserts::new(tx, GROUP)?;
+    // Each group in the memory of the last but one.
+    let mut rows = vec![LogEntry::new(LogSource::Access, Timestamp(0), ""); GROUP];
+    let mut before: Option<Vec<LogEntry>> = None;
+    loop {
+        let filled = rows.iter_mut().map(&mut next).take_while(|more| *more).count();
+        for row in &mut rows[..filled] {
+            if let Some(HostId(id)) = row.host_id
+                && !hosts.contains(tx, id)?
+            {
+                row.host_id = None;
+            }
+            if let Some(RuleId(id)) = row.rule_id
+                && !rules.contains(tx, id)?
+            {
+                row.rule_id = None;
+            }
         }
-        if let Some(HostId(id)) = entry.host_id
-            && !hosts.contains(tx, id)?
-        {
-            entry.host_id = None;
+        if filled < GROUP {
+            let mut single = Inserts::new(tx, 1)?;
+            rows[..filled].iter().try_for_each(|row| single.insert(std::slice::from_ref(row), None))?;
+            return Ok(true);
         }
-        if let Some(RuleId(id)) = entry.rule_id
-            && !rules.contains(tx, id)?
-        {
-            entry.rule_id = None;
+        inserts.insert(&rows, before.as_deref())?;
+        if hurry() {
+            return Ok(false);
         }
-        insert(tx, entry)?;
+        match &mut before {
+            Some(before) => std::mem::swap(&mut rows, before),
+            None => before = Some(rows.clone()),
+        }
     }
-    Ok(entries.len())
+}
+
+/// One statement for groups of rows of one transaction.
+struct Inserts<'c> {
+    statement: CachedStatement<'c>,
+}
+
+impl<'c> Inserts<'c> {
+    fn new(tx: &Tx<'c>, rows: usize) -> Result<Self> {
+        let values = vec![ROW; rows].join(", ");
+        Ok(Self { statement: tx.prepared(&format!("{INSERT} {values}"))? })
+    }
+
+    /// Stores `rows`, as many as the statement is for, where `before` are those that it stored last. A parameter keeps
+    /// its value from one run of a statement to the next, and most columns of neighbouring rows are equal: those are
+    /// not bound again, which would copy them.
+    fn insert(&mut self, rows: &[LogEntry], before: Option<&[LogEntry]>) -> Result<()> {
+        for (n, row) in rows.iter().enumerate() {
+            self.bind(n * WIDTH, row, before.map(|rows| &rows[n])).map_err(StoreError::from)?;
+        }
+        self.statement.raw_execute().map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    // By position, in the order of the columns: looking 26 names up costs more than binding their values.
+    fn bind(&mut self, at: usize, e: &LogEntry, before: Option<&LogEntry>) -> rusqlite::Result<()> {
+        macro_rules! bind {
+            ($($place:literal: $field:ident $(=> $value:expr)?),+ $(,)?) => {
+                $(if before.is_none_or(|b| b.$field != e.$field) {
+                    self.statement.raw_bind_parameter(at + $place, bind!(@ e.$field $(, $value)?))?;
+                })+
+            };
+            (@ $own:expr) => { &$own };
+            (@ $own:expr, $value:expr) => { $value };
+        }
+        bind! {
+            1: timestamp => e.timestamp.0,
+            2: source => e.source.as_str(),
+            3: host_id => e.host_id.map(|id| id.0),
+            4: rule_id => e.rule_id.map(|id| id.0),
+            5: level,
+            6: host_domain,
+            7: remote_ip,
+            8: method,
+            9: path,
+            10: user_agent,
+            11: upstream,
+            12: message,
+            13: raw,
+            14: waf_rule_message,
+            15: waf_severity,
+            16: status,
+            17: duration_ms,
+            18: size_bytes,
+            19: waf_rule_id,
+            20: waf_anomaly_score,
+            21: request_id,
+            22: query,
+            23: action,
+            24: country,
+            25: http_version,
+            26: bytes_in,
+        }
+        Ok(())
+    }
 }
 
 /// Ids that were looked up in this transaction.
@@ -271,5 +330,65 @@ impl Where {
             let marks = vec!["?"; values.len()].join(", ");
             self.push(&format!("{column} IN ({marks})"), values);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Actor;
+
+    #[test]
+    fn rows_are_stored_as_they_are_whatever_stood_in_their_memory_before() {
+        let mut db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch(argos_migrations::ALL[0].sql).unwrap();
+        db.execute_batch("INSERT INTO target_groups (id, name) VALUES (1, 'g')").unwrap();
+        db.execute_batch("INSERT INTO hosts (id, domain, target_group_id) VALUES (3, 'a.example', 1)").unwrap();
+        let row = |n: i64| {
+            let source = if n % 5 == 0 { LogSource::WafAudit } else { LogSource::Access };
+            let mut row = LogEntry::new(source, Timestamp(n), if n % 3 == 0 { "warn" } else { "info" });
+            row.host_id = (n % 7 == 0).then_some(HostId(3));
+            (row.path, row.status, row.bytes_in) = (format!("/{}", n / 4), 200 + n % 2, n);
+            row.raw = if n % 11 == 0 { String::new() } else { format!("{{\"n\":{n}}}") };
+            row
+        };
+        let many = GROUP as i64;
+        for count in [0, 1, many - 1, many, 3 * many + 2] {
+            let open = db.transaction().unwrap();
+            let tx = Tx::new(&open, Timestamp(0), Actor::System);
+            let mut wanted: Vec<_> = (0..count).map(row).collect();
+            let mut rest = wanted.iter();
+            let next = |to: &mut LogEntry| rest.next().inspect(|row| *to = LogEntry::clone(row)).is_some();
+            assert!(insert_all(&tx, next, || false).unwrap());
+            let stored = newest(&tx, 1000).unwrap();
+            let first = stored.first().map_or(0, |row| row.id.0);
+            (0..).zip(&mut wanted).for_each(|(n, row)| row.id = LogId(first + n));
+            assert_eq!(stored, wanted);
+            drop(tx);
+        }
+    }
+
+    #[test]
+    fn what_names_a_host_or_rule_that_is_gone_is_stored_without_and_a_hurry_ends_after_a_group() {
+        let mut db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch(argos_migrations::ALL[0].sql).unwrap();
+        let open = db.transaction().unwrap();
+        let tx = Tx::new(&open, Timestamp(0), Actor::System);
+        let mut asked = 0;
+        let next = |row: &mut LogEntry| {
+            asked += 1;
+            (row.host_id, row.rule_id) = (Some(HostId(9)), Some(RuleId(9)));
+            true
+        };
+        assert!(!insert_all(&tx, next, || true).unwrap());
+        let stored = newest(&tx, 1000).unwrap();
+        assert_eq!((asked, stored.len()), (GROUP, GROUP));
+        assert!(stored.iter().all(|row| row.host_id.is_none() && row.rule_id.is_none()));
+    }
+
+    #[test]
+    fn a_statement_has_as_many_parameters_as_columns() {
+        assert_eq!(ROW.matches('?').count(), WIDTH);
+        assert_eq!(INSERT.split(['(', ')']).nth(1).map(|columns| columns.split(',').count()), Some(WIDTH));
     }
 }

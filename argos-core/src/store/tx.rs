@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use serde_json::{Map, Value};
 
 use super::StoreError;
@@ -281,6 +281,12 @@ impl<'c> Tx<'c> {
         self.wrote.set(true);
         let mut statement = self.read.conn.prepare_cached(sql).map_err(StoreError::from)?;
         Ok(statement.execute(params).map_err(StoreError::from)?)
+    }
+
+    /// A statement outside the configuration tables that the caller runs itself, many times.
+    pub(super) fn prepared(&self, sql: &str) -> Result<CachedStatement<'c>> {
+        self.wrote.set(true);
+        Ok(self.read.conn.prepare_cached(sql).map_err(StoreError::from)?)
     }
 
     /// Id of the last inserted row.

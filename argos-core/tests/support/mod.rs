@@ -71,7 +71,10 @@ impl Site {
                 assert_eq!(rows.len() as u64 + self.logs.dropped().total(), self.logs.offered());
                 return rows;
             }
-            rows.extend(taken.entries());
+            let mut row = LogEntry::new(schema::LogSource::Access, argos_core::clock::Timestamp(0), "");
+            while taken.next_into(&mut row) {
+                rows.push(row.clone());
+            }
         }
     }
 }

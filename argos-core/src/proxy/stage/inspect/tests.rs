@@ -42,7 +42,7 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
         check(&mut ex);
     });
     core.flush();
-    queue.take(10).records
+    queue.take(10).records.into()
 }
 
 #[test]
