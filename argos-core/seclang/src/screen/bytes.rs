@@ -65,6 +65,19 @@ impl ByteSet {
         Self([a | e, b | f, c | g, d | h])
     }
 
+    /// The bytes of this set that are not in the other.
+    #[must_use]
+    pub(crate) fn minus(&self, other: &Self) -> Self {
+        let [a, b, c, d] = self.0;
+        let [e, f, g, h] = other.0;
+        Self([a & !e, b & !f, c & !g, d & !h])
+    }
+
+    /// How many bytes are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     pub(crate) fn has(&self, byte: u8) -> bool {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
@@ -112,6 +125,8 @@ mod tests {
             assert_eq!(set.iter().collect::<Vec<_>>(), sorted);
             assert_eq!(set.coarse().or(&set), set.coarse());
         }
-        assert_eq!(ByteSet::EMPTY.with(b'a', b'c').and(b"z"), ByteSet::of(b"abcz"));
+        let set = ByteSet::EMPTY.with(b'a', b'c').and(b"z");
+        assert_eq!((set, set.len()), (ByteSet::of(b"abcz"), 4));
+        assert_eq!(set.minus(&ByteSet::of(b"bz\xff")), ByteSet::of(b"ac"));
     }
 }

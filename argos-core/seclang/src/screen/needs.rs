@@ -1,8 +1,6 @@
 //! What a value must have in it for an operator to match.
 
-use regex_syntax::hir::{
-    Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition,
-};
+use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 use super::ByteSet;
 
@@ -37,14 +35,17 @@ impl Needs {
 
     /// What a pattern needs.
     pub(crate) fn of_pattern(hir: &Hir) -> Self {
-        let found = walk(hir);
-        let literals = found.required.filter(|literals| usable(literals));
-        let calm = match calm(hir) {
+        // Of a pattern that matches nothing at all, nothing is claimed.
+        let found = walk(hir, &ByteSet::EMPTY).unwrap_or_else(Found::nothing);
+        let calm = match walk(hir, &LOUD) {
             None => Some(Vec::new()),
-            Some(hir) => walk(&hir).required.filter(|literals| usable(literals)),
+            Some(found) => found.into_required().filter(|literals| usable(literals)).map(sorted),
         };
         let length = hir.properties().minimum_len().unwrap_or(0);
-        Self { literals, calm, bytes: found.gates, length }
+        let mut bytes = Vec::with_capacity(found.gates.len);
+        found.gates.each(|gate| bytes.push(gate));
+        let literals = found.into_required().filter(|literals| usable(literals)).map(sorted);
+        Self { literals, calm, bytes, length }
     }
 }
 
@@ -57,86 +58,68 @@ fn usable(literals: &[Vec<u8>]) -> bool {
 /// without them the word stands there as it is.
 pub(super) const LOUD: ByteSet = ByteSet::EMPTY.with(0, 0x1f).and(b"\x7f!\"#$%&'()*;<=>?[\\]^`{|}~");
 
-/// The part of a pattern that matches without any byte of [`LOUD`]; None where nothing is left.
-///
-/// Guarantee: a text without these bytes that the pattern matches, what is left matches too.
-fn calm(hir: &Hir) -> Option<Hir> {
+/// What is known about a part of a pattern.
+#[derive(Clone)]
+struct Found {
+    /// All texts that the part matches, folded.
+    exact: Option<Vec<Vec<u8>>>,
+    /// One of these occurs in each text that the part matches, folded; none = what is in `exact`.
+    required: Option<Vec<Vec<u8>>>,
+    /// Of each set, one byte occurs in each text that the part matches.
+    gates: Gates,
+}
+
+impl Found {
+    fn into_required(self) -> Option<Vec<Vec<u8>>> {
+        self.required.or(self.exact)
+    }
+
+    fn nothing() -> Self {
+        Self { exact: None, required: None, gates: Gates::default() }
+    }
+
+    fn empty() -> Self {
+        Self { exact: Some(vec![Vec::new()]), required: None, gates: Gates::default() }
+    }
+}
+
+/// What is known of the texts without any byte of `without` that a part of a pattern matches; none where there are no
+/// such texts.
+fn walk(hir: &Hir, without: &ByteSet) -> Option<Found> {
     Some(match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => hir.clone(),
+        HirKind::Empty | HirKind::Look(_) => Found::empty(),
         HirKind::Literal(literal) => {
-            return (!literal.0.iter().any(|byte| LOUD.has(*byte))).then(|| hir.clone());
-        }
-        HirKind::Class(Class::Bytes(class)) => {
-            let mut class = class.clone();
-            class.difference(&ClassBytes::new(LOUD.iter().map(|byte| ClassBytesRange::new(byte, byte))));
-            if class.ranges().is_empty() {
+            if literal.0.iter().any(|byte| without.has(*byte)) {
                 return None;
             }
-            Hir::class(Class::Bytes(class))
+            let folded = literal.0.to_ascii_lowercase();
+            let mut gates = Gates::default();
+            literal.0.iter().for_each(|byte| gates.offer(ByteSet::EMPTY.and(&[*byte])));
+            Found { exact: Some(vec![folded]), required: None, gates }
         }
-        HirKind::Class(Class::Unicode(class)) => {
-            let mut class = class.clone();
-            let loud = LOUD.iter().map(|byte| ClassUnicodeRange::new(char::from(byte), char::from(byte)));
-            class.difference(&ClassUnicode::new(loud));
-            if class.ranges().is_empty() {
-                return None;
-            }
-            Hir::class(Class::Unicode(class))
-        }
-        HirKind::Repetition(repetition) => match calm(&repetition.sub) {
-            Some(part) => Hir::repetition(repetition.with(part)),
-            None if repetition.min == 0 => Hir::empty(),
+        HirKind::Class(class) => return of_class(class, without),
+        HirKind::Capture(capture) => return walk(&capture.sub, without),
+        HirKind::Repetition(repetition) => match walk(&repetition.sub, without) {
+            Some(part) => of_repetition(repetition, part),
+            None if repetition.min == 0 => Found::empty(),
             None => return None,
         },
-        HirKind::Capture(capture) => calm(&capture.sub)?,
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(calm).collect::<Option<_>>()?),
-        HirKind::Alternation(parts) => {
-            let left: Vec<Hir> = parts.iter().filter_map(calm).collect();
-            if left.is_empty() {
-                return None;
+        HirKind::Concat(parts) => {
+            let mut sequence = Sequence::default();
+            for part in parts {
+                sequence.push(walk(part, without)?);
             }
-            Hir::alternation(left)
+            sequence.found()
+        }
+        HirKind::Alternation(parts) => {
+            let mut left = parts.iter().filter_map(|part| walk(part, without)).peekable();
+            left.peek()?;
+            of_choice(left)
         }
     })
 }
 
-/// What is known about a part of a pattern.
-struct Found {
-    /// All texts that the part matches, folded.
-    exact: Option<Vec<Vec<u8>>>,
-    /// One of these occurs in each text that the part matches, folded.
-    required: Option<Vec<Vec<u8>>>,
-    /// Of each set, one byte occurs in each text that the part matches; the most telling first, at most [`GATES`].
-    gates: Vec<ByteSet>,
-}
-
-impl Found {
-    fn nothing() -> Self {
-        Self { exact: None, required: None, gates: Vec::new() }
-    }
-
-    fn empty() -> Self {
-        Self { exact: Some(vec![Vec::new()]), required: None, gates: Vec::new() }
-    }
-}
-
-fn walk(hir: &Hir) -> Found {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Found::empty(),
-        HirKind::Literal(literal) => {
-            let folded = literal.0.to_ascii_lowercase();
-            let gates = best_gates(literal.0.iter().map(|byte| ByteSet::EMPTY.and(&[*byte])).collect());
-            Found { exact: Some(vec![folded.clone()]), required: Some(vec![folded]), gates }
-        }
-        HirKind::Class(class) => of_class(class),
-        HirKind::Capture(capture) => walk(&capture.sub),
-        HirKind::Repetition(repetition) => of_repetition(repetition),
-        HirKind::Concat(parts) => of_sequence(parts.iter().map(walk)),
-        HirKind::Alternation(parts) => of_choice(parts.iter().map(walk)),
-    }
-}
-
-fn of_class(class: &Class) -> Found {
+fn of_class(class: &Class, without: &ByteSet) -> Option<Found> {
     let set = match class {
         Class::Bytes(class) => {
             class.ranges().iter().fold(ByteSet::EMPTY, |set, range| set.with(range.start(), range.end()))
@@ -147,68 +130,97 @@ fn of_class(class: &Class) -> Found {
                 .iter()
                 .fold(ByteSet::EMPTY, |set, range| set.with(range.start() as u8, range.end() as u8)),
             // Characters of several bytes: nothing is claimed.
-            false => return Found::nothing(),
+            false => return Some(Found::nothing()),
         },
     };
-    let mut texts: Vec<Vec<u8>> = set.iter().map(|byte| vec![byte.to_ascii_lowercase()]).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let exact = (texts.len() <= CLASS_AS_TEXTS).then_some(texts);
-    Found { required: exact.clone(), exact, gates: vec![set] }
+    let set = set.minus(without);
+    if set == ByteSet::EMPTY {
+        return None;
+    }
+    // A letter in both cases is one text.
+    let mut exact = None;
+    if set.len() <= 2 * CLASS_AS_TEXTS {
+        let mut texts: Vec<Vec<u8>> = set.iter().map(|byte| vec![byte.to_ascii_lowercase()]).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        exact = (texts.len() <= CLASS_AS_TEXTS).then_some(texts);
+    }
+    let mut gates = Gates::default();
+    gates.offer(set);
+    Some(Found { exact, required: None, gates })
 }
 
-fn of_repetition(repetition: &Repetition) -> Found {
-    let part = walk(&repetition.sub);
+fn of_repetition(repetition: &Repetition, part: Found) -> Found {
     match (repetition.min, repetition.max) {
         (0, Some(1)) => {
             let mut exact = part.exact;
             if let Some(texts) = &mut exact {
                 texts.push(Vec::new());
             }
-            Found { exact, required: None, gates: Vec::new() }
+            // One of them is empty: it occurs in every text, as it must.
+            Found { exact, required: None, gates: Gates::default() }
         }
         (0, _) => Found::nothing(),
         (1, Some(1)) => part,
         (min, max) if max == Some(min) && min <= 4 => {
-            let copies = (0..min).map(|_| Found {
-                exact: part.exact.clone(),
-                required: part.required.clone(),
-                gates: part.gates.clone(),
-            });
-            of_sequence(copies)
+            let mut sequence = Sequence::default();
+            (1..min).for_each(|_| sequence.push(part.clone()));
+            sequence.push(part);
+            sequence.found()
         }
-        _ => Found { exact: None, required: part.required, gates: part.gates },
+        _ => {
+            let gates = part.gates;
+            Found { exact: None, required: part.into_required(), gates }
+        }
     }
 }
 
-fn of_sequence(parts: impl Iterator<Item = Found>) -> Found {
-    // Texts that end where we are; they grow while what follows is known exactly.
-    let mut run = vec![Vec::new()];
-    let mut whole = true;
-    let mut best: Option<Vec<Vec<u8>>> = None;
-    let mut gates = Vec::new();
-    for part in parts {
-        gates.extend(part.gates);
-        let product = part.exact.as_ref().map(|exact| exact.len() * run.len());
-        match (part.exact, product) {
-            (Some(exact), Some(count)) if count <= MOST_LITERALS => run = cross(&run, &exact),
-            (exact, _) => {
-                whole = false;
-                offer(&mut best, Some(std::mem::replace(&mut run, vec![Vec::new()])));
-                offer(&mut best, part.required);
+/// Parts one behind the other.
+struct Sequence {
+    /// Texts that end where we are; they grow while what follows is known exactly.
+    run: Vec<Vec<u8>>,
+    whole: bool,
+    best: Best,
+    gates: Gates,
+}
+
+impl Default for Sequence {
+    fn default() -> Self {
+        Self { run: vec![Vec::new()], whole: true, best: Best::default(), gates: Gates::default() }
+    }
+}
+
+impl Sequence {
+    fn push(&mut self, part: Found) {
+        part.gates.each(|gate| self.gates.offer(gate));
+        match part.exact {
+            Some(exact) if exact.len() * self.run.len() <= MOST_LITERALS => cross(&mut self.run, exact),
+            exact => {
+                self.end_run();
+                self.best.offer(part.required);
+                // A run of its own is offered when it ends.
                 if let Some(exact) = exact.filter(|exact| exact.len() <= MOST_LITERALS) {
-                    run = exact;
+                    self.run = exact;
                 }
             }
         }
-        if run.iter().any(|text| text.len() > LONGEST) {
-            whole = false;
-            offer(&mut best, Some(std::mem::replace(&mut run, vec![Vec::new()])));
+        if self.run.iter().any(|text| text.len() > LONGEST) {
+            self.end_run();
         }
     }
-    let exact = whole.then(|| run.clone());
-    offer(&mut best, Some(run));
-    Found { exact, required: best, gates: best_gates(gates) }
+
+    fn end_run(&mut self) {
+        self.whole = false;
+        self.best.offer(Some(std::mem::replace(&mut self.run, vec![Vec::new()])));
+    }
+
+    fn found(mut self) -> Found {
+        if self.whole {
+            return Found { exact: Some(self.run), required: None, gates: self.gates };
+        }
+        self.best.offer(Some(self.run));
+        Found { exact: None, required: self.best.texts, gates: self.gates }
+    }
 }
 
 fn of_choice(parts: impl Iterator<Item = Found>) -> Found {
@@ -216,43 +228,66 @@ fn of_choice(parts: impl Iterator<Item = Found>) -> Found {
     let mut required = Some(Vec::new());
     let mut gates: Option<[ByteSet; GATES]> = Some([ByteSet::EMPTY; GATES]);
     for part in parts {
-        exact = join(exact, part.exact);
-        required = join(required, part.required);
+        required = match (required, &part.required, &part.exact) {
+            (Some(all), Some(texts), _) | (Some(all), None, Some(texts)) => join(all, texts),
+            _ => None,
+        };
+        exact = exact.zip(part.exact.as_deref()).and_then(|(all, texts)| join(all, texts));
         gates = match (gates, part.gates.first()) {
             (Some(mut all), Some(first)) => {
                 for (index, gate) in all.iter_mut().enumerate() {
-                    *gate = gate.or(part.gates.get(index).unwrap_or(first));
+                    *gate = gate.or(&part.gates.get(index).unwrap_or(first));
                 }
                 Some(all)
             }
             _ => None,
         };
     }
-    let gates = gates.map(|gates| best_gates(gates.to_vec())).unwrap_or_default();
-    Found { exact, required, gates }
+    let sorted = |texts: Vec<Vec<u8>>| Some(sorted(texts)).filter(|texts| texts.len() <= MOST_LITERALS);
+    let mut best = Gates::default();
+    gates.into_iter().flatten().for_each(|gate| best.offer(gate));
+    Found { exact: exact.and_then(sorted), required: required.and_then(sorted), gates: best }
 }
 
-fn join(all: Option<Vec<Vec<u8>>>, part: Option<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
-    let (mut all, part) = (all?, part?);
-    all.extend(part);
-    all.sort_unstable();
-    all.dedup();
-    (all.len() <= MOST_LITERALS).then_some(all)
+/// All texts of both; none where they are far too many already.
+fn join(mut all: Vec<Vec<u8>>, part: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    all.extend_from_slice(part);
+    // Equal ones among them count once, in the end.
+    (all.len() <= 4 * MOST_LITERALS).then_some(all)
 }
 
-fn cross(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut texts: Vec<Vec<u8>> =
-        before.iter().flat_map(|start| after.iter().map(|end| [start.as_slice(), end].concat())).collect();
+/// Each text of `run` with each of `after` behind it.
+fn cross(run: &mut Vec<Vec<u8>>, after: Vec<Vec<u8>>) {
+    if let [only] = &after[..] {
+        return run.iter_mut().for_each(|text| text.extend_from_slice(only));
+    }
+    if matches!(&run[..], [only] if only.is_empty()) {
+        *run = after;
+        return;
+    }
+    *run = sorted(run.iter().flat_map(|start| after.iter().map(|end| [start.as_slice(), end].concat())).collect());
+}
+
+fn sorted(mut texts: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     texts.sort_unstable();
     texts.dedup();
     texts
 }
 
-/// Keeps the set of texts that is less likely to occur by chance.
-fn offer(best: &mut Option<Vec<Vec<u8>>>, offered: Option<Vec<Vec<u8>>>) {
-    let Some(offered) = offered.filter(|texts| usable(texts)) else { return };
-    if best.as_ref().is_none_or(|best| chance(&offered) < chance(best)) {
-        *best = Some(offered);
+/// The set of texts that is least likely to occur by chance.
+#[derive(Default)]
+struct Best {
+    texts: Option<Vec<Vec<u8>>>,
+    chance: f64,
+}
+
+impl Best {
+    fn offer(&mut self, offered: Option<Vec<Vec<u8>>>) {
+        let Some(offered) = offered.filter(|texts| usable(texts)) else { return };
+        let chance = chance(&offered);
+        if self.texts.is_none() || chance < self.chance {
+            *self = Self { texts: Some(offered), chance };
+        }
     }
 }
 
@@ -260,13 +295,40 @@ fn chance(texts: &[Vec<u8>]) -> f64 {
     texts.iter().map(|text| text.iter().map(|byte| likely(*byte)).product::<f64>()).sum()
 }
 
-/// The sets whose bytes are least likely in ordinary text, at most [`GATES`].
-fn best_gates(mut sets: Vec<ByteSet>) -> Vec<ByteSet> {
-    let weight = |set: &ByteSet| set.iter().map(likely).sum::<f64>();
-    sets.sort_by(|a, b| weight(a).total_cmp(&weight(b)));
-    sets.dedup();
-    sets.truncate(GATES);
-    sets
+/// The sets of those offered whose bytes are least likely in ordinary text, the most telling first, at most [`GATES`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Gates {
+    sets: [(f64, ByteSet); GATES],
+    len: usize,
+}
+
+impl Gates {
+    fn offer(&mut self, set: ByteSet) {
+        let weight = set.iter().map(likely).sum::<f64>();
+        let held = &self.sets[..self.len];
+        if held.iter().any(|(_, other)| *other == set) {
+            return;
+        }
+        let place = held.iter().position(|(other, _)| weight < *other).unwrap_or(self.len);
+        if place == GATES {
+            return;
+        }
+        self.sets[place..].rotate_right(1);
+        self.sets[place] = (weight, set);
+        self.len = (self.len + 1).min(GATES);
+    }
+
+    fn get(&self, index: usize) -> Option<ByteSet> {
+        self.sets[..self.len].get(index).map(|(_, set)| *set)
+    }
+
+    fn first(&self) -> Option<ByteSet> {
+        self.get(0)
+    }
+
+    fn each(&self, see: impl FnMut(ByteSet)) {
+        self.sets[..self.len].iter().map(|(_, set)| *set).for_each(see);
+    }
 }
 
 /// How likely a byte is in ordinary values. Only the order of choices hangs on it.
