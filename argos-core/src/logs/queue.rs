@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::record::{AccessBatch, Record};
+use super::batch::AccessBatch;
+use super::record::Record;
 use crate::schema::LogEntry;
 
 /// How many rows wait at most.

@@ -5,6 +5,7 @@
 //! both to cases.
 
 mod keywords;
+mod prose;
 
 use std::borrow::Cow;
 
@@ -12,6 +13,10 @@ use libinjectionrs::{SqliFlags, SqliState};
 
 /// The fingerprint of the SQL injection in `input`, if there is one.
 pub(crate) fn sqli(input: &[u8]) -> Option<String> {
+    if prose::begins_as_prose(input) { None } else { tokenised(input) }
+}
+
+fn tokenised(input: &[u8]) -> Option<String> {
     let input = keywords::with_capital_into(with_bounded_words(input));
     let mut state = SqliState::new(&input, SqliFlags::FLAG_NONE);
     state.detect().then(|| state.fingerprint_string())
