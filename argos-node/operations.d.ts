@@ -65,6 +65,36 @@ export interface BlockConfig {
   contentType?: string
 }
 
+/** A rule that hosts run. */
+export interface CatalogueRule {
+  /** Its id. */
+  id: number
+  /** 1 request head, 2 request body, 3 answer's head, 4 answer's body, 5 logging. */
+  phase: number
+  /** Its message as written, with `%{…}`. */
+  msg: string
+  /** Its tags. */
+  tags: string[]
+  /** The file that it stands in. */
+  file: string
+  /** The line in that file, from 1. */
+  line: number
+  /** The level from which it takes part, by its tag `paranoia-level/…`; null = it says none. */
+  paranoia?: number | null
+  /** Such as `CRITICAL`; null = none. */
+  severity?: string | null
+}
+
+/** What rules would make. */
+export interface CheckedRules {
+  /** Whether they could be stored. */
+  ok: boolean
+  /** Ids of the rules, in the order of the text; empty where something is wrong. */
+  rules: number[]
+  /** All that is wrong, at most 100 findings. */
+  errors: RuleFinding[]
+}
+
 /** One kept generation of the configuration. */
 export interface ConfigVersion {
   /** Its number. */
@@ -117,6 +147,24 @@ export interface CreatedToken {
   lastUsedAt?: string | null
   /** When it was revoked. */
   revokedAt?: string | null
+}
+
+/** Directives that one host runs beside the rules of all. */
+export interface CustomRule extends Tagged {
+  /** Identity; the host's own rules run in its order. */
+  id: number
+  /** The host. */
+  hostId: number
+  /** A name for people. */
+  name: string
+  /** `SecRule`, `SecAction`, `SecMarker`, `SecRuleRemove…` and `SecRuleUpdate…`, any number of them. */
+  secrule: string
+  /** Whether it takes part. */
+  enabled: boolean
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
 }
 
 /** Who left a target or a rule out. */
@@ -743,6 +791,18 @@ export interface Rule extends Tagged {
   createdAt: string
   /** When it was last changed. */
   updatedAt: string
+}
+
+/** Something wrong with a rule's text. */
+export interface RuleFinding {
+  /** Line, from 1. */
+  line: number
+  /** Column in bytes, from 1. */
+  column: number
+  /** Stable code, such as `seclang.unknown_operator`. */
+  code: string
+  /** The finding in words. */
+  text: string
 }
 
 /** A rule set in short. */
@@ -1664,6 +1724,80 @@ export class ExclusionsResource {
   }): Promise<Applied<Exclusion>>
 }
 
+/** The rules that one host adds. */
+export class CustomRulesResource {
+  private constructor()
+  /** Lists the own rules of a host by id, the order in which they run. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<CustomRule>>
+  /** Shows one own rule. */
+  get(id: number): Promise<CustomRule>
+  /** Makes an own rule. */
+  create(fields: {
+    /** `SecRule`, `SecAction`, `SecMarker`, `SecRuleRemove…` and `SecRuleUpdate…`; at most 64 KiB. */
+    secrule: string
+    /** A name for people, at most 128 characters. */
+    name?: string
+    /** Whether it takes part; default true. */
+    enabled?: boolean | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<CustomRule>>
+  /** Changes the given fields of an own rule. */
+  update(id: number, fields?: {
+    /** A name for people, at most 128 characters. */
+    name?: string
+    /** `SecRule`, `SecAction`, `SecMarker`, `SecRuleRemove…` and `SecRuleUpdate…`; at most 64 KiB. */
+    secrule?: string
+    /** Whether it takes part. */
+    enabled?: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<CustomRule>>
+  /** Replaces every field of an own rule. */
+  replace(id: number, fields: {
+    /** A name for people, at most 128 characters. */
+    name: string
+    /** `SecRule`, `SecAction`, `SecMarker`, `SecRuleRemove…` and `SecRuleUpdate…`; at most 64 KiB. */
+    secrule: string
+    /** Whether it takes part. */
+    enabled: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<CustomRule>>
+  /** Deletes an own rule. */
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
+  /** Switches an own rule on or off. */
+  toggle(id: number, enabled: boolean, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<CustomRule>>
+}
+
 /** The rules that all hosts run. */
 export class WafResource {
   private constructor()
@@ -1702,6 +1836,33 @@ export class WafResource {
     /** The request as a curl command, such as `curl -X POST -d a=1 http://shop.example/`. */
     curl?: string | null
   }): Promise<Explanation>
+  /** Says what is wrong with rules before they are a host's. */
+  checkRules(fields: {
+    /** The directives, at most 64 KiB. */
+    secrule: string
+    /** The host whose other own rules they would stand beside; none = no other own rules. */
+    hostId?: number | null
+  }): Promise<CheckedRules>
+  /** Lists the rules that all hosts run, in the order in which they stand. */
+  rules(fields?: {
+    /** Part of the id or of the message, in any case. */
+    q?: string | null
+    /** A tag, in the same letters. */
+    tag?: string | null
+    /** The level of paranoia from which a rule takes part, 1–4. */
+    paranoia?: number | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<CatalogueRule>>
+  /** Changes the mode over all hosts. */
+  mode(mode: AppsecMode, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<WafStatus>>
 }
 
 /** Settings of the whole installation. */
@@ -1909,6 +2070,8 @@ export class Operations {
   security(hostId: number): SecurityResource
   /** What one host leaves out of the rules it runs. */
   exclusions(hostId: number): ExclusionsResource
+  /** The rules that one host adds. */
+  customRules(hostId: number): CustomRulesResource
   /** The rules that all hosts run. */
   readonly waf: WafResource
   /** Settings of the whole installation. */

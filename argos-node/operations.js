@@ -211,6 +211,44 @@ class ExclusionsResource {
   }
 }
 
+class CustomRulesResource {
+  #argos
+  #hostId
+
+  constructor(argos, hostId) {
+    this.#argos = argos
+    this.#hostId = hostId
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'custom_rules.list', { ...fields, hostId: this.#hostId })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'custom_rules.get', { hostId: this.#hostId, id })
+  }
+
+  create(fields, terms) {
+    return records.change(this.#argos, 'custom_rules.create', { ...fields, hostId: this.#hostId }, terms)
+  }
+
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'custom_rules.update', { ...fields, hostId: this.#hostId, id }, terms)
+  }
+
+  replace(id, fields, terms) {
+    return records.change(this.#argos, 'custom_rules.replace', { ...fields, hostId: this.#hostId, id }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'custom_rules.delete', { hostId: this.#hostId, id }, terms)
+  }
+
+  toggle(id, enabled, terms) {
+    return records.change(this.#argos, 'custom_rules.toggle', { hostId: this.#hostId, id, enabled }, terms)
+  }
+}
+
 class WafResource {
   #argos
 
@@ -236,6 +274,18 @@ class WafResource {
 
   explain(fields) {
     return records.query(this.#argos, 'waf.explain', { ...fields })
+  }
+
+  checkRules(fields) {
+    return records.query(this.#argos, 'waf.check_rules', { ...fields })
+  }
+
+  rules(fields = {}) {
+    return records.queryPage(this.#argos, 'waf.rules', { ...fields })
+  }
+
+  mode(mode, terms) {
+    return records.change(this.#argos, 'waf.mode', { mode }, terms)
   }
 }
 
@@ -386,6 +436,10 @@ class Operations {
 
   exclusions(hostId) {
     return new ExclusionsResource(this, hostId)
+  }
+
+  customRules(hostId) {
+    return new CustomRulesResource(this, hostId)
   }
 
   get waf() {

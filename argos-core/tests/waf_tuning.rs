@@ -100,6 +100,14 @@ impl World {
         selectors.into_iter().map(create).collect()
     }
 
+    /// Stops, and gives every finding, oldest first.
+    fn rows(self) -> Vec<Value> {
+        self.serving.stop(Duration::from_secs(20));
+        let input = json!({"source": "waf_audit", "order": "asc", "limit": 500});
+        let page = self.argos.call("logs.search", input.as_object().unwrap().clone()).unwrap();
+        page.value["items"].as_array().unwrap().clone()
+    }
+
     fn end(self) {
         self.serving.stop(Duration::from_secs(20));
     }
@@ -200,4 +208,86 @@ fn an_exclusion_outlives_other_values_of_the_host_and_a_reload() {
         }
         world.end();
     }
+}
+
+#[test]
+fn own_rules_stand_before_detection_and_their_scores_count() {
+    for (set, rules) in sets() {
+        let world = World::over(&set, rules);
+        let shown = set.display().to_string();
+        let attack = format!("/?q={ATTACK}");
+        let own =
+            |text: String| world.call("custom_rules.create", json!({"host_id": 1, "secrule": text}))["id"].clone();
+        // A score of its own reaches the threshold.
+        assert_eq!(world.status("GET", "/?coupon=FREE"), 200, "{shown}");
+        let score = "SecRule ARGS:coupon \"@streq FREE\" \
+            \"id:100001,phase:2,pass,log,msg:'coupon',setvar:'tx.inbound_anomaly_score_pl1=+5'\"";
+        let id = own(score.into());
+        assert_eq!((world.status("GET", "/?coupon=FREE"), world.status("GET", "/?coupon=x")), (403, 200), "{shown}");
+        assert_eq!(world.ask(2, "GET", "/?coupon=FREE").status, 200, "{shown}: another host");
+        world.call("security.update", json!({"host_id": 1, "waf_inbound_threshold": 6}));
+        assert_eq!(world.status("GET", "/?coupon=FREE"), 200, "{shown}");
+        world.call("security.update", json!({"host_id": 1, "waf_inbound_threshold": null}));
+        // An exclusion reaches it, too.
+        let exclusion = world.call("exclusions.create", json!({"host_id": 1, "crs_rule_id": 100_001}));
+        assert_eq!(exclusion["warnings"], json!([]));
+        assert_eq!(world.status("GET", "/?coupon=FREE"), 200, "{shown}");
+        world.call("exclusions.delete", json!({"host_id": 1, "id": exclusion["id"]}));
+        world.call("custom_rules.toggle", json!({"host_id": 1, "id": id, "enabled": false}));
+        assert_eq!(world.status("GET", "/?coupon=FREE"), 200, "{shown}");
+        // `ctl` silences a rule for the requests that the own rule names.
+        let ctl: String = world.rules.iter().map(|id| format!(",ctl:ruleRemoveById={id}")).collect();
+        let id = own(format!("SecRule REQUEST_HEADERS:Host \"@streq 1.test\" \"id:100002,phase:1,pass,nolog{ctl}\""));
+        assert_eq!((world.status("GET", &attack), world.ask(2, "GET", &attack).status), (200, 403), "{shown}");
+        world.call("custom_rules.delete", json!({"host_id": 1, "id": id}));
+        assert_eq!(world.status("GET", &attack), 403, "{shown}");
+        // What is removed or updated is so for all rules, whichever stand before it.
+        let ids: Vec<String> = world.rules.iter().map(ToString::to_string).collect();
+        let id = own(format!("SecRuleRemoveById {}", ids.join(" ")));
+        assert_eq!(world.status("GET", &attack), 200, "{shown}");
+        world.call("custom_rules.delete", json!({"host_id": 1, "id": id}));
+        let id = own("SecRuleUpdateTargetByTag attack-xss !ARGS:q".into());
+        assert_eq!((world.status("GET", &attack), world.status("GET", &attack.replace("q=", "r="))), (200, 403));
+        world.call("custom_rules.delete", json!({"host_id": 1, "id": id}));
+        // Actions of other rules can be changed, and targets added.
+        let id = own(format!("SecRuleUpdateActionById {} \"deny,status:418\"", ids[0]));
+        assert_eq!(world.status("GET", &attack), 418, "{shown}");
+        world.call("custom_rules.delete", json!({"host_id": 1, "id": id}));
+        // A rule that blocks itself, in each phase of the request, and a jump.
+        let jump = "SecRule REQUEST_METHOD \"@streq GET\" \"id:100003,phase:1,pass,nolog,skipAfter:END\"\n\
+            SecAction \"id:100004,phase:1,deny,status:409\"\nSecMarker END\n\
+            SecRule REQUEST_URI \"@contains phase1\" \"id:100005,phase:1,deny,status:410\"";
+        own(jump.into());
+        assert_eq!(world.status("GET", "/"), 200, "{shown}");
+        assert_eq!((world.status("PUT", "/"), world.status("GET", "/phase1")), (409, 410), "{shown}");
+        world.call("waf.reload", json!({}));
+        world.call("settings.set", json!({"key": "appsec.inbound_threshold", "value": "7"}));
+        assert_eq!((world.status("PUT", "/"), world.status("GET", "/phase1")), (409, 410), "{shown}");
+        world.end();
+    }
+}
+
+#[test]
+fn a_later_mode_relabels_no_row() {
+    let (set, rules) = sets().remove(0);
+    let world = World::over(&set, rules);
+    let attack = format!("/?q={ATTACK}");
+    let mode = |world: &World, mode: &str| drop(world.call("waf.mode", json!({"mode": mode})));
+    mode(&world, "detect");
+    assert_eq!(world.status("GET", &format!("{attack}&n=1")), 200);
+    mode(&world, "block");
+    assert_eq!(world.status("GET", &format!("{attack}&n=2")), 403);
+    mode(&world, "disabled");
+    assert_eq!(world.status("GET", &format!("{attack}&n=3")), 200);
+    mode(&world, "detect");
+    let rows = world.rows();
+    let of = |n: &str, field: &str| {
+        let found = rows.iter().filter(|row| row["query"].as_str().unwrap().ends_with(n));
+        found.map(|row| row[field].clone()).collect::<Vec<_>>()
+    };
+    assert!(of("n=3", "action").is_empty() && !of("n=1", "action").is_empty());
+    assert!(of("n=1", "action").iter().all(|action| action == "detected"));
+    assert!(of("n=2", "action").iter().all(|action| action == "blocked"));
+    // What blocks is what would have blocked.
+    assert_eq!(of("n=1", "waf_rule_id"), of("n=2", "waf_rule_id"));
 }

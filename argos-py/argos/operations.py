@@ -17,11 +17,15 @@ __all__ = [
     "ApiToken",
     "AppsecMode",
     "BlockConfig",
+    "CatalogueRule",
+    "CheckedRules",
     "ConfigResource",
     "ConfigVersion",
     "CookieConfig",
     "CountryConfig",
     "CreatedToken",
+    "CustomRule",
+    "CustomRulesResource",
     "ExcludedBy",
     "Exclusion",
     "ExclusionsResource",
@@ -71,6 +75,7 @@ __all__ = [
     "Role",
     "RolledBack",
     "Rule",
+    "RuleFinding",
     "RuleSetSummary",
     "RulesReport",
     "RulesResource",
@@ -329,6 +334,40 @@ class BlockConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueRule:
+    """A rule that hosts run."""
+
+    id: int
+    """Its id."""
+    phase: int
+    """1 request head, 2 request body, 3 answer's head, 4 answer's body, 5 logging."""
+    msg: str
+    """Its message as written, with ``%{…}``."""
+    tags: Sequence[str]
+    """Its tags."""
+    file: str
+    """The file that it stands in."""
+    line: int
+    """The line in that file, from 1."""
+    paranoia: int | None = None
+    """The level from which it takes part, by its tag ``paranoia-level/…``; null = it says none."""
+    severity: str | None = None
+    """Such as ``CRITICAL``; null = none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedRules:
+    """What rules would make."""
+
+    ok: bool
+    """Whether they could be stored."""
+    rules: Sequence[int]
+    """Ids of the rules, in the order of the text; empty where something is wrong."""
+    errors: Sequence[RuleFinding]
+    """All that is wrong, at most 100 findings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigVersion:
     """One kept generation of the configuration."""
 
@@ -392,6 +431,28 @@ class CreatedToken:
     """When it was last used, at most a minute late."""
     revoked_at: datetime | None = None
     """When it was revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomRule(records.Resource):
+    """Directives that one host runs beside the rules of all."""
+
+    id: int
+    """Identity; the host's own rules run in its order."""
+    host_id: int
+    """The host."""
+    name: str
+    """A name for people."""
+    secrule: str
+    """``SecRule``, ``SecAction``, ``SecMarker``, ``SecRuleRemove…`` and ``SecRuleUpdate…``, any number of
+    them.
+    """
+    enabled: bool
+    """Whether it takes part."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1022,6 +1083,20 @@ class Rule(records.Resource):
     """When it was made."""
     updated_at: datetime
     """When it was last changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFinding:
+    """Something wrong with a rule's text."""
+
+    line: int
+    """Line, from 1."""
+    column: int
+    """Column in bytes, from 1."""
+    code: str
+    """Stable code, such as ``seclang.unknown_operator``."""
+    text: str
+    """The finding in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -2591,6 +2666,184 @@ class ExclusionsResource:
         }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
 
 
+class CustomRulesResource:
+    """The rules that one host adds."""
+
+    __slots__ = ("_caller", "_host_id")
+
+    def __init__(self, caller: records.Caller, host_id: int) -> None:
+        self._caller = caller
+        self._host_id = host_id
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[CustomRule]:
+        """Lists the own rules of a host by id, the order in which they run.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, CustomRule, "custom_rules.list", {
+            "host_id": self._host_id,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> CustomRule:
+        """Shows one own rule.
+
+        Arguments:
+            id: The own rule.
+        """
+        return records.query(self._caller, CustomRule, "custom_rules.get", {
+            "host_id": self._host_id,
+            "id": id,
+        })
+
+    def create(
+        self,
+        *,
+        secrule: str,
+        name: str | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[CustomRule]:
+        """Makes an own rule.
+
+        Arguments:
+            secrule: ``SecRule``, ``SecAction``, ``SecMarker``, ``SecRuleRemove…`` and ``SecRuleUpdate…``;
+                at most 64 KiB.
+            name: A name for people, at most 128 characters.
+            enabled: Whether it takes part; default true.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, CustomRule, "custom_rules.create", {
+            "host_id": self._host_id,
+            "secrule": secrule,
+            "name": name,
+            "enabled": enabled,
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def update(
+        self,
+        id: int,
+        *,
+        name: str | Unset = UNSET,
+        secrule: str | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[CustomRule]:
+        """Changes the given fields of an own rule.
+
+        Arguments:
+            id: The own rule.
+            name: A name for people, at most 128 characters.
+            secrule: ``SecRule``, ``SecAction``, ``SecMarker``, ``SecRuleRemove…`` and ``SecRuleUpdate…``;
+                at most 64 KiB.
+            enabled: Whether it takes part.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, CustomRule, "custom_rules.update", {
+            "host_id": self._host_id,
+            "id": id,
+            "name": name,
+            "secrule": secrule,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        id: int,
+        *,
+        name: str,
+        secrule: str,
+        enabled: bool,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[CustomRule]:
+        """Replaces every field of an own rule.
+
+        Arguments:
+            id: The own rule.
+            name: A name for people, at most 128 characters.
+            secrule: ``SecRule``, ``SecAction``, ``SecMarker``, ``SecRuleRemove…`` and ``SecRuleUpdate…``;
+                at most 64 KiB.
+            enabled: Whether it takes part.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, CustomRule, "custom_rules.replace", {
+            "host_id": self._host_id,
+            "id": id,
+            "name": name,
+            "secrule": secrule,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[None]:
+        """Deletes an own rule.
+
+        Arguments:
+            id: The own rule.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change_plain(self._caller, "custom_rules.delete", {
+            "host_id": self._host_id,
+            "id": id,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def toggle(
+        self,
+        id: int,
+        enabled: bool,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[CustomRule]:
+        """Switches an own rule on or off.
+
+        Arguments:
+            id: The own rule.
+            enabled: Whether it takes part.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, CustomRule, "custom_rules.toggle", {
+            "host_id": self._host_id,
+            "id": id,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
+
+
 class WafResource:
     """The rules that all hosts run."""
 
@@ -2679,6 +2932,68 @@ class WafResource:
             "request": request,
             "curl": curl,
         })
+
+    def check_rules(
+        self,
+        *,
+        secrule: str,
+        host_id: int | None | Unset = UNSET,
+    ) -> CheckedRules:
+        """Says what is wrong with rules before they are a host's.
+
+        Arguments:
+            secrule: The directives, at most 64 KiB.
+            host_id: The host whose other own rules they would stand beside; none = no other own rules.
+        """
+        return records.query(self._caller, CheckedRules, "waf.check_rules", {
+            "secrule": secrule,
+            "host_id": host_id,
+        })
+
+    def rules(
+        self,
+        *,
+        q: str | None | Unset = UNSET,
+        tag: str | None | Unset = UNSET,
+        paranoia: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[CatalogueRule]:
+        """Lists the rules that all hosts run, in the order in which they stand.
+
+        Arguments:
+            q: Part of the id or of the message, in any case.
+            tag: A tag, in the same letters.
+            paranoia: The level of paranoia from which a rule takes part, 1–4.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, CatalogueRule, "waf.rules", {
+            "q": q,
+            "tag": tag,
+            "paranoia": paranoia,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def mode(
+        self,
+        mode: AppsecMode | Unset = UNSET,
+        *,
+        dry_run: bool = False,
+    ) -> Applied[WafStatus]:
+        """Changes the mode over all hosts.
+
+        Arguments:
+            mode: The cap of every host's mode: ``disabled``, ``detect`` or ``block``; omitted = it stays.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, WafStatus, "waf.mode", {
+            "mode": mode,
+        }, {"dry_run": dry_run})
 
 
 class SettingsResource:
@@ -3166,6 +3481,10 @@ class Operations:
     def exclusions(self, host_id: int) -> ExclusionsResource:
         """What one host leaves out of the rules it runs."""
         return ExclusionsResource(self, host_id)
+
+    def custom_rules(self, host_id: int) -> CustomRulesResource:
+        """The rules that one host adds."""
+        return CustomRulesResource(self, host_id)
 
     @property
     def waf(self) -> WafResource:

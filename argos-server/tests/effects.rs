@@ -17,6 +17,7 @@ use std::path::Path;
 use argos_core::api::describe;
 use argos_core::schema::{Access, SETTINGS};
 use effects_parts::Proof;
+use effects_parts::settings::ATTACK;
 use effects_parts::world::{World, echo, merged};
 use effects_parts::{columns, rules, settings};
 use rusqlite::Connection;
@@ -140,6 +141,11 @@ fn whatever_can_be_written_has_an_effect_or_is_refused() {
     let targets = w.call("targets.list", json!({"target_group_id": site.group}));
     w.call("targets.delete", json!({"target_group_id": site.group, "id": targets["items"][0]["id"]}));
     w.call("target_groups.delete", json!({"id": site.group}));
+    let guarded = w.guarded(echo());
+    for (mode, status) in [("detect", 200), ("disabled", 200), ("block", 403)] {
+        assert_eq!(w.call("waf.mode", json!({"mode": mode}))["mode"], mode);
+        assert_eq!(w.get(&guarded, ATTACK).status, status, "{mode}");
+    }
     // Hosts run the built-in rules here, whatever is installed; that it takes effect is shown in `crs.rs`.
     w.call("waf.install", samples::sample("waf.install"));
     let called = w.called.borrow().clone();

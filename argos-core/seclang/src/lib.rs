@@ -48,12 +48,12 @@ mod variables;
 
 pub use actions::Severity;
 pub use collections::Collections;
-pub use compile::{Builder, Exclusion, Variant, is_protected};
+pub use compile::{Builder, Claim, Exclusion, NEEDS_ALL, Variant, claims, is_protected};
 pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;
 pub use operators::{GeoLookup, Resolver};
 pub use run::{
-    Audit, BodyRoom, Decision, Disruption, Hides, Interruption, LeftOut, MOST_STEPS, Masked, Matched, Mode, Now,
-    Outcome, RuleSet, Step, Trace, Transaction, Tried, Verdict,
+    Audit, BodyRoom, Decision, Disruption, Hides, Interruption, LeftOut, ListedRule, MOST_STEPS, Masked, Matched, Mode,
+    Now, Outcome, RuleSet, Step, Trace, Transaction, Tried, Verdict,
 };
 pub use source::{LoadError, Loader, NoFiles};

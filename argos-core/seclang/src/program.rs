@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::actions::{Act, AuditEngine, Disruptive, Severity};
+use crate::compile::segment::Border;
 use crate::directives::DirectiveId;
 use crate::limits::Limits;
 use crate::operators::Operator;
@@ -11,7 +12,7 @@ use crate::plan::{Plan, Shortcut};
 use crate::run::own::HOST_RULE;
 use crate::screen::ByteSet;
 use crate::transforms::{Transform, touches, url};
-use crate::variables::{Targets, VarId};
+use crate::variables::{Targets, VarId, name_of};
 
 /// Everything the runner needs, in flat arrays.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub(crate) struct Program {
     pub(crate) operators: Vec<OperatorUse>,
     pub(crate) chains: Chains,
     pub(crate) plan: Plan,
+    /// Where a host's own rules would stand.
+    pub(crate) border: Option<Border>,
 }
 
 /// What directives decide about a transaction as a whole.
@@ -282,6 +285,11 @@ impl Chains {
         })
     }
 
+    /// Decodes characters as `other` does.
+    pub(crate) fn unicode_of(&mut self, other: &Self) {
+        self.unicode.clone_from(&other.unicode);
+    }
+
     /// Which byte a character becomes in `urlDecodeUni`.
     pub(crate) fn set_unicode(&mut self, table: HashMap<u16, u8>) {
         self.unicode = Some(table);
@@ -302,6 +310,16 @@ pub(crate) enum Part {
 }
 
 impl Template {
+    /// The text with its macros, names of variables in capitals.
+    pub(crate) fn written(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            Part::Variable(id, None) => format!("%{{{}}}", name_of(*id)),
+            Part::Variable(id, Some(key)) => format!("%{{{}.{}}}", name_of(*id), String::from_utf8_lossy(key)),
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     /// The text when there is nothing to expand.
     pub(crate) fn literal(&self) -> Option<&[u8]> {
         match self.parts.as_slice() {

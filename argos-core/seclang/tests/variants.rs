@@ -232,3 +232,94 @@ fn nothing_leaves_out_rules_that_set_up_sum_or_block() {
         assert!(blocked, "{exclusion:?}");
     }
 }
+
+/// Own rules of each sort, some in two texts.
+const OWN: [&[&str]; 10] = [
+    &["SecRule ARGS:q \"@contains or\" \"id:100001,phase:2,pass,log,msg:'own %{MATCHED_VAR}',t:lowercase,\
+       setvar:'tx.inbound_anomaly_score_pl1=+5'\""],
+    &[
+        "SecAction \"id:100002,phase:1,pass,nolog,ctl:ruleRemoveById=942100-942190,ctl:ruleRemoveTargetByTag=attack-xss;ARGS:x\"",
+        "SecRule REQUEST_URI \"@rx etc\" \"id:100003,phase:2,pass,log,chain\"\nSecRule ARGS:file \"@pm passwd shadow\" \"ctl:ruleRemoveById=100004\"\n\
+         SecRule ARGS \"@unconditionalMatch\" \"id:100004,phase:2,pass,log,t:urlDecodeUni,t:htmlEntityDecode\"",
+    ],
+    &[
+        "SecRule REQUEST_METHOD GET \"id:100005,phase:1,pass,nolog,skipAfter:END\"\nSecAction \"id:100006,phase:1,deny\"\n\
+       SecMarker END\nSecAction \"id:100007,phase:1,pass,log,msg:'behind'\"",
+    ],
+    &[
+        "SecRuleRemoveById 941100-941199 930120\nSecRuleUpdateTargetByTag attack-sqli !ARGS:q\nSecRuleRemoveById 100008",
+        "SecAction \"id:100008,phase:1,deny\"\nSecAction \"id:100009,phase:5,pass,log,msg:'last'\"",
+    ],
+    &[
+        "SecRule TX:blocking_paranoia_level \"@ge 1\" \"id:100010,phase:1,pass,log\"\nSecRule &ARGS \"@gt 0\" \"id:100011,phase:2,block,log\"\n\
+       SecRule RESPONSE_BODY \"@contains ODBC\" \"id:100012,phase:4,deny,status:502\"",
+    ],
+    &["SecRule ARGS:cmd \"@contains cat\" \"id:100013,phase:1,allow,log\""],
+    &[
+        "SecRuleUpdateTargetById 100014 !ARGS:q\nSecRule ARGS \"@rx .\" \"id:100014,phase:2,pass,log,multiMatch,t:base64Decode\"\n\
+       SecRule XML:/* \"@rx x\" \"id:100015,phase:2,pass\"",
+    ],
+    // These need all rules.
+    &["SecRuleUpdateActionById 941100 \"deny,status:418\""],
+    &["SecRuleUpdateTargetById 941100 REQUEST_METHOD"],
+    &[
+        "SecAction \"id:100016,phase:2,pass,skipAfter:END-REQUEST-942-APPLICATION-ATTACK-SQLI\"\nSecAction \"id:100017,phase:2,pass,skip:1\"",
+    ],
+];
+
+#[test]
+fn own_rules_among_compiled_ones_act_as_compiled_with_them() {
+    let core = folder("crs").map(|folder| folder.to_str().unwrap().to_owned());
+    for folder in [None].into_iter().chain(core.map(Some)) {
+        let builder = || {
+            let builder = match &folder {
+                Some(folder) => RuleSet::builder(Disk).crs(folder).paranoia(2),
+                None => RuleSet::builder(NoFiles).baseline().paranoia(2),
+            };
+            builder.thresholds(20, 4)
+        };
+        let mut exchanges = made_up();
+        exchanges.extend(recorded("e_attack", 10));
+        let base = builder().compile().unwrap().0;
+        for (at, texts) in OWN.iter().enumerate() {
+            let named = |n: usize| format!("own {n}");
+            let afresh = texts.iter().enumerate().fold(builder(), |b, (n, text)| b.custom(&named(n), text));
+            let afresh = afresh.compile().unwrap().0;
+            let varied = texts.iter().enumerate().fold(base.vary(), |b, (n, text)| b.custom(&named(n), text)).compile();
+            let varied = match varied {
+                Ok((varied, _)) if at < 7 => varied,
+                Ok(_) => panic!("{texts:?} was taken"),
+                Err(found) => {
+                    assert_eq!((found[0].code, at >= 7), ("seclang.needs_all", true), "{texts:?}: {found:?}");
+                    continue;
+                }
+            };
+            assert_eq!(varied.rule_count(), afresh.rule_count(), "{texts:?}");
+            let left =
+                |set: &RuleSet| [set.left_out(&Exclusion::id(100_001)), set.left_out(&Exclusion::tag("attack-xss"))];
+            for exchange in &exchanges {
+                let expected = show(&run(&afresh, exchange));
+                assert_eq!(show(&run(&varied, exchange)), expected, "{texts:?} {exchange:?}");
+                assert_eq!(show(&run(&varied.plain(), exchange)), expected, "{texts:?} {exchange:?}");
+                let expected = show(&run_without(&afresh, exchange, &left(&afresh)));
+                assert_eq!(show(&run_without(&varied, exchange, &left(&varied))), expected, "{texts:?} {exchange:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_own_rules_is_found_among_compiled_ones() {
+    let base = RuleSet::builder(NoFiles).baseline().rules_str("a.conf", "SecAction \"id:100001,phase:1,pass\"\n");
+    let base = base.compile().unwrap().0;
+    for (text, code, line) in [
+        ("SecAction \"id:100001,pass\"", "seclang.id_duplicate", 1),
+        ("\nSecRuleEngine Off", "seclang.custom_directive", 2),
+        ("SecAction \"id:100002,pass\"\nSecRule ARGS \"@rx (\" \"id:100003,deny\"", "seclang.regex", 2),
+        ("\n\nSecRuleUpdateTargetById 3001 !NOTHING", "seclang.unknown_variable", 3),
+        ("SecRuleRemoveByTag (", "seclang.regex", 1),
+    ] {
+        let found = base.vary().custom("own", text).compile().unwrap_err();
+        assert_eq!((found[0].code, found[0].line, found[0].file.as_str()), (code, line, "own"), "{text}: {found:?}");
+    }
+}

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::changes::changes;
+use super::custom_rules::own;
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::waf::crs_path;
@@ -13,7 +14,7 @@ use crate::proxy::path::matching_form;
 use crate::schema::{Exclusion, ExclusionId, HostId, Order, csv};
 use crate::store::exclusions::{self, ExclusionFields};
 use crate::store::{Tx, hosts};
-use crate::waf::{RuleSource, reach};
+use crate::waf::{OwnRules, RuleSource, reach};
 
 list_input! {
     /// Lists the exclusions of a host by id.
@@ -31,7 +32,8 @@ impl Query for ListExclusions {
         let fetch = |span| exclusions::list(&view.read, self.host_id, span);
         let of = format!("exclusions of {}", self.host_id);
         let mut page = by_number(view, &of, &self.asked(Order::Asc), fetch, |e| e.id.0)?;
-        page.items.iter_mut().for_each(|row| warn(row, &view.live.rules));
+        let own = own(&view.read, Some(self.host_id), None)?;
+        page.items.iter_mut().for_each(|row| warn(row, &view.live.rules, &own));
         Ok(page)
     }
 }
@@ -57,7 +59,7 @@ operation!(GetExclusion => Exclusion, "exclusions.get", Get "/hosts/{host_id}/wa
 impl Query for GetExclusion {
     fn run(self, view: &View<'_>) -> Result<Exclusion> {
         let mut row = exclusions::get(&view.read, self.host_id, self.id)?;
-        warn(&mut row, &view.live.rules);
+        warn(&mut row, &view.live.rules, &own(&view.read, Some(self.host_id), None)?);
         Ok(row)
     }
 }
@@ -293,9 +295,9 @@ fn check(fields: &mut ExclusionFields, rules: &RuleSource) -> Result<()> {
 }
 
 /// Says what keeps an exclusion from having an effect.
-fn warn(row: &mut Exclusion, rules: &RuleSource) {
+fn warn(row: &mut Exclusion, rules: &RuleSource, own: &OwnRules) {
     let reached = reach(rules, row.crs_rule_id, &row.tag, &row.target);
-    if reached.is_ok_and(|reach| reach.rules == Some(0)) {
+    if reached.is_ok_and(|reach| reach.rules == Some(0)) && !own.mentions(row.crs_rule_id, &row.tag) {
         row.warnings.push(match row.crs_rule_id {
             Some(id) => format!("no loaded rule has the id {id}"),
             None => format!("no loaded rule has the tag {:?}", row.tag),
@@ -317,6 +319,6 @@ fn about(tx: &Tx<'_>, action: &'static str, host: HostId, id: ExclusionId) -> Re
 fn done(tx: &Tx<'_>, action: &'static str, host: HostId, id: ExclusionId, rules: &RuleSource) -> Result<Exclusion> {
     about(tx, action, host, id)?;
     let mut row = exclusions::get(tx, host, id)?;
-    warn(&mut row, rules);
+    warn(&mut row, rules, &own(tx, Some(host), None)?);
     Ok(row)
 }

@@ -7,6 +7,7 @@
 mod changes;
 mod config;
 pub(crate) mod cursor;
+mod custom_rules;
 mod exclusions;
 mod hosts;
 pub mod input;
@@ -29,8 +30,10 @@ mod targets;
 mod terms;
 mod tokens;
 mod waf;
+mod waf_rules;
 
 pub use config::*;
+pub use custom_rules::*;
 pub use exclusions::*;
 pub use hosts::*;
 pub use inspect::*;
@@ -51,6 +54,7 @@ pub use targets::*;
 pub use terms::{Place, STALE, TERMS, Term, Terms};
 pub use tokens::*;
 pub use waf::*;
+pub use waf_rules::*;
 
 use crate::error::{Error, Result};
 

@@ -40,10 +40,17 @@ macro_rules! for_each_operation {
                 update: change UpdateExclusion, replace: change ReplaceExclusion, delete: change DeleteExclusion,
                 toggle: change ToggleExclusion,
             }
+            /// The rules that one host adds.
+            custom_rules: CustomRules (host_id: HostId) {
+                list: query ListCustomRules, get: query GetCustomRule, create: change CreateCustomRule,
+                update: change UpdateCustomRule, replace: change ReplaceCustomRule, delete: change DeleteCustomRule,
+                toggle: change ToggleCustomRule,
+            }
             /// The rules that all hosts run.
             waf: WafRules () {
                 status: query GetWafStatus, reload: change ReloadRules, install: change InstallRules,
                 evaluate: query EvaluateRequest, explain: query ExplainRequest,
+                check_rules: query CheckRules, rules: query ListWafRules, mode: change SetWafMode,
             }
             /// Settings of the whole installation.
             settings: Settings () {

@@ -109,14 +109,20 @@ operation!(GetWafStatus => WafStatus, "waf.status", Get "/waf/status", Viewer, 2
 
 impl Query for GetWafStatus {
     fn run(self, view: &View<'_>) -> Result<WafStatus> {
-        let stored = settings::values(&view.read)?;
+        WafStatus::of(&view.read, &view.live.rules)
+    }
+}
+
+impl WafStatus {
+    pub(super) fn of(read: &Read<'_>, rules: &RuleSource) -> Result<Self> {
+        let stored = settings::values(read)?;
         let text = |key: &str| stored.get(key).map_or("", String::as_str);
-        Ok(WafStatus {
+        Ok(Self {
             mode: AppsecMode::parse(text("appsec.mode")).unwrap_or(AppsecMode::Block),
             previous_mode: AppsecMode::parse(text("appsec.previous_mode")),
             last_change_at: Timestamp::parse(text("appsec.last_mode_change_at")),
             last_change_by: text("appsec.last_mode_change_by").to_owned(),
-            report: RulesReport::of(&view.live.rules),
+            report: RulesReport::of(rules),
         })
     }
 }

@@ -36,6 +36,8 @@ ids! {
     RuleId,
     /// Identity of an exclusion.
     ExclusionId,
+    /// Identity of an own WAF rule of a host.
+    CustomRuleId,
     /// Identity of a user.
     UserId,
     /// Identity of an API token.

@@ -4,6 +4,7 @@
 //! [`Hostname`]) can't hold a value that would be refused. Only this module, `api` and `event` derive serde.
 
 mod actor;
+mod custom_rule;
 mod exclusion;
 mod host;
 mod host_security;
@@ -21,11 +22,12 @@ mod token;
 mod version;
 
 pub use actor::{Actor, Role};
+pub use custom_rule::CustomRule;
 pub use exclusion::Exclusion;
 pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub use hostname::{Hostname, HostnameError};
-pub use ids::{ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
+pub use ids::{CustomRuleId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
 pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;
 pub(crate) use patch::CLEARABLE;

@@ -12,7 +12,9 @@ use super::limits::Values;
 use super::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
 use crate::error::{Error, Result};
 use crate::schema::{self, GroupId, HostId, TargetGroup, csv};
-use crate::store::{Change, Read, Span, exclusions, host_security, hosts, rules, settings, target_groups};
+use crate::store::{
+    Change, Read, Span, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
+};
 use crate::waf::{Composition, RuleSets, RuleSource, Tuned, Tuning};
 
 /// The next snapshot after `changes` were written.
@@ -122,7 +124,9 @@ impl Touched {
             let id = |column: &str| change.integer(column);
             match change.table.name {
                 "hosts" => touched.hosts.extend(id("id").map(HostId)),
-                "rules" | "host_security" | "waf_exclusions" => touched.hosts.extend(id("host_id").map(HostId)),
+                "rules" | "host_security" | "waf_exclusions" | "waf_custom_rules" => {
+                    touched.hosts.extend(id("host_id").map(HostId))
+                }
                 "target_groups" => touched.groups.extend(id("id").map(GroupId)),
                 "targets" => touched.groups.extend(id("target_group_id").map(GroupId)),
                 "settings" => touched.settings = true,
@@ -155,13 +159,16 @@ fn read_settings(read: &Read<'_>, next: &mut Snapshot, rules: RuleSource, rule_s
     let appsec = AppsecSettings::read(&values);
     let others = next.rules != rules;
     if *next.appsec != appsec || others {
+        let before = composition(WafKey::default(), next);
         next.appsec = Arc::new(appsec);
         next.rules = rules;
         if others && !next.rules.is_unusable() {
             // Also where no host runs them yet: what is stored compiles.
             rule_sets.get(composition(WafKey::default(), next))?;
         }
-        recompose(next, rule_sets)?;
+        if composition(WafKey::default(), next) != before {
+            recompose(next, rule_sets)?;
+        }
     }
     Ok(())
 }
@@ -187,12 +194,7 @@ fn own_rules(
     next: &Snapshot,
     rule_sets: &RuleSets,
 ) -> Result<(RuleSet, Option<Arc<Tuned>>)> {
-    let shared = rule_sets.get(composition(key, next))?;
-    if tuning.is_empty() {
-        return Ok((shared, None));
-    }
-    let (rules, tuned) = tuning.apply(&shared)?;
-    Ok((rules, Some(tuned)))
+    rule_sets.tuned(tuning, composition(key, next))
 }
 
 fn composition(key: WafKey, next: &Snapshot) -> Composition {
@@ -234,7 +236,8 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
         }
     }
     // Also where the WAF is off, which can be switched on.
-    let tuning = Tuning::of(&exclusions::list(read, row.id, Span::ALL)?)?;
+    let own = custom_rules::list(read, row.id, Span::ALL)?;
+    let tuning = Tuning::of(&exclusions::list(read, row.id, Span::ALL)?, &own)?;
     // Without rules a host passes uninspected or is at fault, as for an engine that fails.
     let unusable = next.rules.is_unusable() && next.appsec.fail_open;
     let waf = if security.waf_enabled && !unusable {

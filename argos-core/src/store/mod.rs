@@ -3,6 +3,7 @@
 pub mod audit;
 mod background;
 mod columns;
+pub mod custom_rules;
 mod error;
 pub mod exclusions;
 pub mod history;

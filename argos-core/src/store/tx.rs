@@ -44,6 +44,8 @@ pub(super) const RULES: Table = table("rules");
 pub(super) const HOST_SECURITY: Table = Table { name: "host_security", key: "host_id", secrets: &[] };
 /// `waf_exclusions`
 pub(super) const WAF_EXCLUSIONS: Table = table("waf_exclusions");
+/// `waf_custom_rules`
+pub(super) const WAF_CUSTOM_RULES: Table = table("waf_custom_rules");
 /// `settings`
 pub(super) const SETTINGS: Table = Table { name: "settings", key: "key", secrets: &[] };
 
@@ -56,7 +58,7 @@ pub const CONFIG_TABLES: &[Table] = &[
     RULES,
     HOST_SECURITY,
     WAF_EXCLUSIONS,
-    table("waf_custom_rules"),
+    WAF_CUSTOM_RULES,
     table("security_whitelist"),
     table("host_access"),
     Table { name: "certificates", key: "id", secrets: &["key_encrypted"] },

@@ -9,6 +9,7 @@ mod folder;
 pub mod ftw;
 pub mod inspect;
 pub mod install;
+mod own_rules;
 mod source;
 mod tuning;
 
@@ -18,8 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use argos_seclang::{Collections, Limits, RuleSet};
 
+pub use argos_seclang::ListedRule;
 pub use audit_log::AuditLog;
 pub use inspect::finding;
+pub use own_rules::{CustomFault, OwnRules};
 pub use source::{BASELINE, Places, RuleSource};
 pub use tuning::{Reach, Tuned, Tuning, reach};
 
@@ -129,18 +132,12 @@ impl RuleSets {
         if let Some(known) = lock(&self.known).get(&c) {
             return Ok(known.clone());
         }
-        let limits = Limits {
-            request_body_bytes: c.request_body_limit,
-            request_body_reject: c.request_body_reject,
-            response_body_bytes: c.response_body_limit,
-            ..Limits::default()
-        };
         let (rules, _) = c
             .source
             .rules()?
             .vary()
             .collections(self.collections.clone())
-            .limits(limits)
+            .limits(c.limits())
             .paranoia(c.paranoia)
             .detection_paranoia(c.detection_paranoia)
             .thresholds(c.inbound, c.outbound)
@@ -153,6 +150,53 @@ impl RuleSets {
         known.insert(c, rules.clone());
         Ok(rules)
     }
+    /// The rules of a host that changes something about those of `c`.
+    ///
+    /// # Errors
+    /// As [`Self::get`], also about the host's own rules.
+    pub fn tuned(&self, tuning: Tuning, c: Composition) -> Result<(RuleSet, Option<Arc<Tuned>>)> {
+        if tuning.is_empty() {
+            return Ok((self.get(c)?, None));
+        }
+        let own = tuning.own_rules();
+        let mut rules = self.get(c.clone())?;
+        if !own.is_empty() {
+            rules = match own.add_to(rules.vary()).compile() {
+                Ok((rules, _)) => rules,
+                Err(found) if own_rules::needs_all(&found) => self.composed(own, &c)?,
+                Err(found) => return Err(inspect::broken(&found)),
+            };
+        }
+        let (rules, tuned) = tuning.apply(&rules)?;
+        Ok((rules, Some(tuned)))
+    }
+
+    /// The rules of `c` compiled afresh, with a host's own among them.
+    fn composed(&self, own: &OwnRules, c: &Composition) -> Result<RuleSet> {
+        let builder = own.compose(c.source.builder()?);
+        let builder = builder.collections(self.collections.clone()).limits(c.limits()).paranoia(c.paranoia);
+        let builder = builder.detection_paranoia(c.detection_paranoia).thresholds(c.inbound, c.outbound);
+        builder.compile().map(|(rules, _)| rules).map_err(|found| inspect::broken(&found))
+    }
+}
+
+impl Composition {
+    fn limits(&self) -> Limits {
+        Limits {
+            request_body_bytes: self.request_body_limit,
+            request_body_reject: self.request_body_reject,
+            response_body_bytes: self.response_body_limit,
+            ..Limits::default()
+        }
+    }
+}
+
+/// Every rule of `source` in the order in which they stand, without the engine's own.
+///
+/// # Errors
+/// Those of rules that can't be used.
+pub fn catalogue(source: &RuleSource) -> Result<Vec<ListedRule>> {
+    source.rules().map(RuleSet::list)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

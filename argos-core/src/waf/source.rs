@@ -153,7 +153,7 @@ impl RuleSource {
         self.0.compiled.get_or_init(compile).as_ref().map_err(Clone::clone)
     }
 
-    fn builder(&self) -> Result<Builder> {
+    pub(super) fn builder(&self) -> Result<Builder> {
         match &self.0.kind {
             Kind::Baseline => Ok(RuleSet::builder(NoFiles).baseline()),
             Kind::Folder(path, files) => {

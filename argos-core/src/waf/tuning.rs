@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use argos_seclang::{LeftOut, RuleSet, is_protected};
 
-use super::RuleSource;
+use super::{OwnRules, RuleSource};
 use crate::error::{Error, Result};
-use crate::schema::{Exclusion, csv};
+use crate::schema::{CustomRule, Exclusion, csv};
 
-/// The exclusions of one host, read and not yet bound to rules.
+/// The exclusions and own rules of one host, read and not yet bound to rules.
 #[derive(Clone, Debug, Default)]
 pub struct Tuning {
     exclusions: Vec<Excluded>,
+    own: OwnRules,
 }
 
 #[derive(Clone, Debug)]
@@ -35,12 +36,13 @@ pub struct Tuned {
 }
 
 impl Tuning {
-    /// Reads the exclusions of a host; those that are off are read and left aside.
+    /// Reads the exclusions and own rules of a host; those that are off are read and left aside.
     ///
     /// # Errors
     /// As [`reach`].
-    pub fn of(exclusions: &[Exclusion]) -> Result<Self> {
+    pub fn of(exclusions: &[Exclusion], own: &[CustomRule]) -> Result<Self> {
         let mut tuning = Self::default();
+        own.iter().for_each(|row| tuning.own.add(row));
         for row in exclusions {
             let rules = named(row.crs_rule_id, &row.tag, &row.target)?;
             let methods = csv(&row.method).map(Into::into).collect();
@@ -55,10 +57,16 @@ impl Tuning {
     /// Whether the host changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.exclusions.is_empty()
+        self.exclusions.is_empty() && self.own.is_empty()
     }
 
-    /// The rules of the host, made of those that it shares with others.
+    /// The host's own rules.
+    #[must_use]
+    pub fn own_rules(&self) -> &OwnRules {
+        &self.own
+    }
+
+    /// The rules of the host: `shared` without what it leaves out.
     ///
     /// # Errors
     /// `waf.rules_broken`.

@@ -87,6 +87,10 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
     let mut rules = list(argos, "rules.list", json!({"host_id": host}));
     let exclusions = list(argos, "exclusions.list", json!({"host_id": host}));
     let exclusion = dice.id(&exclusions);
+    let own = list(argos, "custom_rules.list", json!({"host_id": host}));
+    let own = dice.id(&own);
+    let text = ["SecRuleRemoveById 3001", "SecAction \"id:100001,phase:1,pass\"", "SecRuleEngine Off"];
+    let secrule = dice.of(&text);
     let (target, rule) = (dice.id(&targets), dice.id(&rules));
     let domain = format!("{}{}.example", dice.of(&["", "*."]), dice.of(&["a", "b", "c", "d", "e"]));
     let port = dice.roll(5);
@@ -105,7 +109,9 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
         1 => json!([{"type": "path_regex", "config": {"pattern": dice.of(&["^/(x)", "("])}}]),
         _ => json!([]),
     };
-    match dice.roll(31) {
+    // Most operations need a host.
+    let sides = if hosts.is_empty() { 4 } else { 36 };
+    match dice.roll(sides) {
         0..=2 => (
             "hosts.create",
             json!({"domain": domain, "tls_mode": "none", "target_group": {"targets": [{"host": "127.0.0.1", "port": port}]}}),
@@ -143,6 +149,10 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
         28 => ("exclusions.update", json!({"host_id": host, "id": exclusion, "method": dice.of(&["", "GET", "g"])})),
         29 => ("exclusions.toggle", json!({"host_id": host, "id": exclusion, "enabled": on})),
         30 => ("exclusions.delete", json!({"host_id": host, "id": exclusion})),
+        31 | 32 => ("custom_rules.create", json!({"host_id": host, "secrule": secrule, "enabled": on})),
+        33 => ("custom_rules.update", json!({"host_id": host, "id": own, "secrule": secrule})),
+        34 => ("custom_rules.toggle", json!({"host_id": host, "id": own, "enabled": on})),
+        35 => ("custom_rules.delete", json!({"host_id": host, "id": own})),
         _ => match dice.roll(3) {
             0 => ("settings.set", json!({"key": "appsec.inbound_threshold", "value": dice.of(&["5", "6", "0"])})),
             1 => {

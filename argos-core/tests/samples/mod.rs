@@ -14,8 +14,14 @@ fn block(name: &str) -> Value {
     json!({"host_id": 1, "name": name, "action": {"type": "block", "config": {}}})
 }
 
+fn own_rule(host: i64, id: u32) -> Value {
+    let secrule = format!("SecRule ARGS:a \"@streq {id}\" \"id:{id},phase:2,deny\"");
+    json!({"host_id": host, "name": "own", "secrule": secrule})
+}
+
 /// Calls that make the configuration: hosts 1 and 2 with groups 1 and 2 of two targets each, group 3 without a host,
-/// rules 1 and 2 and exclusions 1 and 2 of host 1, exclusions 3 and 4 of host 2, tokens 1 and 2, one setting.
+/// rules 1 and 2 and exclusions 1 and 2 of host 1, exclusions 3 and 4 of host 2, own WAF rules 1 and 2 of host 1
+/// and 3 and 4 of host 2, tokens 1 and 2, one setting.
 pub fn world() -> Vec<(&'static str, Value)> {
     vec![
         ("hosts.create", host("a.example")),
@@ -30,6 +36,10 @@ pub fn world() -> Vec<(&'static str, Value)> {
         ("exclusions.create", json!({"host_id": 1, "crs_rule_id": 3001, "path_pattern": "/api"})),
         ("exclusions.create", json!({"host_id": 2, "crs_rule_id": 3001})),
         ("exclusions.create", json!({"host_id": 2, "crs_rule_id": 3002})),
+        ("custom_rules.create", own_rule(1, 100_001)),
+        ("custom_rules.create", own_rule(1, 100_002)),
+        ("custom_rules.create", own_rule(2, 100_001)),
+        ("custom_rules.create", own_rule(2, 100_002)),
     ]
 }
 
@@ -68,6 +78,13 @@ pub fn sample(name: &str) -> Value {
         "exclusions.create" => json!({"host_id": 1, "crs_rule_id": 2001, "method": "GET"}),
         "exclusions.update" => json!({"host_id": 1, "id": 1, "reason": "an editor"}),
         "exclusions.replace" => json!({"host_id": 1, "id": 1, "path_pattern": "/x"}),
+        "custom_rules.list" => json!({"host_id": 1}),
+        "custom_rules.create" => own_rule(1, 100_003),
+        "custom_rules.update" => json!({"host_id": 1, "id": 1, "name": "mine"}),
+        "custom_rules.replace" => json!({"host_id": 1, "id": 1, "secrule": "SecRuleRemoveById 3001"}),
+        "waf.check_rules" => json!({"host_id": 1, "secrule": "SecRuleRemoveById 3001"}),
+        "waf.rules" => json!({"tag": "attack-sqli"}),
+        "waf.mode" => json!({"mode": "detect"}),
         "security.get" => json!({"host_id": 1}),
         "security.update" => json!({"host_id": 1, "waf_inbound_threshold": 9}),
         "security.replace" => json!({"host_id": 1, "waf_mode": "block"}),

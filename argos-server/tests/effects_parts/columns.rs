@@ -29,7 +29,6 @@ pub const UNWRITTEN: &[&str] = &[
     "security_whitelist",
     "sessions",
     "totp_attempts",
-    "waf_custom_rules",
 ];
 
 /// An update that refuses a field whose part does not exist yet.
@@ -45,6 +44,7 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("rules", rules()),
         ("host_security", host_security()),
         ("waf_exclusions", waf_exclusions()),
+        ("waf_custom_rules", waf_custom_rules()),
         ("api_tokens", api_tokens()),
         ("users", users()),
         ("settings", settings()),
@@ -660,6 +660,76 @@ fn waf_exclusions() -> Vec<(&'static str, Proof)> {
             }),
         ),
         ("method", Effect(|w| excluded("method", json!("GET,PUT"), ("PUT", "DELETE"))(w))),
+    ]
+}
+
+/// A rule of a host's own that refuses `?own=yes`.
+const OWN_RULE: &str = "SecRule ARGS:own \"@streq yes\" \"id:100001,phase:2,deny,status:409,log,msg:'own'\"";
+
+fn waf_custom_rules() -> Vec<(&'static str, Proof)> {
+    fn key(w: &World) -> (Site, Value) {
+        let site = w.guarded(echo());
+        let made = w.call("custom_rules.create", json!({"host_id": site.host, "name": "own", "secrule": OWN_RULE}));
+        let key = json!({"host_id": site.host, "id": made["id"]});
+        (site, key)
+    }
+    fn status(w: &World, site: &Site) -> u16 {
+        w.get(site, "/?own=yes").status
+    }
+    let dates = |w: &World| {
+        let (_, key) = key(w);
+        times(w, "custom_rules.get", key.clone(), |n| {
+            w.call("custom_rules.update", merged(key.clone(), json!({"name": format!("{n}")})));
+        });
+    };
+    vec![
+        (
+            "id",
+            Effect(|w| {
+                // Own rules run in this order: the first one decides.
+                let (site, first) = key(w);
+                let second = OWN_RULE.replace("100001", "100002").replace("409", "410");
+                w.call("custom_rules.create", json!({"host_id": site.host, "secrule": second}));
+                assert_eq!(status(w, &site), 409);
+                w.call("custom_rules.delete", first);
+                assert_eq!(status(w, &site), 410);
+            }),
+        ),
+        (
+            "host_id",
+            Effect(|w| {
+                let (site, _) = key(w);
+                assert_eq!((status(w, &site), status(w, &w.guarded(echo()))), (409, 200));
+            }),
+        ),
+        (
+            "name",
+            Effect(|w| {
+                let (_, key) = key(w);
+                w.replace("custom_rules", key.clone(), "name", json!("mine"));
+                assert_eq!(w.call("custom_rules.get", key)["name"], "mine");
+            }),
+        ),
+        (
+            "secrule",
+            Effect(|w| {
+                let (site, key) = key(w);
+                let other = OWN_RULE.replace("409", "418");
+                w.call("custom_rules.update", merged(key, json!({"secrule": other})));
+                assert_eq!(status(w, &site), 418);
+            }),
+        ),
+        (
+            "enabled",
+            Effect(|w| {
+                let (site, key) = key(w);
+                assert_eq!(status(w, &site), 409);
+                w.call("custom_rules.toggle", merged(key, json!({"enabled": false})));
+                assert_eq!(status(w, &site), 200);
+            }),
+        ),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
     ]
 }
 

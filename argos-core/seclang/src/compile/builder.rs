@@ -37,6 +37,7 @@ enum Text {
     File(String),
     Baseline,
     Crs(String),
+    Custom(String, Vec<u8>),
 }
 
 impl std::fmt::Debug for Builder {
@@ -81,6 +82,17 @@ impl Builder {
     #[must_use]
     pub fn crs(mut self, name: &str) -> Self {
         self.texts.push(Text::Crs(name.to_owned()));
+        self
+    }
+
+    /// Adds a host's own rules under `name`: `SecRule`, `SecAction` and `SecMarker` with ids from 100000 to 899999
+    /// (without 200000 to 200099), and `SecRuleRemove…` and `SecRuleUpdate…`. They name no files.
+    ///
+    /// The rules stand after the initialisation and before all else that detects, so that their `ctl` reaches every
+    /// detection and their scores count. What they remove or update is done last, to all rules.
+    #[must_use]
+    pub fn custom(mut self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        self.texts.push(Text::Custom(name.to_owned(), text.as_ref().to_vec()));
         self
     }
 
@@ -178,6 +190,12 @@ impl Builder {
             compiler.text("baseline/init.conf", baseline::INIT);
         }
         folders.iter().flat_map(|folder| &folder.before).for_each(|file| compiler.packaged_file(file));
+        compiler.border();
+        for text in &self.texts {
+            if let Text::Custom(name, text) = text {
+                compiler.custom_text(name, text);
+            }
+        }
         compiler.defer_edits(!folders.is_empty());
         for text in rest {
             text.load(&mut compiler);
@@ -191,6 +209,7 @@ impl Builder {
         if with_baseline {
             compiler.text("baseline/evaluate.conf", baseline::EVALUATE);
         }
+        compiler.custom_edits();
         let (program, settings, report) = compiler.finish()?;
         let mut own = Own::new(settings);
         own.values(&program, self.values);
@@ -214,7 +233,7 @@ impl Text {
     fn is_setup(&self) -> bool {
         let name = match self {
             Text::Given(name, _) | Text::File(name) => name,
-            Text::Baseline | Text::Crs(_) => return false,
+            Text::Baseline | Text::Crs(_) | Text::Custom(..) => return false,
         };
         name.rsplit('/').next().is_some_and(|file| file.starts_with("crs-setup"))
     }
@@ -223,8 +242,8 @@ impl Text {
         match self {
             Text::Given(name, text) => compiler.text(name, text),
             Text::File(name) => compiler.file(name),
-            // Its files are loaded around the others.
-            Text::Crs(_) => {}
+            // Its files are loaded around the others; own rules before them.
+            Text::Crs(_) | Text::Custom(..) => {}
             Text::Baseline => {
                 compiler.text("baseline/detect.conf", baseline::DETECT);
                 compiler.text("baseline/outbound.conf", baseline::OUTBOUND);

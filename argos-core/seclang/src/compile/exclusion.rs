@@ -90,6 +90,10 @@ impl RuleSet {
         for (place, rule) in self.program().rules.iter().enumerate().filter(|(_, rule)| exclusion.means(rule)) {
             left.add(place as u32, is_protected(rule.id));
         }
+        if let Some(segment) = &self.own().segment {
+            let own = (segment.from()..).zip(&segment.program().rules);
+            own.filter(|(_, rule)| exclusion.means(rule)).for_each(|(place, _)| left.add(place, false));
+        }
         left
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::actions::table::Choice;
 use crate::actions::{Disruptive, ctl};
 use crate::ast::{ActionText, Body, Item, OperatorText, VariableText};
+use crate::compile::custom::{self, Claim};
 use crate::compile::never::{self, Known};
 use crate::compile::phases::{self, Step};
 use crate::compile::rule::Draft;
@@ -27,8 +28,8 @@ pub(crate) struct Compiler<'a> {
     pub(super) program: Program,
     pub(super) settings: Settings,
     pub(super) steps: Vec<Step>,
-    ids: HashSet<u64>,
-    defaults: [Draft; 6],
+    pub(super) ids: HashSet<u64>,
+    pub(super) defaults: [Draft; 6],
     /// A chain whose next link has not been read yet.
     open: Option<(Rule, Draft, Position)>,
     /// Names of the files being read, outermost first.
@@ -41,8 +42,16 @@ pub(crate) struct Compiler<'a> {
     /// The files of a whole rule set are being read, which loads unchanged.
     pub(super) packaged: bool,
     deferring: bool,
-    deferred: Vec<(DirectiveId, Position, Vec<Word>)>,
+    deferred: Vec<Edit>,
+    /// A host's own rules are being read.
+    pub(super) custom: bool,
+    pub(super) custom_deferred: Vec<Edit>,
+    /// The rules that a host's own texts make.
+    pub(super) claimed: Vec<Claim>,
 }
+
+/// A directive that changes other rules, to be done later.
+pub(super) type Edit = (DirectiveId, Position, Vec<Word>);
 
 impl<'a> Compiler<'a> {
     pub(crate) fn new(loader: &'a dyn Loader, limits: Limits) -> Self {
@@ -65,6 +74,9 @@ impl<'a> Compiler<'a> {
             packaged: false,
             deferring: false,
             deferred: Vec::new(),
+            custom: false,
+            custom_deferred: Vec::new(),
+            claimed: Vec::new(),
         }
     }
 
@@ -151,7 +163,16 @@ impl<'a> Compiler<'a> {
     fn item(&mut self, file: &Arc<str>, item: Item) {
         let at = position(file, &item.name, 0);
         let name = item.name.bytes.clone();
-        let id = match directives::by_name(&name) {
+        let class = directives::by_name(&name);
+        let effective = match &class {
+            Some(Class::Effective(id)) => Some(*id),
+            _ => None,
+        };
+        if self.custom && class.is_some() && !custom::allows(effective) {
+            let text = "only SecRule, SecAction, SecMarker, SecRuleRemove* and SecRuleUpdate* may stand here";
+            return self.findings.error("seclang.custom_directive", &at, &name, text);
+        }
+        let id = match class {
             Some(Class::Effective(id)) => id,
             Some(Class::NoEffect) => {
                 return self.findings.warn("seclang.no_effect", &at, &name, "accepted without effect");
@@ -237,10 +258,15 @@ impl<'a> Compiler<'a> {
         match draft.id {
             None if draft.id_given => {}
             None => self.findings.error("seclang.id_missing", at, &[], "the rule has no id"),
+            Some(id) if self.custom && !custom::allows_id(id) => {
+                let text = "ids of own rules are 100000 to 899999 without 200000 to 200099";
+                self.findings.error("seclang.custom_id", at, id.to_string().as_bytes(), text);
+            }
             Some(id) if !self.ids.insert(id) => {
                 let text = "this id is taken by an earlier rule";
                 self.findings.error("seclang.id_duplicate", at, id.to_string().as_bytes(), text);
             }
+            Some(id) if self.custom => self.claimed.push(Claim { id, line: at.line, column: at.column }),
             Some(_) => {}
         }
     }
@@ -315,6 +341,17 @@ impl<'a> Compiler<'a> {
             DirectiveId::Marker => self.steps.push(Step::Marker(value.into())),
             DirectiveId::Include => self.include(file, at, value, true),
             DirectiveId::IncludeOptional => self.include(file, at, value, false),
+            DirectiveId::RuleRemoveById
+            | DirectiveId::RuleRemoveByTag
+            | DirectiveId::RuleRemoveByMsg
+            | DirectiveId::UpdateTargetById
+            | DirectiveId::UpdateTargetByTag
+            | DirectiveId::UpdateTargetByMsg
+            | DirectiveId::UpdateActionById
+                if self.custom =>
+            {
+                self.custom_deferred.push((id, at.clone(), words.to_vec()));
+            }
             DirectiveId::RuleRemoveById
             | DirectiveId::RuleRemoveByTag
             | DirectiveId::RuleRemoveByMsg

@@ -2,6 +2,7 @@
 
 mod builder;
 mod crs;
+mod custom;
 mod edit;
 mod exclusion;
 mod geo;
@@ -10,6 +11,7 @@ mod never;
 mod operator;
 mod phases;
 pub(crate) mod rule;
+pub(crate) mod segment;
 mod settings;
 pub(crate) mod target;
 pub(crate) mod template;
@@ -17,5 +19,6 @@ mod unicode;
 mod variant;
 
 pub use builder::Builder;
+pub use custom::{Claim, claims};
 pub use exclusion::{Exclusion, is_protected};
-pub use variant::Variant;
+pub use variant::{NEEDS_ALL, Variant};

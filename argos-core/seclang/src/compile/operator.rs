@@ -30,6 +30,11 @@ impl Compiler<'_> {
         let place = position(file, &text.argument, 0);
         match entry.from {
             From::Argument | From::Caller => {}
+            From::Files if self.custom => {
+                let text = "own rules read no files";
+                self.findings.error("seclang.file_refused", &place, argument, text);
+                return None;
+            }
             From::Files => {
                 lines = self.lines(file, &place, argument)?;
                 argument = &lines;

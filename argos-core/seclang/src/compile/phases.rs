@@ -10,6 +10,8 @@ use crate::source::Position;
 pub(crate) enum Step {
     Rule(Box<(Rule, Option<Box<[u8]>>)>),
     Marker(Box<[u8]>),
+    /// Where a host's own rules would stand.
+    Border,
 }
 
 /// A marker: its step, and how long each phase's list was there.
@@ -20,9 +22,11 @@ pub(crate) fn build(program: &mut Program, steps: Vec<Step>, findings: &mut Find
     // Where each marker stands in each phase: the length of that phase's list when it was met.
     let mut markers: HashMap<Box<[u8]>, Vec<Place>> = HashMap::new();
     let mut lengths = [0_u32; 6];
+    let mut border = None;
     for (index, step) in steps.iter().enumerate() {
         match step {
             Step::Rule(rule) => lengths[usize::from(rule.0.phase)] += 1,
+            Step::Border => border = Some((index, lengths)),
             Step::Marker(name) => markers.entry(name.clone()).or_default().push((index, lengths)),
         }
     }
@@ -30,6 +34,12 @@ pub(crate) fn build(program: &mut Program, steps: Vec<Step>, findings: &mut Find
         let Step::Rule(rule) = step else { continue };
         let (mut rule, jump) = *rule;
         let phase = usize::from(rule.phase);
+        if let (Some((at, lengths)), Some(known)) = (border, &mut program.border)
+            && index < at
+        {
+            known.crossed |= program.phases[phase].len() as u32 + 1 + rule.skip > lengths[phase] && rule.skip > 0;
+            known.jumps.extend(jump.clone());
+        }
         if let Some(name) = jump {
             let place = markers.get(&name).and_then(|places| places.iter().find(|place| place.0 > index));
             // A jump to a marker that does not follow leaves the phase, as the reference engines do.
@@ -39,7 +49,15 @@ pub(crate) fn build(program: &mut Program, steps: Vec<Step>, findings: &mut Find
                 findings.warn("seclang.marker_missing", &at, &name, "no such marker follows: the phase ends here");
             }
         }
+        if let (Some((at, lengths)), Some(known)) = (border, &mut program.border)
+            && index < at
+        {
+            known.crossed |= rule.skip_to.is_some_and(|to| to > lengths[phase]);
+        }
         program.phases[phase].push(program.rules.len() as u32);
         program.rules.push(rule);
+    }
+    if let (Some((_, lengths)), Some(known)) = (border, &mut program.border) {
+        known.at = lengths;
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::edit::{Which, no_such_rule};
+use super::segment::{self, Made};
 use super::target;
 use crate::ast::{Body, Item};
 use crate::collections::Collections;
@@ -12,6 +13,7 @@ use crate::limits::Limits;
 use crate::parse::{self, position};
 use crate::run::own::{HostValues, Own};
 use crate::run::{LeftOut, Mode, RuleSet};
+use crate::source::Position;
 
 /// A rule set to be that shares all that is compiled with another; see [`RuleSet::vary`]. What is not set stays as it
 /// is there.
@@ -24,12 +26,22 @@ pub struct Variant {
     collections: Option<Collections>,
     exclusions: Vec<(String, Vec<u8>)>,
     left_out: Vec<LeftOut>,
+    custom: Vec<(String, Vec<u8>)>,
 }
 
 impl Variant {
     pub(crate) fn new(base: RuleSet) -> Self {
         let (host, mode) = (base.own().host, base.default_mode());
-        Self { base, host, mode, limits: None, collections: None, exclusions: Vec::new(), left_out: Vec::new() }
+        Self {
+            base,
+            host,
+            mode,
+            limits: None,
+            collections: None,
+            exclusions: Vec::new(),
+            left_out: Vec::new(),
+            custom: Vec::new(),
+        }
     }
 
     /// Sets `tx.blocking_paranoia_level`, 1 to 4.
@@ -89,6 +101,15 @@ impl Variant {
         self
     }
 
+    /// Adds a host's own rules, as [`Builder::custom`](crate::Builder::custom) does. Most of them run among the compiled
+    /// rules as they are. `seclang.needs_all` is the error about those that do not: they change actions of other rules or
+    /// add targets to them, jump to a marker among them, or skip rules. Then the whole set has to be compiled afresh.
+    #[must_use]
+    pub fn custom(mut self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        self.custom.push((name.to_owned(), text.as_ref().to_vec()));
+        self
+    }
+
     /// Makes the rule set.
     ///
     /// # Errors
@@ -99,6 +120,16 @@ impl Variant {
         if let Some(limits) = self.limits {
             let stated = std::mem::replace(&mut own.settings.limits, limits);
             own.settings.limits.keep(&stated, &own.settings.stated);
+        }
+        if !self.custom.is_empty() {
+            match segment::make(&self.base, &mut own, &self.custom)? {
+                Made::Segment(made) => own.segment = Some(Arc::new(*made)),
+                Made::NeedsAll => {
+                    let at = Position { file: self.custom[0].0.as_str().into(), line: 1, column: 1 };
+                    let text = "these rules change others themselves: all have to be compiled together";
+                    return Err(vec![Diagnostic::new(NEEDS_ALL, &at, &[], text)]);
+                }
+            }
         }
         self.left_out.iter().for_each(|left| own.leaving.add(left));
         let mut findings = Findings::default();
@@ -117,6 +148,9 @@ impl Variant {
         Ok((set, LoadReport { warnings: findings.warnings, rules, signature }))
     }
 }
+
+/// The code of the error that own rules can't be added to compiled ones.
+pub const NEEDS_ALL: &str = "seclang.needs_all";
 
 fn exclude(base: &RuleSet, own: &mut Own, file: &Arc<str>, item: Item, findings: &mut Findings) {
     let at = position(file, &item.name, 0);

@@ -1,7 +1,9 @@
 //! One phase of rules over one transaction.
 
+use std::ops::Range;
+
 use super::expand::expand;
-use super::left_out::Leaving;
+use super::own::Own;
 use super::resolve::{Candidate, Context, count, resolve};
 use super::store::Bytes;
 use super::texts::{TextId, Texts};
@@ -13,35 +15,81 @@ use crate::plan::{Gate, Shortcut};
 use crate::program::{Engine, Link, Program, Rule, Test};
 use crate::variables::{Selector, VarId};
 
+/// Rules that are evaluated with tables of their own: the shared ones, or those of the host.
+struct Part<'a> {
+    program: &'a Program,
+    own: &'a Own,
+    /// The place of its first rule.
+    from: u32,
+}
+
+/// Whether the phase goes on behind a part.
+enum Flow {
+    On,
+    End(Option<Interruption>),
+}
+
+impl Flow {
+    fn stopped(self) -> Option<Interruption> {
+        match self {
+            Self::On => None,
+            Self::End(interruption) => interruption,
+        }
+    }
+}
+
 impl Transaction {
     /// Runs the rules of `phase`. Phase 5 never interrupts.
     pub(super) fn run(&mut self, phase: u8) -> Option<Interruption> {
         let (program, own) = (self.program.clone(), self.own.clone());
-        let list = &program.phases[usize::from(phase)];
-        let mut at = 0;
+        let all = program.phases[usize::from(phase)].len();
+        let Some(segment) = own.segment.as_deref().filter(|s| !s.program.phases[usize::from(phase)].is_empty()) else {
+            return self.run_part(&Part { program: &program, own: &own, from: 0 }, phase, 0..all).stopped();
+        };
+        let shared = Part { program: &program, own: &own, from: 0 };
+        let border = segment.at[usize::from(phase)] as usize;
+        let mut flow = self.run_part(&shared, phase, 0..border);
+        if matches!(flow, Flow::On) {
+            self.change_lane();
+            let part = Part { program: &segment.program, own: &own, from: segment.from };
+            flow = self.run_part(&part, phase, 0..segment.program.phases[usize::from(phase)].len());
+            self.change_lane();
+        }
+        match flow {
+            Flow::On => self.run_part(&shared, phase, border..all).stopped(),
+            flow => flow.stopped(),
+        }
+    }
+
+    /// Runs rules of `phase` that stand in `range` of their list.
+    fn run_part(&mut self, part: &Part<'_>, phase: u8, range: Range<usize>) -> Flow {
+        let Part { program, own, from } = *part;
+        let list = &program.phases[usize::from(phase)][..range.end];
+        let mut at = range.start;
         while let Some(&index) = list.get(at) {
             at += 1;
             if self.engine() == Engine::Off {
-                return None;
+                return Flow::End(None);
             }
             let rule = &program.rules[index as usize];
+            let place = from + index;
             let passed_over = match self.plain {
-                true => self.leaves_out(rule, index),
-                false => self.control.removes_at(index) || !self.may_pass(&program, index),
+                true => self.leaves_out(program, rule, place),
+                false => self.removes(part, rule, place) || !self.may_pass(program, index),
             };
-            if passed_over || own.removes(index) || own.leaving.has(index) || self.leaving.has(index) {
+            if passed_over || own.removes(place) || own.leaving.has(place) || self.leaving.has(place) {
                 self.store.matched.clear();
                 continue;
             }
-            if !self.chain_matches(&program, index, own.excluded(index), &own.leaving) {
+            if !self.chain_matches(part, index) {
                 continue;
             }
             self.record(rule);
             if let Some(interruption) = self.disrupt(rule, phase) {
-                return Some(interruption);
+                return Flow::End(Some(interruption));
             }
             if self.allowed(phase) {
-                return None;
+                return Flow::End(None);
             }
             if let Some(to) = rule.skip_to {
                 at = at.max(to as usize);
@@ -49,12 +97,20 @@ impl Transaction {
                 // A rule that the set leaves out is not there to be skipped.
                 let mut left = rule.skip;
                 while left > 0 && at < list.len() {
-                    left -= u32::from(!own.removes(list[at]));
+                    left -= u32::from(!own.removes(from + list[at]));
                     at += 1;
                 }
             }
         }
-        None
+        Flow::On
+    }
+
+    /// Whether `ctl` switched the rule off. That of the shared rules does not know the places of a host's own.
+    fn removes(&self, part: &Part<'_>, rule: &Rule, place: u32) -> bool {
+        match part.from {
+            0 => self.control.removes_at(place),
+            _ => self.control.removes(rule),
+        }
     }
 
     /// The engine switch in force.
@@ -105,14 +161,16 @@ impl Transaction {
         holds
     }
 
-    fn chain_matches(&mut self, program: &Program, place: u32, own: &[(VarId, Selector)], left: &Leaving) -> bool {
+    fn chain_matches(&mut self, part: &Part<'_>, index: u32) -> bool {
         self.store.matched.clear();
-        let rule = &program.rules[place as usize];
-        let mut exclusions = match self.plain {
+        let (program, place) = (part.program, part.from + index);
+        let rule = &program.rules[index as usize];
+        let mut exclusions = match self.plain || part.from > 0 {
             true => self.control.excluded(rule),
             false => self.control.excluded_at(place, rule),
         };
-        exclusions.extend(left.targets(place).chain(self.leaving.targets(place)).cloned());
+        exclusions.extend(part.own.leaving.targets(place).chain(self.leaving.targets(place)).cloned());
+        let own = part.own.excluded(place);
         let Some((first, rest)) = rule.links.split_first() else { return true };
         if !own.is_empty() {
             // As the directive would have it: the first link alone.

@@ -9,6 +9,7 @@ pub(crate) mod left_out;
 pub(crate) mod own;
 mod pool;
 mod resolve;
+pub(crate) mod segment;
 mod store;
 mod texts;
 mod time;
@@ -23,7 +24,7 @@ use crate::actions::Severity;
 use crate::collections::Collections;
 use crate::compile::{Builder, Variant};
 use crate::limits::Limits;
-use crate::program::Program;
+use crate::program::{Program, Rule, Template};
 use crate::source::Loader;
 pub use left_out::LeftOut;
 use own::Own;
@@ -115,18 +116,32 @@ impl RuleSet {
     /// Rules of the caller's texts; a chain counts once, the engine's own rules not at all.
     #[must_use]
     pub fn rule_count(&self) -> usize {
-        self.program
-            .rules
-            .iter()
-            .enumerate()
-            .filter(|(at, rule)| !rule.is_own() && !self.own.removes(*at as u32))
-            .count()
+        let own = self.own.segment.as_ref().map_or(0, |segment| segment.program().rules.len());
+        let rules = self.program.rules.iter().enumerate();
+        own + rules.filter(|(at, rule)| !rule.is_own() && !self.own.removes(*at as u32)).count()
+    }
+
+    /// Every rule of the caller's texts in file order, as it is written.
+    #[must_use]
+    pub fn list(&self) -> Vec<ListedRule> {
+        let shown = self.program.rules.iter().enumerate();
+        let shown = shown.filter(|(at, rule)| !rule.is_own() && !self.own.removes(*at as u32));
+        let list = |rule: &Rule| ListedRule {
+            id: rule.id,
+            phase: rule.phase,
+            severity: rule.severity,
+            msg: rule.msg.as_ref().map(Template::written).unwrap_or_default(),
+            tags: rule.tags.iter().map(Template::written).collect(),
+            file: rule.file.to_string(),
+            line: rule.line,
+        };
+        shown.map(|(_, rule)| list(rule)).collect()
     }
 
     /// Whether the caller's texts have rules in `phase` (1–5).
     #[must_use]
     pub fn has_phase(&self, phase: u8) -> bool {
-        self.program.has_phase(phase)
+        self.program.has_phase(phase) || self.own.has_phase(phase)
     }
 
     /// The bounds in force, directives included.
@@ -134,6 +149,25 @@ impl RuleSet {
     pub fn limits(&self) -> &Limits {
         &self.own.settings.limits
     }
+}
+
+/// What a rule says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRule {
+    /// Its id.
+    pub id: u64,
+    /// Its phase.
+    pub phase: u8,
+    /// `severity`.
+    pub severity: Option<Severity>,
+    /// `msg`, as written.
+    pub msg: String,
+    /// `tag`s, as written.
+    pub tags: Vec<String>,
+    /// Name of the rule text.
+    pub file: String,
+    /// Line in it.
+    pub line: u32,
 }
 
 /// When a transaction began. The engine reads no clock.

@@ -1,8 +1,10 @@
 //! What one rule set has of its own over rules that it may share with others.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::left_out::Leaving;
+use super::segment::Segment;
 use crate::actions::{Act, Change};
 use crate::program::{Part, Program, Settings, Template};
 use crate::variables::{Selector, VarId};
@@ -26,6 +28,8 @@ pub(crate) struct Own {
     excluded: HashMap<u32, Excluded>,
     /// What the caller leaves out of every transaction.
     pub(crate) leaving: Leaving,
+    /// The host's own rules.
+    pub(crate) segment: Option<Arc<Segment>>,
 }
 
 impl Own {
@@ -45,6 +49,11 @@ impl Own {
             true => &[],
             false => self.excluded.get(&place).map(Vec::as_slice).unwrap_or_default(),
         }
+    }
+
+    /// Whether the host's own rules run in `phase`.
+    pub(crate) fn has_phase(&self, phase: u8) -> bool {
+        self.segment.as_ref().is_some_and(|segment| segment.program().has_phase(phase))
     }
 
     /// Leaves the rule at `place` out.

@@ -140,16 +140,15 @@ impl Trace {
 
 impl Transaction {
     /// Whether the rule at `place` is left out, as a trace is told.
-    pub(super) fn leaves_out(&mut self, rule: &Rule, place: u32) -> bool {
+    pub(super) fn leaves_out(&mut self, program: &Program, rule: &Rule, place: u32) -> bool {
         let by_set = self.own.removes(place) || self.own.leaving.has(place) || self.leaving.has(place);
         let result = match (self.control.removes(rule), by_set) {
             (true, _) => Tried::LeftOutByRule,
             (false, true) => Tried::LeftOutBySet,
             (false, false) => return false,
         };
-        let program = self.program.clone();
         if let (Some(trace), Some(link), false) = (&mut self.trace, rule.links.first(), rule.is_own()) {
-            trace.push(Step { result, ..Trace::step(&program, rule, link) });
+            trace.push(Step { result, ..Trace::step(program, rule, link) });
         }
         true
     }

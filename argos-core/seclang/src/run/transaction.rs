@@ -8,6 +8,7 @@ use super::left_out::{Leaving, LeftOut};
 use super::own::Own;
 use super::pool::{Pool, Scratch};
 use super::resolve::Candidate;
+use super::segment::Lane;
 use super::store::{Member, Store};
 use super::texts::Texts;
 use super::trace::Trace;
@@ -40,6 +41,8 @@ pub struct Transaction {
     pub(super) trace: Option<Box<Trace>>,
     pool: Arc<Pool>,
     pub(super) control: Control,
+    /// What a host's own rules work with, while they do not run.
+    pub(super) lane: Option<Box<Lane>>,
     /// What the caller leaves out of this transaction.
     pub(super) leaving: Leaving,
     pub(super) candidates: Vec<Candidate>,
@@ -89,6 +92,7 @@ impl Transaction {
             pool: set.pool.clone(),
             control: Control::default(),
             leaving: Leaving::default(),
+            lane: set.own.segment.as_ref().map(|segment| segment.lane()),
             candidates,
             numbers,
             matched: Vec::new(),
@@ -206,7 +210,7 @@ impl Transaction {
             && (self.control.processor.is_some() || self.control.force_body)
             && self.engine() != Engine::Off
             && !self.skipped(2)
-            && (2..=5).any(|phase| self.program.has_phase(phase))
+            && (2..=5).any(|phase| self.has_phase(phase))
     }
 
     /// Part of the request body.
@@ -271,7 +275,7 @@ impl Transaction {
         self.control.response_access.unwrap_or(settings.response_body)
             && self.engine() != Engine::Off
             && !self.skipped(4)
-            && self.program.has_phase(4)
+            && self.has_phase(4)
             && (listed || self.control.force_response || self.control.response_processor.is_some())
     }
 
@@ -344,6 +348,10 @@ impl Transaction {
         }
     }
 
+    fn has_phase(&self, phase: u8) -> bool {
+        self.program.has_phase(phase) || self.own.has_phase(phase)
+    }
+
     fn audit(&self) -> Audit {
         let settings = &self.own.settings;
         let mut parts = settings.audit_parts.clone();
@@ -393,6 +401,9 @@ impl Drop for Transaction {
     /// Gives its memory to the next transaction.
     fn drop(&mut self) {
         use std::mem::take;
+        if let (Some(segment), Some(lane)) = (&self.own.segment, self.lane.take()) {
+            segment.give(*lane);
+        }
         let (texts, views) = (take(&mut self.texts), take(&mut self.views));
         let (candidates, tx, numbers) = (take(&mut self.candidates), take(&mut self.store.tx), take(&mut self.numbers));
         self.pool.give(Scratch { texts, views, candidates, tx, numbers }, self.program.plan.screen.words());

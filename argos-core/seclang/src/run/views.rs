@@ -67,6 +67,11 @@ impl Views {
         }
     }
 
+    /// Counts the changes that `other` has counted.
+    pub(super) fn keep_pace(&mut self, other: &Self) {
+        (self.request, self.response) = (other.request, other.response);
+    }
+
     fn now(&self, group: Group) -> u32 {
         1 + match group {
             Group::Request => self.request,
