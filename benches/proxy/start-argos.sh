@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# Fills a data folder and becomes an Argos that the proxy harness measures: one thread, WAF off, a catch-all host
-# before the upstream, and the virtual hosts of s9.
-# usage: start-argos.sh DIR HTTP HTTPS UPSTREAM VHOSTS ACCESS_LOG
+# Fills a data folder and becomes an Argos that the proxy harness measures: one thread, a catch-all host before the
+# upstream, and the virtual hosts of s9. The WAF is off, or at paranoia 1 in block mode with the core rule set of
+# SHARED_DIR.
+# usage: start-argos.sh DIR HTTP HTTPS UPSTREAM VHOSTS ACCESS_LOG [waf]
 set -eu
 dir=$1 http=$2 upstream=$4 vhosts=$5 access_log=$6
+crs=
+[ "${7:-}" != waf ] || crs=$(cd "${SHARED_DIR:?}/crs" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 argos=${ARGOS_BIN:-$here/../../target/release/argos}
 data=$dir/data
 
-host() { # NAME: a host of the one group, with its WAF off
+waf='"waf_enabled":false'
+[ -z "$crs" ] || waf='"waf_enabled":true,"waf_mode":"block","waf_paranoia":1'
+
+host() { # NAME: a host of the one group
   n=$((n + 1))
   printf '{"call":"hosts.create","input":{"domain":"%s","target_group_id":1,"tls_mode":"none","access_log":%s}}\n' "$1" "$access_log"
-  printf '{"call":"security.update","input":{"host_id":%s,"waf_enabled":false}}\n' "$n"
+  printf '{"call":"security.update","input":{"host_id":%s,%s}}\n' "$n" "$waf"
 }
 
 fill() {
@@ -29,4 +35,4 @@ fill() {
 }
 
 fill | "$argos" call - --create --data-dir "$data" >/dev/null
-exec "$argos" serve --data-dir "$data" --http "$http" --panel off --threads 1 --log-level warn
+exec "$argos" serve ${crs:+--crs "$crs"} --data-dir "$data" --http "$http" --panel off --threads 1 --log-level warn
