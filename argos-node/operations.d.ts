@@ -220,6 +220,10 @@ export interface ExplainedDecision {
 export type ExplainedFrom =
   /** The request that was given. */
   | 'request'
+  /** A request of the proxy that is still in memory. */
+  | 'memory'
+  /** The log rows of a request that is not in memory any more: without steps. */
+  | 'row'
 
 /** Thresholds and levels that rules read. */
 export interface ExplainedLimits {
@@ -263,8 +267,8 @@ export interface ExplainedStep {
 export interface Explanation {
   /** What it was made from. */
   source: ExplainedFrom
-  /** What a disruptive outcome does. */
-  mode: WafMode
+  /** Whether all is there that rules saw; a long body in memory is cut. */
+  whole: boolean
   /** How the transaction ended. */
   verdict: WafVerdict
   /** Why, in words. */
@@ -279,6 +283,8 @@ export interface Explanation {
   steps: ExplainedStep[]
   /** Further tries without a match that are not shown. */
   stepsLeftOut: number
+  /** What a disruptive outcome does; null = the rows do not tell. */
+  mode?: WafMode | null
 }
 
 /** A host that can't be served. */
@@ -429,6 +435,26 @@ export interface Host extends Tagged {
   dnsProviderId?: number | null
   /** Largest request body in bytes; null = `proxy.max_body_bytes`, 0 = no limit. */
   maxBodyBytes?: number | null
+}
+
+/** What the WAF found at one host. */
+export interface HostFindings {
+  /** The host. */
+  hostId: number
+  /** Its name; empty = it is gone. */
+  domain: string
+  /** What its WAF does now. */
+  mode: AppsecMode
+  /** Requests that were stopped. */
+  blocked: number
+  /** Requests that block mode would have stopped. */
+  detected: number
+  /** Requests that passed although rules matched. */
+  passed: number
+  /** Addresses that all of them came from. */
+  clients: number
+  /** The last of them. */
+  lastAt: string
 }
 
 /** The requested name without port. */
@@ -655,6 +681,38 @@ export interface PathRegexConfig {
   negate?: boolean
 }
 
+/** Exclusions that would let a request pass. */
+export interface Proposal {
+  /** Whether the request passes with them; tried on it. */
+  passes: boolean
+  /** Whether it was tried on all that rules saw; a long body is cut in memory. */
+  whole: boolean
+  /** What is proposed, each as `exclusions.create` takes it; empty where the request passes without. */
+  exclusions: ProposedExclusion[]
+  /** Rules that stop the request and that nothing may leave out. */
+  refused: RefusedRule[]
+  /** What block mode finds without them. */
+  before: ResultLine
+  /** What block mode still finds with them. */
+  after: ResultLine
+}
+
+/** One exclusion to be. */
+export interface ProposedExclusion {
+  /** The host. */
+  hostId: number
+  /** The rule. */
+  crsRuleId: number
+  /** Targets that the rule does not look at; empty: the whole rule. */
+  target: string
+  /** The path, and what lies below it. */
+  pathPattern: string
+  /** The method. */
+  method: string
+  /** Why. */
+  reason: string
+}
+
 /** Any decoded occurrence of one query parameter. */
 export interface QueryConfig {
   /** The decoded name. */
@@ -682,6 +740,14 @@ export interface RedirectConfig {
   target: string
   /** Leaves the query out. */
   stripQuery?: boolean
+}
+
+/** A rule that nothing may leave out. */
+export interface RefusedRule {
+  /** The rule; 0 = the limit of a body. */
+  ruleId: number
+  /** Why not. */
+  reason: string
 }
 
 /** The client's address. */
@@ -1037,6 +1103,14 @@ export type WafMode =
   /** Blocks. */
   | 'block'
 
+/** What the WAF found, host by host. */
+export interface WafOverview {
+  /** The figures begin here: 24 hours ago. */
+  from: string
+  /** Hosts of which rules found something, most stopped requests first; at most 1,000. */
+  hosts: HostFindings[]
+}
+
 /** What the WAF does over all hosts. */
 export interface WafStatus {
   /** The cap of every host's mode. */
@@ -1061,6 +1135,32 @@ export type WafVerdict =
   | 'detected'
   /** It was stopped. */
   | 'blocked'
+
+/** What block mode would have stopped. */
+export interface WouldBlock {
+  /** The figures begin here. */
+  from: string
+  /** Host, rule and path, the most frequent first; at most 1,000. */
+  rules: WouldBlockRule[]
+}
+
+/** How often one rule took part where block mode would have stopped a request. */
+export interface WouldBlockRule {
+  /** The host. */
+  hostId: number
+  /** Its name; empty = it is gone. */
+  domain: string
+  /** The WAF rule; the one that decides by the score is among them. */
+  wafRuleId: number
+  /** What it says. */
+  message: string
+  /** The path, as rules compare it. */
+  path: string
+  /** Requests. */
+  transactions: number
+  /** The last of them. */
+  lastAt: string
+}
 
 /** Public names and how they are served. */
 export class HostsResource {
@@ -1828,13 +1928,17 @@ export class WafResource {
     request: RequestLine
   }): Promise<ResultLine>
   /** Explains what the rules that a host runs now do with a request: each rule on each target, and what decided. */
-  explain(fields: {
-    /** The host whose rules judge. */
-    hostId: number
+  explain(fields?: {
+    /** The host whose rules judge; a request of the log has its own. */
+    hostId?: number | null
     /** The request, and its answer if there is one. */
     request?: RequestLine | null
     /** The request as a curl command, such as `curl -X POST -d a=1 http://shop.example/`. */
     curl?: string | null
+    /** A request of the log: it is tried again if it is still in memory, else its rows are shown. */
+    requestId?: string | null
+    /** A row of the log whose request is meant. */
+    logId?: number | null
   }): Promise<Explanation>
   /** Says what is wrong with rules before they are a host's. */
   checkRules(fields: {
@@ -1863,6 +1967,26 @@ export class WafResource {
     /** Whether the change is only tried: all checks, and the result it would have. */
     dryRun?: boolean
   }): Promise<Applied<WafStatus>>
+  /** Proposes the narrowest exclusions that let a request pass, tried on it; saves nothing. */
+  propose(fields?: {
+    /** The host whose rules judge; a request of the log has its own. */
+    hostId?: number | null
+    /** The request, and its answer if there is one. */
+    request?: RequestLine | null
+    /** The request as a curl command. */
+    curl?: string | null
+    /** A request of the log that is still in memory. */
+    requestId?: string | null
+    /** A row of the log whose request is meant. */
+    logId?: number | null
+  }): Promise<Proposal>
+  /** Shows what the WAF found in the last 24 hours, host by host. */
+  overview(): Promise<WafOverview>
+  /** Shows what block mode would have stopped, by host, rule and path. */
+  wouldBlock(fields?: {
+    /** How far back: `15m`, `24h` (default), `7d`. */
+    window?: string | null
+  }): Promise<WouldBlock>
 }
 
 /** Settings of the whole installation. */

@@ -272,7 +272,7 @@ class WafResource {
     return records.query(this.#argos, 'waf.evaluate', { ...fields })
   }
 
-  explain(fields) {
+  explain(fields = {}) {
     return records.query(this.#argos, 'waf.explain', { ...fields })
   }
 
@@ -286,6 +286,18 @@ class WafResource {
 
   mode(mode, terms) {
     return records.change(this.#argos, 'waf.mode', { mode }, terms)
+  }
+
+  propose(fields = {}) {
+    return records.query(this.#argos, 'waf.propose', { ...fields })
+  }
+
+  overview() {
+    return records.query(this.#argos, 'waf.overview', {})
+  }
+
+  wouldBlock(fields = {}) {
+    return records.query(this.#argos, 'waf.would_block', { ...fields })
   }
 }
 

@@ -418,7 +418,8 @@ fn lists_are_never_null() {
     for op in describe() {
         check(&op.output, op.name);
         let needs = op.input["required"].as_array().is_some_and(|r| !r.is_empty());
-        if op.mutates || needs {
+        // What is asked by POST takes one thing or another.
+        if op.mutates || needs || op.method == Method::Post {
             continue;
         }
         let value = world.call(op.name, Map::new()).unwrap_or_else(|e| panic!("{}: {e}", op.name)).value;

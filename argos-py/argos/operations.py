@@ -45,6 +45,7 @@ __all__ = [
     "Health",
     "HealthMethod",
     "Host",
+    "HostFindings",
     "HostHeaderConfig",
     "HostsResource",
     "HttpVersion",
@@ -64,9 +65,12 @@ __all__ = [
     "PathConfig",
     "PathExactConfig",
     "PathRegexConfig",
+    "Proposal",
+    "ProposedExclusion",
     "QueryConfig",
     "RateLimitKey",
     "RedirectConfig",
+    "RefusedRule",
     "RemoteIpConfig",
     "RequestLine",
     "ResponseLine",
@@ -99,9 +103,12 @@ __all__ = [
     "ValueMode",
     "Version",
     "WafMode",
+    "WafOverview",
     "WafResource",
     "WafStatus",
     "WafVerdict",
+    "WouldBlock",
+    "WouldBlockRule",
 ]
 
 
@@ -143,6 +150,10 @@ class ExplainedFrom(StrEnum):
 
     REQUEST = "request"
     """The request that was given."""
+    MEMORY = "memory"
+    """A request of the proxy that is still in memory."""
+    ROW = "row"
+    """The log rows of a request that is not in memory any more: without steps."""
 
 
 class GroupProtocol(StrEnum):
@@ -553,8 +564,8 @@ class Explanation:
 
     source: ExplainedFrom
     """What it was made from."""
-    mode: WafMode
-    """What a disruptive outcome does."""
+    whole: bool
+    """Whether all is there that rules saw; a long body in memory is cut."""
     verdict: WafVerdict
     """How the transaction ended."""
     reason: str
@@ -569,6 +580,8 @@ class Explanation:
     """Each rule on each target that existed, in order."""
     steps_left_out: int
     """Further tries without a match that are not shown."""
+    mode: WafMode | None = None
+    """What a disruptive outcome does; null = the rows do not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -727,6 +740,28 @@ class Host(records.Resource):
     """Provider for DNS-01."""
     max_body_bytes: int | None = None
     """Largest request body in bytes; null = ``proxy.max_body_bytes``, 0 = no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFindings:
+    """What the WAF found at one host."""
+
+    host_id: int
+    """The host."""
+    domain: str
+    """Its name; empty = it is gone."""
+    mode: AppsecMode
+    """What its WAF does now."""
+    blocked: int
+    """Requests that were stopped."""
+    detected: int
+    """Requests that block mode would have stopped."""
+    passed: int
+    """Requests that passed although rules matched."""
+    clients: int
+    """Addresses that all of them came from."""
+    last_at: datetime
+    """The last of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -938,6 +973,42 @@ class PathRegexConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Exclusions that would let a request pass."""
+
+    passes: bool
+    """Whether the request passes with them; tried on it."""
+    whole: bool
+    """Whether it was tried on all that rules saw; a long body is cut in memory."""
+    exclusions: Sequence[ProposedExclusion]
+    """What is proposed, each as ``exclusions.create`` takes it; empty where the request passes without."""
+    refused: Sequence[RefusedRule]
+    """Rules that stop the request and that nothing may leave out."""
+    before: ResultLine
+    """What block mode finds without them."""
+    after: ResultLine
+    """What block mode still finds with them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedExclusion:
+    """One exclusion to be."""
+
+    host_id: int
+    """The host."""
+    crs_rule_id: int
+    """The rule."""
+    target: str
+    """Targets that the rule does not look at; empty: the whole rule."""
+    path_pattern: str
+    """The path, and what lies below it."""
+    method: str
+    """The method."""
+    reason: str
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryConfig:
     """Any decoded occurrence of one query parameter."""
 
@@ -963,6 +1034,16 @@ class RedirectConfig:
     """``Location`` with placeholders ``{host} {path} {query} {uri} {scheme} {remote_ip} {1}``…``{9}``."""
     strip_query: bool = False
     """Leaves the query out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRule:
+    """A rule that nothing may leave out."""
+
+    rule_id: int
+    """The rule; 0 = the limit of a body."""
+    reason: str
+    """Why not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1298,6 +1379,16 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WafOverview:
+    """What the WAF found, host by host."""
+
+    from_: datetime
+    """The figures begin here: 24 hours ago."""
+    hosts: Sequence[HostFindings]
+    """Hosts of which rules found something, most stopped requests first; at most 1,000."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WafStatus:
     """What the WAF does over all hosts."""
 
@@ -1313,6 +1404,36 @@ class WafStatus:
     """The cap before the last change; null = it was never changed."""
     last_change_at: datetime | None = None
     """When it was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WouldBlock:
+    """What block mode would have stopped."""
+
+    from_: datetime
+    """The figures begin here."""
+    rules: Sequence[WouldBlockRule]
+    """Host, rule and path, the most frequent first; at most 1,000."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WouldBlockRule:
+    """How often one rule took part where block mode would have stopped a request."""
+
+    host_id: int
+    """The host."""
+    domain: str
+    """Its name; empty = it is gone."""
+    waf_rule_id: int
+    """The WAF rule; the one that decides by the score is among them."""
+    message: str
+    """What it says."""
+    path: str
+    """The path, as rules compare it."""
+    transactions: int
+    """Requests."""
+    last_at: datetime
+    """The last of them."""
 
 Action = (
     ForwardConfig
@@ -2915,22 +3036,29 @@ class WafResource:
     def explain(
         self,
         *,
-        host_id: int,
+        host_id: int | None | Unset = UNSET,
         request: RequestLine | None | Unset = UNSET,
         curl: str | None | Unset = UNSET,
+        request_id: str | None | Unset = UNSET,
+        log_id: int | None | Unset = UNSET,
     ) -> Explanation:
         """Explains what the rules that a host runs now do with a request: each rule on each target, and
         what decided.
 
         Arguments:
-            host_id: The host whose rules judge.
+            host_id: The host whose rules judge; a request of the log has its own.
             request: The request, and its answer if there is one.
             curl: The request as a curl command, such as ``curl -X POST -d a=1 http://shop.example/``.
+            request_id: A request of the log: it is tried again if it is still in memory, else its rows
+                are shown.
+            log_id: A row of the log whose request is meant.
         """
         return records.query(self._caller, Explanation, "waf.explain", {
             "host_id": host_id,
             "request": request,
             "curl": curl,
+            "request_id": request_id,
+            "log_id": log_id,
         })
 
     def check_rules(
@@ -2994,6 +3122,52 @@ class WafResource:
         return records.change(self._caller, WafStatus, "waf.mode", {
             "mode": mode,
         }, {"dry_run": dry_run})
+
+    def propose(
+        self,
+        *,
+        host_id: int | None | Unset = UNSET,
+        request: RequestLine | None | Unset = UNSET,
+        curl: str | None | Unset = UNSET,
+        request_id: str | None | Unset = UNSET,
+        log_id: int | None | Unset = UNSET,
+    ) -> Proposal:
+        """Proposes the narrowest exclusions that let a request pass, tried on it; saves nothing.
+
+        Arguments:
+            host_id: The host whose rules judge; a request of the log has its own.
+            request: The request, and its answer if there is one.
+            curl: The request as a curl command.
+            request_id: A request of the log that is still in memory.
+            log_id: A row of the log whose request is meant.
+        """
+        return records.query(self._caller, Proposal, "waf.propose", {
+            "host_id": host_id,
+            "request": request,
+            "curl": curl,
+            "request_id": request_id,
+            "log_id": log_id,
+        })
+
+    def overview(
+        self,
+    ) -> WafOverview:
+        """Shows what the WAF found in the last 24 hours, host by host."""
+        return records.query(self._caller, WafOverview, "waf.overview", {})
+
+    def would_block(
+        self,
+        *,
+        window: str | None | Unset = UNSET,
+    ) -> WouldBlock:
+        """Shows what block mode would have stopped, by host, rule and path.
+
+        Arguments:
+            window: How far back: ``15m``, ``24h`` (default), ``7d``.
+        """
+        return records.query(self._caller, WouldBlock, "waf.would_block", {
+            "window": window,
+        })
 
 
 class SettingsResource:

@@ -7,12 +7,14 @@ use serde::Deserialize;
 
 use super::operation::operation;
 use super::{Query, View};
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::explain::{ExplainedFrom, Explanation, Judge, curl};
-use crate::schema::{AppsecMode, HostId, WafMode};
+use crate::explain::{ExplainedFrom, Explanation, Judge, Proposal, curl, from_rows, propose};
+use crate::schema::{AppsecMode, HostId, LogEntry, LogId, LogSource, WafMode};
 use crate::snapshot::Host;
+use crate::store::logs;
 use crate::waf::asked::Asked;
-use crate::waf::inspect::{RequestLine, ResultLine};
+use crate::waf::inspect::{LineId, RequestLine, ResultLine};
 
 /// Tries a request on the rules that a host runs now. Nothing is recorded.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -33,32 +35,131 @@ impl Query for EvaluateRequest {
     }
 }
 
-/// Explains what the rules that a host runs now do with a request: one of `request` and `curl`.
+/// Explains what the rules that a host runs now do with a request: one of `request`, `curl`, `request_id`, `log_id`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainRequest {
-    /// The host whose rules judge.
-    pub host_id: HostId,
+    /// The host whose rules judge; a request of the log has its own.
+    pub host_id: Option<HostId>,
     /// The request, and its answer if there is one.
     pub request: Option<RequestLine>,
     /// The request as a curl command, such as `curl -X POST -d a=1 http://shop.example/`.
     pub curl: Option<String>,
+    /// A request of the log: it is tried again if it is still in memory, else its rows are shown.
+    pub request_id: Option<String>,
+    /// A row of the log whose request is meant.
+    pub log_id: Option<LogId>,
 }
 operation!(ExplainRequest => Explanation, "waf.explain", Post "/waf/explain", Operator, 200,
     "Explains what the rules that a host runs now do with a request: each rule on each target, and what decided.");
 
 impl Query for ExplainRequest {
     fn run(self, view: &View<'_>) -> Result<Explanation> {
-        let line = match (self.request, self.curl) {
-            (Some(request), None) => request,
-            (None, Some(command)) => curl::parse(&command)?,
-            _ => return Err(Error::invalid("waf.request", "request", "give either request or curl")),
+        let line = match (self.request, self.curl, self.request_id, self.log_id) {
+            (Some(request), None, None, None) => request,
+            (None, Some(command), None, None) => curl::parse(&command)?,
+            (None, None, Some(id), None) => return of_log(view, &id, moment_of(&id)),
+            (None, None, None, Some(id)) => {
+                let (id, at) = of_row(view, id)?;
+                return of_log(view, &id, Some(at));
+            }
+            _ => return Err(one_of()),
         };
-        let host = running(view, self.host_id)?;
+        let id = self.host_id.ok_or_else(no_host)?;
+        let host = running(view, id)?;
         let mut explained = judged(view, &host, |judge| judge.explain(&Asked::from(&line), ExplainedFrom::Request))?;
         explained.result.id = line.id;
         Ok(explained)
     }
+}
+
+/// The request that a log row is about, and when it came.
+fn of_row(view: &View<'_>, id: LogId) -> Result<(String, Timestamp)> {
+    let row = logs::find(&view.read, id)?;
+    let row = row.ok_or_else(|| Error::not_found("log.not_found", format!("log row {id}")))?;
+    let about_request = !row.request_id.is_empty() && row.source != LogSource::Audit;
+    about_request
+        .then_some((row.request_id, row.timestamp))
+        .ok_or_else(|| Error::invalid("waf.log_row", "log_id", "this row is about no request of the proxy"))
+}
+
+/// Explains a request of the log.
+fn of_log(view: &View<'_>, id: &str, at: Option<Timestamp>) -> Result<Explanation> {
+    if let Some(kept) = view.cx.flagged.find(id)
+        && let Ok(host) = running(view, kept.host)
+        && let Ok(mut explained) = judged(view, &host, |judge| judge.explain(&kept.asked, ExplainedFrom::Memory))
+    {
+        explained.result.id = Some(LineId::Text(id.to_owned()));
+        explained.whole = kept.whole;
+        return Ok(explained);
+    }
+    let rows = findings(view, id, at)?;
+    from_rows(&rows).ok_or_else(|| Error::not_found("waf.request_not_found", format!("a WAF row of request {id}")))
+}
+
+fn findings(view: &View<'_>, id: &str, at: Option<Timestamp>) -> Result<Vec<LogEntry>> {
+    let rows = logs::findings(&view.read, id, at)?;
+    // An identity that a trusted proxy gave may look like one of ours.
+    if rows.is_empty() && at.is_some() { logs::findings(&view.read, id, None) } else { Ok(rows) }
+}
+
+/// When a request came, by the identity that Argos gives: RFC 9562 §5.7.
+fn moment_of(id: &str) -> Option<Timestamp> {
+    let (seconds, nanos) = uuid::Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();
+    let seconds = i64::try_from(seconds).ok()?;
+    Some(Timestamp(seconds.checked_mul(1000)?.checked_add(i64::from(nanos / 1_000_000))?))
+}
+
+/// Proposes exclusions for a request: one of `request`, `curl`, `request_id` and `log_id`. Nothing is saved.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposeExclusions {
+    /// The host whose rules judge; a request of the log has its own.
+    pub host_id: Option<HostId>,
+    /// The request, and its answer if there is one.
+    pub request: Option<RequestLine>,
+    /// The request as a curl command.
+    pub curl: Option<String>,
+    /// A request of the log that is still in memory.
+    pub request_id: Option<String>,
+    /// A row of the log whose request is meant.
+    pub log_id: Option<LogId>,
+}
+operation!(ProposeExclusions => Proposal, "waf.propose", Post "/waf/propose", Operator, 200,
+    "Proposes the narrowest exclusions that let a request pass, tried on it; saves nothing.");
+
+impl Query for ProposeExclusions {
+    fn run(self, view: &View<'_>) -> Result<Proposal> {
+        let id = match (&self.request, &self.curl, self.request_id, self.log_id) {
+            (Some(_), None, None, None) | (None, Some(_), None, None) => {
+                let id = self.host_id.ok_or_else(no_host)?;
+                let line = self.request.map_or_else(|| curl::parse(self.curl.as_deref().unwrap_or_default()), Ok)?;
+                let host = running(view, id)?;
+                return judged(view, &host, |judge| {
+                    propose(judge, id.0, &Asked::from(&line), "a request that was tried")
+                });
+            }
+            (None, None, Some(id), None) => id,
+            (None, None, None, Some(row)) => of_row(view, row)?.0,
+            _ => return Err(one_of()),
+        };
+        let kept = view.cx.flagged.find(&id).ok_or_else(|| {
+            Error::not_found("waf.request_not_kept", format!("request {id} in memory, where the last 1,000 are kept,"))
+        })?;
+        let host = running(view, kept.host)?;
+        let reason = format!("request {id}");
+        let mut proposal = judged(view, &host, |judge| propose(judge, kept.host.0, &kept.asked, &reason))?;
+        proposal.whole = kept.whole;
+        Ok(proposal)
+    }
+}
+
+fn one_of() -> Error {
+    Error::invalid("waf.request", "request", "give one of request, curl, request_id and log_id")
+}
+
+fn no_host() -> Error {
+    Error::invalid("missing_field", "host_id", "needed with a request")
 }
 
 /// The host as it runs.

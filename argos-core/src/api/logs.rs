@@ -152,7 +152,7 @@ fn statuses(word: &str) -> Option<(i64, i64)> {
     }
 }
 
-fn moment(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp> {
+pub(super) fn moment(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp> {
     let refused = || Error::invalid("time", field, "not an RFC 3339 time, and not -<n>m, -<n>h or -<n>d");
     let Some(back) = text.strip_prefix('-') else { return Timestamp::parse(text).ok_or_else(refused) };
     let (number, unit) = back.split_at_checked(back.len().saturating_sub(1)).ok_or_else(refused)?;

@@ -30,6 +30,7 @@ mod targets;
 mod terms;
 mod tokens;
 mod waf;
+mod waf_reports;
 mod waf_rules;
 
 pub use config::*;
@@ -54,6 +55,7 @@ pub use targets::*;
 pub use terms::{Place, STALE, TERMS, Term, Terms};
 pub use tokens::*;
 pub use waf::*;
+pub use waf_reports::*;
 pub use waf_rules::*;
 
 use crate::error::{Error, Result};

@@ -19,6 +19,7 @@ use crate::secret::{MasterKey, Subkey};
 use crate::snapshot::Snapshot;
 use crate::store::{Read, Tx};
 use crate::waf::RuleSets;
+use crate::waf::flagged::Flagged;
 
 /// The HTTP method of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +144,8 @@ pub struct Context {
     pub logs: Arc<Queue>,
     /// Where the rules of all hosts come from.
     pub rules: RuleSets,
+    /// The last requests that the WAF had something to say about.
+    pub flagged: Arc<Flagged>,
 }
 
 impl Context {

@@ -51,6 +51,8 @@ macro_rules! for_each_operation {
                 status: query GetWafStatus, reload: change ReloadRules, install: change InstallRules,
                 evaluate: query EvaluateRequest, explain: query ExplainRequest,
                 check_rules: query CheckRules, rules: query ListWafRules, mode: change SetWafMode,
+                propose: query ProposeExclusions, overview: query GetWafOverview,
+                would_block: query GetWouldBlock,
             }
             /// Settings of the whole installation.
             settings: Settings () {

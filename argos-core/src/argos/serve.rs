@@ -79,7 +79,8 @@ impl Argos {
         }
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, clock.clone());
-        let cx = Context { clock, key, setup: SetupToken::default(), logs: logs.clone(), rules };
+        let cx =
+            Context { clock, key, setup: SetupToken::default(), logs: logs.clone(), rules, flagged: Arc::default() };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
         let inner = Arc::new(Inner { history, store, live, cx, faults, answers, memo: Memo::default() });
@@ -93,8 +94,13 @@ impl Argos {
     pub fn start(&self, options: &ServeOptions) -> Result<Serving> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores } else { options.threads };
-        let options = proxy::ServeOptions { http: options.http.clone(), threads, audit_log: options.audit_log.clone() };
         let inner = &self.inner;
+        let options = proxy::ServeOptions {
+            http: options.http.clone(),
+            threads,
+            audit_log: options.audit_log.clone(),
+            flagged: inner.cx.flagged.clone(),
+        };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
         Ok(Serving { proxy, argos: self.clone() })
     }

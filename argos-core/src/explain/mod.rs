@@ -5,8 +5,10 @@
 
 pub mod curl;
 mod hidden;
+mod propose;
+mod rows;
 
-use argos_seclang::{Decision, Disruption, Mode, Now, Outcome, RuleSet, Step, Trace, Tried, Verdict};
+use argos_seclang::{Decision, Disruption, LeftOut, Mode, Now, Outcome, RuleSet, Step, Trace, Tried, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -17,12 +19,18 @@ use crate::waf::Tuned;
 use crate::waf::asked::Asked;
 use crate::waf::inspect::{Inspector, MatchedRule, RequestLine, ResultLine};
 use hidden::Hidden;
+pub use propose::{Proposal, ProposedExclusion, RefusedRule, propose};
+pub use rows::from_rows;
 
 text_enum! {
     /// What an explanation was made from.
     ExplainedFrom {
         /// The request that was given.
         Request = "request",
+        /// A request of the proxy that is still in memory.
+        Memory = "memory",
+        /// The log rows of a request that is not in memory any more: without steps.
+        Row = "row",
     }
 }
 
@@ -60,13 +68,25 @@ text_enum! {
     }
 }
 
+impl WafVerdict {
+    fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Passed,
+            Verdict::Detected => Self::Detected,
+            Verdict::Blocked => Self::Blocked,
+        }
+    }
+}
+
 /// Why the WAF did what it did with one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// What it was made from.
     pub source: ExplainedFrom,
-    /// What a disruptive outcome does.
-    pub mode: WafMode,
+    /// Whether all is there that rules saw; a long body in memory is cut.
+    pub whole: bool,
+    /// What a disruptive outcome does; null = the rows do not tell.
+    pub mode: Option<WafMode>,
     /// How the transaction ended.
     pub verdict: WafVerdict,
     /// Why, in words.
@@ -178,15 +198,30 @@ impl Judge<'_> {
     /// Why the rules find what they find in `asked`.
     #[must_use]
     pub fn explain(&self, asked: &Asked, source: ExplainedFrom) -> Explanation {
+        self.explain_without(asked, source, &[])
+    }
+
+    /// As [`explain`](Self::explain), with more left out.
+    fn explain_without(&self, asked: &Asked, source: ExplainedFrom, left: &[LeftOut]) -> Explanation {
         let (hidden, mut told) = (Hidden::of(asked, self.masked), Hidden::of(asked, self.masked));
         let mut watch = hidden.clone();
         let hides = Box::new(move |name: &str, raw: &[u8], seen: &[u8]| watch.hides(name, raw, seen));
         let mut transaction = self.apart().explain(self.at(), hides);
         self.begin(&mut transaction, asked);
+        left.iter().for_each(|left| transaction.leave_out(left));
         asked.run(&mut transaction);
         let (outcome, trace) = transaction.finish_explained();
         told.also(&outcome.masked.arguments);
         explanation(source, self.mode, outcome, trace, told)
+    }
+
+    /// How `asked` ends with more left out.
+    fn verdict_without(&self, asked: &Asked, left: &[LeftOut]) -> WafVerdict {
+        let mut transaction = self.apart().transaction(self.at());
+        self.begin(&mut transaction, asked);
+        left.iter().for_each(|left| transaction.leave_out(left));
+        asked.run(&mut transaction);
+        WafVerdict::of(transaction.finish().verdict)
     }
 
     /// The same rules with records of their own, so that trying a request leaves nothing behind.
@@ -236,11 +271,7 @@ fn explanation(source: ExplainedFrom, mode: WafMode, outcome: Outcome, trace: Tr
         paranoia: number("blocking_paranoia_level").or_else(|| number("paranoia_level")),
         detection_paranoia: number("detection_paranoia_level").or_else(|| number("executing_paranoia_level")),
     };
-    let verdict = match outcome.verdict {
-        Verdict::Pass => WafVerdict::Passed,
-        Verdict::Detected => WafVerdict::Detected,
-        Verdict::Blocked => WafVerdict::Blocked,
-    };
+    let verdict = WafVerdict::of(outcome.verdict);
     let matched: Vec<_> = outcome.matched.iter().map(|m| (m.variable.clone(), m.value.clone())).collect();
     let reason = reason(verdict, &outcome, &limits, &trace.decisions);
     let mut result = ResultLine::new(None, outcome, true);
@@ -255,7 +286,8 @@ fn explanation(source: ExplainedFrom, mode: WafMode, outcome: Outcome, trace: Tr
     };
     Explanation {
         source,
-        mode,
+        whole: true,
+        mode: Some(mode),
         verdict,
         reason,
         result,

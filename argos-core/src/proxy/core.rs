@@ -19,6 +19,7 @@ use crate::clock::{Clock, RandomPool, Timestamp};
 use crate::logs::{Access, AccessBatch, Masked, Queue, Record, Texts};
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
+use crate::waf::flagged::Flagged;
 
 /// Access rows that are offered together.
 const BATCH: usize = 256;
@@ -36,15 +37,17 @@ pub(crate) struct Shared {
     pub(crate) held: AtomicUsize,
     /// Where inspected requests are written, beside the log's rows.
     pub(crate) audit_log: Option<Arc<AuditLog>>,
+    /// The last requests that rules had something to say about.
+    pub(crate) flagged: Arc<Flagged>,
     second: AtomicI64,
     refusals: AtomicU64,
     unrecorded: AtomicU64,
 }
 
 impl Shared {
-    /// With a file for inspected requests.
-    pub(crate) fn with_audit_log(audit_log: Option<Arc<AuditLog>>) -> Self {
-        Self { audit_log, ..Self::default() }
+    /// With a file for inspected requests, and a memory of flagged ones.
+    pub(crate) fn new(audit_log: Option<Arc<AuditLog>>, flagged: Arc<Flagged>) -> Self {
+        Self { audit_log, flagged, ..Self::default() }
     }
 
     /// Whether this second still has room for a refusal's row, and how many had none since the last one.

@@ -49,6 +49,7 @@ use crate::error::{Error, ErrorKind};
 use crate::logs::Queue;
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
+use crate::waf::flagged::Flagged;
 
 /// Where and with how many threads to serve.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,8 @@ pub struct ServeOptions {
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
     pub audit_log: Option<Arc<AuditLog>>,
+    /// Where requests are kept that rules had something to say about.
+    pub flagged: Arc<Flagged>,
 }
 
 /// A running proxy. Dropping it cuts every connection.
@@ -106,7 +109,7 @@ impl Proxy {
                 sockets.push(socket);
             }
         }
-        let shared = Arc::new(Shared::with_audit_log(options.audit_log));
+        let shared = Arc::new(Shared::new(options.audit_log, options.flagged));
         let mut proxy = Self { addresses, threads: Vec::new(), shared };
         for (i, sockets) in sockets.into_iter().enumerate() {
             let (stop, stopped) = oneshot::channel();

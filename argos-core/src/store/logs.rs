@@ -302,6 +302,18 @@ pub fn find(read: &Read<'_>, id: LogId) -> Result<Option<LogEntry>> {
     read.one(&sql, named_params! { ":id": id.0 }, from_row)
 }
 
+/// The rows that the WAF left about one request, in order: those of `at`, where the moment is known.
+///
+/// # Errors
+/// Those of the database.
+pub fn findings(read: &Read<'_>, request_id: &str, at: Option<Timestamp>) -> Result<Vec<LogEntry>> {
+    let when = if at.is_some() { "timestamp = :at AND " } else { ":at IS NULL AND " };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM log_entries WHERE source = 'waf_audit' AND {when}request_id = :id ORDER BY id LIMIT 50"
+    );
+    read.all(&sql, named_params! { ":at": at.map(|at| at.0), ":id": request_id }, from_row)
+}
+
 /// Conditions joined by AND, with their parameters in order. Only literal texts of this file become SQL.
 #[derive(Default)]
 struct Where {

@@ -6,6 +6,7 @@ mod columns;
 pub mod custom_rules;
 mod error;
 pub mod exclusions;
+pub mod findings;
 pub mod history;
 pub mod host_security;
 pub mod hosts;

@@ -26,6 +26,8 @@ pub struct Asked {
     pub headers: Fields,
     /// Its body without any content coding, or the first bytes of it.
     pub body: Box<[u8]>,
+    /// Whether these are only its first bytes.
+    pub cut: bool,
     /// The client.
     pub client: IpAddr,
     /// The answer.
@@ -86,6 +88,9 @@ impl Asked {
         transaction.connection(self.client, 0, SERVER.0, SERVER.1);
         transaction.request_line(&self.method, &self.uri, &self.version);
         self.headers.iter().for_each(|(name, value)| transaction.request_header(name, value));
+        if self.cut {
+            transaction.request_body_is_cut();
+        }
         to_phase_2(transaction, &self.body);
         let Some(answer) = &self.answer else { return };
         transaction.response(answer.status, &self.version);
@@ -109,6 +114,7 @@ impl From<&RequestLine> for Asked {
             version: bytes(&line.version),
             headers: fields(&line.headers),
             body: line.body.as_slice().into(),
+            cut: false,
             client: line.remote_ip,
             answer,
         }

@@ -310,7 +310,7 @@ pub struct MatchedRule {
     /// Its text, expanded.
     pub msg: String,
     /// Upper-case name, such as `CRITICAL`.
-    pub severity: Option<&'static str>,
+    pub severity: Option<String>,
     /// Its tags.
     pub tags: Vec<String>,
     /// Its `logdata`, expanded.
@@ -334,7 +334,7 @@ impl ResultLine {
                     id: m.id,
                     phase: m.phase,
                     msg: m.msg.to_string(),
-                    severity: m.severity.map(|s| s.as_str()),
+                    severity: m.severity.map(|s| s.as_str().to_owned()),
                     tags: m.tags.to_vec(),
                     data: m.data,
                 })

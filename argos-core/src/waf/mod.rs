@@ -5,6 +5,7 @@
 pub mod asked;
 pub mod audit_log;
 pub mod download;
+pub mod flagged;
 mod folder;
 pub mod ftw;
 pub mod inspect;

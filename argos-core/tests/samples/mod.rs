@@ -95,7 +95,10 @@ pub fn sample(name: &str) -> Value {
         "config.diff" => json!({"a": 1, "b": 3}),
         "config.rollback" => json!({"n": 1}),
         "config.blame" => json!({"table": "hosts", "key": 1}),
-        "waf.evaluate" | "waf.explain" => json!({"host_id": 1, "request": {"method": "GET", "uri": "/"}}),
+        "waf.overview" | "waf.would_block" => json!({}),
+        "waf.evaluate" | "waf.explain" | "waf.propose" => {
+            json!({"host_id": 1, "request": {"method": "GET", "uri": "/"}})
+        }
         "waf.install" => {
             // One rule, `set/rules/a.conf`, in a gzipped tar.
             let archive = "H4sIAAAAAAACA+3UsU7DMBSFYc99iiis0NhVaSQ21LJ1Cy9gwiWNlNpRbCMeHzcLUhcWyNL/W47lO9zp3CCxaqfwECSmcd16\

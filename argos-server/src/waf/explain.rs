@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::{Failure, client, output};
 
 /// Fields of the operation, which is asked when one of them is given.
-const OF_HOST: [&str; 2] = ["host_id", "request"];
+const OF_HOST: [&str; 4] = ["host_id", "request", "request_id", "log_id"];
 
 pub(super) fn command(with_rules: Command) -> Command {
     let text = |name: &'static str, option: &'static str, value: &'static str, help: &'static str| {
@@ -27,6 +27,8 @@ pub(super) fn command(with_rules: Command) -> Command {
         .arg(text("curl", "curl", "COMMAND", "The request as a curl command"))
         .arg(text("host_id", "host-id", "NUMBER", "The host whose rules judge, with its exclusions and its mode"))
         .arg(text("request", "request", "JSON", "The request as JSON; needs a host"))
+        .arg(text("request_id", "request-id", "TEXT", "A request of the log that the WAF had something to say about"))
+        .arg(text("log_id", "log-id", "NUMBER", "A row of the log whose request is meant"))
         .arg(
             Arg::new("matched")
                 .long("matched")
@@ -59,7 +61,7 @@ fn unwritten(e: serde_json::Error) -> Error {
 fn by_host(matches: &ArgMatches) -> Result<Value> {
     let op = describe().into_iter().find(|op| op.name == "waf.explain").expect("the registry has it");
     let mut input = crate::cli::fields(&op, matches)?;
-    let given = ["request", "curl"].iter().any(|field| input.contains_key(*field));
+    let given = ["request", "curl", "request_id", "log_id"].iter().any(|field| input.contains_key(*field));
     if !given {
         let text = read(matches)?;
         match curl::is_command(&text) {
@@ -164,5 +166,8 @@ fn print(explained: &Value, matched_only: bool) {
         limits["detection_paranoia"],
         text(explained, "mode"),
     ));
+    if explained["source"] == "memory" && explained["whole"] == false {
+        output::line("the body is longer than what is kept of it: rules saw more than was tried here");
+    }
     output::line(format_args!("{}: {}", text(explained, "verdict"), text(explained, "reason")));
 }

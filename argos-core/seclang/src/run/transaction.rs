@@ -58,6 +58,8 @@ pub struct Transaction {
     /// What `sanitise…` hides.
     pub(super) masked: Vec<(VarId, Box<[u8]>)>,
     pub(super) request_over: bool,
+    /// What is handed in of the body is not all of it.
+    request_part: bool,
     pub(super) response_over: bool,
 }
 
@@ -100,6 +102,7 @@ impl Transaction {
             would_interrupt: false,
             allow: None,
             request_over: false,
+            request_part: false,
             response_over: false,
         }
     }
@@ -108,6 +111,12 @@ impl Transaction {
     pub(super) fn traced(mut self, trace: Trace) -> Self {
         self.trace = Some(Box::new(trace));
         self
+    }
+
+    /// Whether rules had something to say so far: one that wants to be logged matched, or an outcome was demanded.
+    #[must_use]
+    pub fn is_flagged(&self) -> bool {
+        self.would_interrupt || self.interrupted.is_some() || self.matched.iter().any(|matched| matched.log)
     }
 
     /// Chooses what a disruptive outcome does, for this transaction.
@@ -227,6 +236,11 @@ impl Transaction {
         if self.request_over { BodyRoom::Full } else { BodyRoom::More }
     }
 
+    /// Says that only the first bytes of the body are at hand, so that its sudden end is no error.
+    pub fn request_body_is_cut(&mut self) {
+        self.request_part = true;
+    }
+
     /// Rules over the whole request.
     pub fn phase2(&mut self) -> Option<Interruption> {
         self.views.changed(Group::Request);
@@ -242,6 +256,7 @@ impl Transaction {
                 }
             }
         }
+        self.request_over |= self.request_part;
         self.read_body();
         self.run(2)
     }

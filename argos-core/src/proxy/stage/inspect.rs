@@ -5,6 +5,7 @@
 //! setting `appsec.fail_open`'s matter: the request passes uninspected, or is answered 503.
 
 pub(crate) mod coding;
+mod copy;
 mod hold;
 mod rows;
 
@@ -34,6 +35,7 @@ pub(crate) struct Inspection {
     masked: Arc<[Box<str>]>,
     generation: u64,
     paranoia: (u8, u8),
+    copied: copy::Copied,
 }
 
 impl std::fmt::Debug for Inspection {
@@ -57,6 +59,7 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
         masked: Arc::clone(&live.masked),
         generation: live.generation,
         paranoia: (waf.key.paranoia, waf.key.detection_paranoia),
+        copied: copy::Copied::default(),
     }));
     let stop = run(ex, |tx, ex| {
         let (bytes, local) = (ex.bytes(), ex.peer.local);
@@ -82,7 +85,8 @@ pub(crate) async fn body(ex: &mut Exchange, live: &Snapshot, core: &Core, host: 
     let (Some(waf), Some(inspection)) = (&host.waf, &ex.waf) else { return Ok(()) };
     let blocks = inspection.blocks;
     let rejects = blocks && live.appsec.request_body_reject;
-    let wanted = !ex.body.done() && run(ex, |tx, _| tx.wants_request_body())?.unwrap_or(false);
+    let may_hold = !ex.body.done() && !is_call(ex.known(Known::Type).unwrap_or_default());
+    let wanted = may_hold && run(ex, |tx, _| tx.wants_request_body())?.unwrap_or(false);
     let coding = coding::of(ex);
     if wanted && coding == Coding::Unknown && blocks {
         // What can't be read can't be cleared.
@@ -109,7 +113,16 @@ pub(crate) async fn body(ex: &mut Exchange, live: &Snapshot, core: &Core, host: 
             stop.transpose()?.flatten()
         }
     };
+    copy::body(ex, coding);
     interrupted(waf, stop)
+}
+
+/// Whether a body of this type is one side of a conversation (gRPC), whose other side answers before it ends: held, it
+/// would never end.
+fn is_call(kind: &[u8]) -> bool {
+    const CALL: &[u8] = b"application/grpc";
+    let (name, rest) = kind.split_at(kind.len().min(CALL.len()));
+    name.eq_ignore_ascii_case(CALL) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
 }
 
 /// Held bodies of more bytes are inspected on a thread of their own, so that other requests of this core go on.
@@ -184,6 +197,7 @@ pub(crate) async fn reply(
         }
         tx.phase3()
     })?;
+    copy::answer(ex, &reply.link.input, None);
     interrupted(waf, stop.flatten())?;
     if ex.reply.websocket {
         return Ok(reply);
@@ -208,6 +222,8 @@ pub(crate) async fn reply(
         }
         tx.phase4()
     })?;
+    let held = reply.held.as_ref().and_then(|held| coding.decode(held.bytes(), limit));
+    copy::answer(ex, &reply.link.input, held.as_deref());
     interrupted(waf, stop.flatten())?;
     Ok(reply)
 }
@@ -219,6 +235,7 @@ pub(crate) fn finish(ex: &mut Exchange) {
     match catch_unwind(AssertUnwindSafe(|| transaction.finish())) {
         Ok(outcome) => {
             ex.facts.waf_score = Some(outcome.score_in);
+            copy::keep(ex, &mut inspection, &outcome);
             rows::record(ex, &inspection, outcome);
         }
         Err(_) => ex.record_fault("waf", true, ex.facts.status, "the engine failed in phase 5"),

@@ -32,6 +32,7 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
         ex.begin(&core.live());
         ex.facts.access_log = false;
         ex.waf = Some(Box::new(Inspection {
+            copied: copy::Copied::default(),
             transaction: Some(no_rules().transaction(Now { unix_millis: 0 })),
             blocks: true,
             appsec: Arc::new(AppsecSettings { fail_open, ..AppsecSettings::default() }),

@@ -1,0 +1,135 @@
+//! What the WAF found, in sums.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::logs::moment;
+use super::operation::operation;
+use super::{Query, View};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::schema::{AppsecMode, HostId};
+use crate::store::findings;
+
+/// Lines of a report.
+const MOST: u32 = 1000;
+
+/// What the WAF found, host by host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WafOverview {
+    /// The figures begin here: 24 hours ago.
+    pub from: Timestamp,
+    /// Hosts of which rules found something, most stopped requests first; at most 1,000.
+    pub hosts: Vec<HostFindings>,
+}
+
+/// What the WAF found at one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HostFindings {
+    /// The host.
+    pub host_id: HostId,
+    /// Its name; empty = it is gone.
+    pub domain: String,
+    /// What its WAF does now.
+    pub mode: AppsecMode,
+    /// Requests that were stopped.
+    pub blocked: i64,
+    /// Requests that block mode would have stopped.
+    pub detected: i64,
+    /// Requests that passed although rules matched.
+    pub passed: i64,
+    /// Addresses that all of them came from.
+    pub clients: i64,
+    /// The last of them.
+    pub last_at: Timestamp,
+}
+
+/// Shows what the WAF found in the last 24 hours, host by host.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetWafOverview {}
+operation!(GetWafOverview => WafOverview, "waf.overview", Get "/waf/overview", Viewer, 200,
+    "Shows what the WAF found in the last 24 hours, host by host.");
+
+impl Query for GetWafOverview {
+    fn run(self, view: &View<'_>) -> Result<WafOverview> {
+        let from = moment("window", "-24h", view.read.now())?;
+        let sums = findings::by_host(&view.read, from, MOST)?;
+        let hosts = sums.into_iter().map(|sum| HostFindings {
+            host_id: sum.host,
+            domain: domain(view, sum.host),
+            mode: mode(view, sum.host),
+            blocked: sum.blocked,
+            detected: sum.detected,
+            passed: sum.passed,
+            clients: sum.clients,
+            last_at: sum.last,
+        });
+        Ok(WafOverview { from, hosts: hosts.collect() })
+    }
+}
+
+fn domain(view: &View<'_>, host: HostId) -> String {
+    view.live.names.get(&host).map(|name| name.to_string()).unwrap_or_default()
+}
+
+fn mode(view: &View<'_>, host: HostId) -> AppsecMode {
+    let host = view.live.names.get(&host).and_then(|name| view.live.hosts.get(name));
+    let waf = host.and_then(|host| host.waf.as_ref());
+    waf.map_or(AppsecMode::Disabled, |waf| waf.effective(view.live.appsec.mode))
+}
+
+/// What block mode would have stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WouldBlock {
+    /// The figures begin here.
+    pub from: Timestamp,
+    /// Host, rule and path, the most frequent first; at most 1,000.
+    pub rules: Vec<WouldBlockRule>,
+}
+
+/// How often one rule took part where block mode would have stopped a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WouldBlockRule {
+    /// The host.
+    pub host_id: HostId,
+    /// Its name; empty = it is gone.
+    pub domain: String,
+    /// The WAF rule; the one that decides by the score is among them.
+    pub waf_rule_id: i64,
+    /// What it says.
+    pub message: String,
+    /// The path, as rules compare it.
+    pub path: String,
+    /// Requests.
+    pub transactions: i64,
+    /// The last of them.
+    pub last_at: Timestamp,
+}
+
+/// Shows what block mode would have stopped, by host, rule and path.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetWouldBlock {
+    /// How far back: `15m`, `24h` (default), `7d`.
+    pub window: Option<String>,
+}
+operation!(GetWouldBlock => WouldBlock, "waf.would_block", Get "/waf/would-block", Viewer, 200,
+    "Shows what block mode would have stopped, by host, rule and path.");
+
+impl Query for GetWouldBlock {
+    fn run(self, view: &View<'_>) -> Result<WouldBlock> {
+        let window = self.window.as_deref().unwrap_or("24h");
+        let from = moment("window", &format!("-{window}"), view.read.now())?;
+        let rules = findings::would_block(&view.read, from, MOST)?.into_iter().map(|sum| WouldBlockRule {
+            host_id: sum.host,
+            domain: domain(view, sum.host),
+            waf_rule_id: sum.rule_id,
+            message: sum.message,
+            path: sum.path,
+            transactions: sum.transactions,
+            last_at: sum.last,
+        });
+        Ok(WouldBlock { from, rules: rules.collect() })
+    }
+}
