@@ -21,8 +21,7 @@ struct World {
     address: SocketAddr,
     /// The rules that find [`ATTACK`].
     rules: Vec<i64>,
-    _upstream: Upstream,
-    _folder: Folder,
+    folder: Option<Folder>,
 }
 
 const ATTACK: &str = "%3Cscript%3Ealert(1)%3C/script%3E";
@@ -42,22 +41,29 @@ fn sets() -> Vec<(PathBuf, Vec<i64>)> {
 impl World {
     fn over(set: &Path, rules: Vec<i64>) -> Self {
         let folder = Folder::new();
-        let argos = Argos::open(Options { crs: Some(set.to_owned()), ..Options::new(folder.path()) }).unwrap();
         let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup");
-        let options = ServeOptions { http: vec!["127.0.0.1:0".parse().unwrap()], threads: 1, ..Default::default() };
-        let serving = argos.start(&options).unwrap();
-        let address = serving.addresses()[0];
-        let world = Self { argos, serving, address, rules, _upstream: upstream, _folder: folder };
-        for host in 1..=2 {
-            let target = json!({"host": "127.0.0.1", "port": world._upstream.address.port()});
-            let domain = format!("{host}.test");
-            world.call(
-                "hosts.create",
-                json!({"domain": domain, "tls_mode": "none", "target_group": {"targets": [target]}}),
-            );
-            world.call("security.update", json!({"host_id": host, "waf_mode": "block"}));
-        }
+        let options = Options { crs: Some(set.to_owned()), ..Options::new(folder.path()) };
+        let mut world = Self::start(options, rules);
+        world.folder = Some(folder);
+        world.add_hosts(upstream.address);
         world
+    }
+
+    fn start(options: Options, rules: Vec<i64>) -> Self {
+        let argos = Argos::open(options).unwrap();
+        let serve = ServeOptions { http: vec!["127.0.0.1:0".parse().unwrap()], threads: 1, ..Default::default() };
+        let serving = argos.start(&serve).unwrap();
+        let address = serving.addresses()[0];
+        Self { argos, serving, address, rules, folder: None }
+    }
+
+    fn add_hosts(&self, upstream: SocketAddr) {
+        for host in 1..=2 {
+            let group = json!({"targets": [{"host": "127.0.0.1", "port": upstream.port()}]});
+            let domain = format!("{host}.test");
+            self.call("hosts.create", json!({"domain": domain, "tls_mode": "none", "target_group": group}));
+            self.call("security.update", json!({"host_id": host, "waf_mode": "block"}));
+        }
     }
 
     fn call(&self, name: &str, input: Value) -> Value {
@@ -110,6 +116,7 @@ impl World {
 
     fn end(self) {
         self.serving.stop(Duration::from_secs(20));
+        drop((self.argos, self.folder));
     }
 }
 
@@ -290,4 +297,44 @@ fn a_later_mode_relabels_no_row() {
     assert!(of("n=2", "action").iter().all(|action| action == "blocked"));
     // What blocks is what would have blocked.
     assert_eq!(of("n=1", "waf_rule_id"), of("n=2", "waf_rule_id"));
+}
+
+#[test]
+fn rules_that_can_not_be_used_refuse_or_pass_by_setting_and_nothing_of_the_host_is_lost() {
+    let set = tempfile::tempdir().unwrap();
+    let set_path = set.path().to_str().unwrap().to_owned();
+    std::fs::create_dir(set.path().join("rules")).unwrap();
+    std::fs::write(set.path().join("crs-setup.conf"), "").unwrap();
+    let rule = "SecRule ARGS:q \"@contains script\" \"id:101,phase:1,deny,log,severity:CRITICAL\"\n";
+    std::fs::write(set.path().join("rules/REQUEST-910-A.conf"), rule).unwrap();
+    let folder = Folder::new();
+    let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup");
+    let start = || World::start(Options::new(folder.path()), vec![101]);
+    let statuses =
+        |world: &World| ["/?q=script", "/free?q=script", "/?own=1"].map(|target| world.status("GET", target));
+    let world = start();
+    world.call("settings.set", json!({"key": "crs.path", "value": set_path}));
+    world.add_hosts(upstream.address);
+    world.call("exclusions.create", json!({"host_id": 1, "crs_rule_id": 101, "path_pattern": "/free"}));
+    let own = "SecRule ARGS:own 1 \"id:100001,phase:1,deny,status:409\"";
+    world.call("custom_rules.create", json!({"host_id": 1, "secrule": own}));
+    assert_eq!(statuses(&world), [403, 200, 409]);
+    world.end();
+    // The folder is gone at the next start.
+    drop(set);
+    let world = start();
+    assert_eq!(statuses(&world), [503, 503, 503]);
+    world.call("settings.set", json!({"key": "appsec.inbound_threshold", "value": "6"}));
+    world.call("waf.mode", json!({"mode": "detect"}));
+    world.call("waf.mode", json!({"mode": "block"}));
+    assert_eq!(statuses(&world), [503, 503, 503]);
+    world.call("settings.set", json!({"key": "appsec.fail_open", "value": "true"}));
+    assert_eq!(statuses(&world), [200, 200, 200]);
+    world.end();
+    let world = start();
+    assert_eq!(statuses(&world), [200, 200, 200]);
+    world.call("settings.set", json!({"key": "crs.path", "value": "baseline"}));
+    assert_eq!(statuses(&world), [200, 200, 409]);
+    assert_eq!(world.status("GET", &format!("/?q={ATTACK}")), 403);
+    world.end();
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, FieldError, Result};
 use crate::schema::{CustomRule, CustomRuleId, HostId, Order};
 use crate::store::custom_rules::{self, CustomRuleFields};
 use crate::store::{Read, Span, Tx, hosts};
-use crate::waf::{CustomFault, OwnRules, RuleSource};
+use crate::waf::{CustomFault, OwnRules};
 
 list_input! {
     /// Lists the own rules of a host by id, the order in which they run.
@@ -271,7 +271,7 @@ fn check(tx: &Tx<'_>, cx: &Context, host: HostId, id: Option<CustomRuleId>, fiel
     if fields.secrule.len() > 64 << 10 || fields.secrule.trim().is_empty() {
         return Err(Error::invalid("out_of_range", "secrule", "one directive or more, at most 64 KiB"));
     }
-    let rules: RuleSource = cx.rules.source(&crs_path(tx)?)?;
+    let rules = cx.rules.found(&crs_path(tx)?);
     let faults = match own(tx, Some(host), id)?.and(id, &fields.secrule).check(&rules) {
         Ok(_) => return Ok(()),
         Err(faults) => faults,

@@ -248,7 +248,7 @@ fn fields_of(row: Exclusion) -> ExclusionFields {
 
 /// The rules that hosts run when this change is live.
 fn loaded(tx: &Tx<'_>, cx: &Context) -> Result<RuleSource> {
-    cx.rules.source(&crs_path(tx)?)
+    Ok(cx.rules.found(&crs_path(tx)?))
 }
 
 /// Refuses what can't be an exclusion, and writes methods and tag as they are compared.

@@ -41,7 +41,7 @@ impl Mutation for SetWafMode {
             settings::write_own(tx, "appsec.last_mode_change_by", &tx.actor().label())?;
         }
         tx.about("appsec_mode_changed", "setting", "appsec.mode", None);
-        WafStatus::of(tx, &cx.rules.source(&crs_path(tx)?)?)
+        WafStatus::of(tx, &cx.rules.found(&crs_path(tx)?))
     }
 }
 

@@ -31,12 +31,17 @@ pub fn compile(
     let mut touched = Touched::of(changes);
     let mut next = Snapshot { generation, ..old.clone() };
     if touched.settings {
-        let rules = source(read, rule_sets)?;
-        // Hosts that had no rules to run are made anew, now that there are some.
-        if old.rules.is_unusable() {
+        let rules = match source(read, rule_sets) {
+            // Rules that could not be used before don't keep other settings from changing.
+            Err(_) if old.rules.is_unusable() && !touched.rules => old.rules.clone(),
+            rules => rules?,
+        };
+        read_settings(read, &mut next, rules, rule_sets)?;
+        // Hosts that had no rules to run are made anew, now that there are some or they need none.
+        let others = next.rules != old.rules || next.appsec.fail_open != old.appsec.fail_open;
+        if old.rules.is_unusable() && others {
             touched.hosts.extend(hosts::ids(read)?);
         }
-        read_settings(read, &mut next, rules, rule_sets)?;
     }
     let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
@@ -115,6 +120,8 @@ struct Touched {
     hosts: BTreeSet<HostId>,
     groups: BTreeSet<GroupId>,
     settings: bool,
+    /// The setting that chooses the rules.
+    rules: bool,
 }
 
 impl Touched {
@@ -129,7 +136,10 @@ impl Touched {
                 }
                 "target_groups" => touched.groups.extend(id("id").map(GroupId)),
                 "targets" => touched.groups.extend(id("target_group_id").map(GroupId)),
-                "settings" => touched.settings = true,
+                "settings" => {
+                    touched.settings = true;
+                    touched.rules |= change.key == "crs.path";
+                }
                 _ => {}
             }
         }

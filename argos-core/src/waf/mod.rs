@@ -92,6 +92,12 @@ impl RuleSets {
         Ok(current.clone())
     }
 
+    /// As [`Self::source`]; rules that can't be found are unusable ones.
+    #[must_use]
+    pub fn found(&self, setting: &str) -> RuleSource {
+        self.source(setting).unwrap_or_else(RuleSource::unusable)
+    }
+
     /// The data folder, into which rule sets are installed.
     ///
     /// # Errors
