@@ -139,7 +139,10 @@ fn properties(op: &Described) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn operation_command(op: &Described) -> Command {
-    let mut command = Command::new(op.verb()).alias(op.verb().replace('_', "-")).about(op.summary);
+    let mut command = Command::new(op.verb()).about(op.summary);
+    if op.verb().contains('_') {
+        command = command.alias(op.verb().replace('_', "-"));
+    }
     let by_position: Vec<&str> = op.path_fields().chain(op.positional.iter().copied()).collect();
     let required: Vec<&str> = op.input["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for field in &by_position {
