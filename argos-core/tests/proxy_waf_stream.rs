@@ -183,6 +183,23 @@ fn a_call_streams_both_ways_at_once() {
     still_blocks(&site);
 }
 
+/// Only what is binary by its type goes by unseen: JSON in the frame of a call is JSON.
+#[test]
+fn a_call_that_says_json_is_read_as_json() {
+    let upstream = Upstream::run(|served| {
+        served.head();
+        served.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    });
+    let site = site(&upstream);
+    let body = r#"{"q":"1' OR '1'='1"}"#;
+    for kind in ["application/grpc+json", "application/json"] {
+        let mut client = site.connect();
+        let head = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
+        client.send([request("POST /login", &head).as_bytes(), body.as_bytes()].concat());
+        assert_eq!(client.answer().status, 403, "{kind}");
+    }
+}
+
 /// An upstream that counts what it is sent and answers at the end; `arrived` gets each piece as it comes.
 fn counting(arrived: std::sync::mpsc::Sender<usize>) -> Upstream {
     let arrived = Mutex::new(arrived);

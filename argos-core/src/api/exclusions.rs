@@ -283,6 +283,9 @@ fn check(fields: &mut ExclusionFields, rules: &RuleSource) -> Result<()> {
             return refused("exclusion.method", "method", reason);
         }
     }
+    if methods.is_empty() && !fields.method.is_empty() {
+        return refused("exclusion.method", "method", "names no method; leave it empty for every method".into());
+    }
     fields.method = methods.join(",");
     if reach(rules, fields.crs_rule_id, &fields.tag, &fields.target)?.protected {
         let (field, named) = match fields.crs_rule_id {

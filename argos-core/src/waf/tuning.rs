@@ -95,7 +95,9 @@ impl Tuned {
 
     /// What a request with this method and path (in its matching form) leaves out beside what all do.
     pub fn left_out<'a>(&'a self, method: &'a [u8], path: &'a [u8]) -> impl Iterator<Item = &'a LeftOut> {
-        self.sometimes.iter().filter(|(when, _)| when.holds(method, path)).map(|(_, left)| left)
+        let climbs = !self.sometimes.is_empty() && climbs(path);
+        let holds = move |when: &When| when.holds(method, path) && !(climbs && !when.path.is_empty());
+        self.sometimes.iter().filter(move |(when, _)| holds(when)).map(|(_, left)| left)
     }
 }
 
@@ -115,6 +117,32 @@ fn covers(pattern: &[u8], path: &[u8]) -> bool {
     let Some(rest) = path.strip_prefix(pattern) else { return false };
     rest.is_empty() || rest[0] == b'/' || pattern.last().is_none_or(|last| *last == b'/')
 }
+
+/// Whether some upstream may read `path`, in its matching form, as one that leaves the folders that it seems to lie in:
+/// with `%2F`, `%5C` and what was encoded twice decoded, `\` for `/`, and without the parameters of a segment (`..;`), it
+/// has a `..` segment. No exclusion of a path holds there.
+fn climbs(path: &[u8]) -> bool {
+    if !path.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';')) {
+        return false;
+    }
+    let mut plain = path.to_vec();
+    for turn in 0.. {
+        let decoded: Vec<u8> = percent_encoding::percent_decode(&plain).collect();
+        if decoded.len() == plain.len() {
+            break;
+        }
+        // Nobody means a path that is encoded so often, and each further turn would cost its whole length.
+        if turn == MOST_ENCODINGS {
+            return true;
+        }
+        plain = decoded;
+    }
+    let name = |segment: &[u8]| segment.split(|byte| *byte == b';').next().is_some_and(|name| name == b"..");
+    plain.split(|byte| matches!(byte, b'/' | b'\\')).any(name)
+}
+
+/// How often a path may be encoded over its matching form.
+const MOST_ENCODINGS: usize = 3;
 
 /// What an exclusion means among the rules that are loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +204,25 @@ mod tests {
             ("/api/", "/api/x/y", true),
         ] {
             assert_eq!(covers(pattern.as_bytes(), path.as_bytes()), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_may_leave_its_folder_is_known() {
+        for path in [
+            "/public/..%2Fadmin",
+            "/public/..%5Cadmin",
+            "/public/%2e%2e/admin",
+            "/public/.%252e/admin",
+            "/public/..\\admin",
+            "/public/..;/admin",
+            "/public/..;v=1",
+            "/a%25252525252525252525",
+        ] {
+            assert!(climbs(path.as_bytes()), "{path}");
+        }
+        for path in ["/public/x", "/a%2Fb", "/a;v=..", "/a..b/%41", "/..a;x", "/100%", "/a%2"] {
+            assert!(!climbs(path.as_bytes()), "{path}");
         }
     }
 }

@@ -222,6 +222,11 @@ impl Transaction {
             && (2..=5).any(|phase| self.has_phase(phase))
     }
 
+    /// What the rules have the request body read as; none = no processor, so that at most `REQUEST_BODY` holds it.
+    pub fn request_processor(&self) -> Option<&'static str> {
+        self.control.processor.map(Processor::name)
+    }
+
     /// Part of the request body.
     pub fn request_body(&mut self, chunk: &[u8]) -> BodyRoom {
         self.views.changed(Group::Request);

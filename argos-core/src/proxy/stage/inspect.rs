@@ -85,8 +85,9 @@ pub(crate) async fn body(ex: &mut Exchange, live: &Snapshot, core: &Core, host: 
     let (Some(waf), Some(inspection)) = (&host.waf, &ex.waf) else { return Ok(()) };
     let blocks = inspection.blocks;
     let rejects = blocks && live.appsec.request_body_reject;
-    let may_hold = !ex.body.done() && !is_call(ex.known(Known::Type).unwrap_or_default());
-    let wanted = may_hold && run(ex, |tx, _| tx.wants_request_body())?.unwrap_or(false);
+    let call = is_call(ex.known(Known::Type).unwrap_or_default());
+    let wants = |tx: &mut Transaction| tx.wants_request_body() && !(call && tx.request_processor().is_none());
+    let wanted = !ex.body.done() && run(ex, |tx, _| wants(tx))?.unwrap_or(false);
     let coding = coding::of(ex);
     if wanted && coding == Coding::Unknown && blocks {
         // What can't be read can't be cleared.
@@ -118,11 +119,10 @@ pub(crate) async fn body(ex: &mut Exchange, live: &Snapshot, core: &Core, host: 
 }
 
 /// Whether a body of this type is one side of a conversation (gRPC), whose other side answers before it ends: held, it
-/// would never end.
+/// would never end. Its messages are binary; types such as `application/grpc+json` are read as what they say.
 fn is_call(kind: &[u8]) -> bool {
-    const CALL: &[u8] = b"application/grpc";
-    let (name, rest) = kind.split_at(kind.len().min(CALL.len()));
-    name.eq_ignore_ascii_case(CALL) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+    let name = kind.split(|byte| *byte == b';').next().unwrap_or(kind).trim_ascii();
+    [b"application/grpc".as_slice(), b"application/grpc+proto"].iter().any(|call| name.eq_ignore_ascii_case(call))
 }
 
 /// Held bodies of more bytes are inspected on a thread of their own, so that other requests of this core go on.
@@ -197,7 +197,7 @@ pub(crate) async fn reply(
         }
         tx.phase3()
     })?;
-    copy::answer(ex, &reply.link.input, None);
+    copy::answer(ex, &reply.link.input, |_| None);
     interrupted(waf, stop.flatten())?;
     if ex.reply.websocket {
         return Ok(reply);
@@ -222,8 +222,8 @@ pub(crate) async fn reply(
         }
         tx.phase4()
     })?;
-    let held = reply.held.as_ref().and_then(|held| coding.decode(held.bytes(), limit));
-    copy::answer(ex, &reply.link.input, held.as_deref());
+    let content = |most| reply.held.as_ref().and_then(|held| coding.decode(held.bytes(), most));
+    copy::answer(ex, &reply.link.input, content);
     interrupted(waf, stop.flatten())?;
     Ok(reply)
 }

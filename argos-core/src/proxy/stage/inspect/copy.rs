@@ -1,5 +1,7 @@
 //! Copies of requests that rules had something to say about, for whoever asks why. Only these are copied.
 
+use std::borrow::Cow;
+
 use argos_seclang::{Outcome, Transaction, Verdict};
 
 use super::Inspection;
@@ -35,8 +37,8 @@ pub(super) fn body(ex: &mut Exchange, coding: Coding) {
     inspection.copied.body = plain[..plain.len().min(room)].into();
 }
 
-/// Copies the answer's head, and the content that phase 4 saw.
-pub(super) fn answer(ex: &mut Exchange, bytes: &[u8], content: Option<&[u8]>) {
+/// Copies the answer's head, and the content that phase 4 saw, of which `content` makes about as many bytes as asked.
+pub(super) fn answer<'a>(ex: &mut Exchange, bytes: &[u8], content: impl FnOnce(usize) -> Option<Cow<'a, [u8]>>) {
     let Some(inspection) = &mut ex.waf else { return };
     if !inspection.transaction.as_ref().is_some_and(Transaction::is_flagged) {
         return;
@@ -44,7 +46,7 @@ pub(super) fn answer(ex: &mut Exchange, bytes: &[u8], content: Option<&[u8]>) {
     let fields = ex.reply.fields.iter();
     let headers: Vec<_> = fields.map(|f| (f.name.of_bytes(bytes).into(), f.value.of_bytes(bytes).into())).collect();
     let taken = ex.head.end + inspection.copied.body.len() + ex.reply.end;
-    let content = content.unwrap_or_default();
+    let content = content(MOST_BYTES + 1).unwrap_or_default();
     let room = MOST_BYTES.saturating_sub(taken).min(content.len());
     inspection.copied.cut |= room < content.len();
     inspection.copied.answer = Some(Answered { status: ex.reply.status, headers, body: content[..room].into() });
