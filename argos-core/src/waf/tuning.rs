@@ -96,7 +96,7 @@ impl Tuned {
     /// What a request with this method and path (in its matching form) leaves out beside what all do.
     pub fn left_out<'a>(&'a self, method: &'a [u8], path: &'a [u8]) -> impl Iterator<Item = &'a LeftOut> {
         let climbs = !self.sometimes.is_empty() && climbs(path);
-        let holds = move |when: &When| when.holds(method, path) && !(climbs && !when.path.is_empty());
+        let holds = move |when: &When| when.holds(method, path) && (!climbs || when.path.is_empty());
         self.sometimes.iter().filter(move |(when, _)| holds(when)).map(|(_, left)| left)
     }
 }

@@ -86,7 +86,7 @@ pub(crate) async fn body(ex: &mut Exchange, live: &Snapshot, core: &Core, host: 
     let blocks = inspection.blocks;
     let rejects = blocks && live.appsec.request_body_reject;
     let call = is_call(ex.known(Known::Type).unwrap_or_default());
-    let wants = |tx: &mut Transaction| tx.wants_request_body() && !(call && tx.request_processor().is_none());
+    let wants = |tx: &mut Transaction| tx.wants_request_body() && (!call || tx.request_processor().is_some());
     let wanted = !ex.body.done() && run(ex, |tx, _| wants(tx))?.unwrap_or(false);
     let coding = coding::of(ex);
     if wanted && coding == Coding::Unknown && blocks {
