@@ -338,3 +338,40 @@ fn rules_that_can_not_be_used_refuse_or_pass_by_setting_and_nothing_of_the_host_
     assert_eq!(world.status("GET", &format!("/?q={ATTACK}")), 403);
     world.end();
 }
+
+#[test]
+fn own_rules_have_a_length_each_and_together() {
+    let folder = Folder::new();
+    let options = Options { crs: Some("baseline".into()), ..Options::new(folder.path()) };
+    let argos = Argos::open(options).unwrap();
+    let call = |name: &str, input: Value| argos.call(name, input.as_object().unwrap().clone());
+    let group = json!({"targets": [{"host": "127.0.0.1", "port": 1}]});
+    call("hosts.create", json!({"domain": "1.test", "tls_mode": "none", "target_group": group})).unwrap();
+    let text = |id: u64, bytes: usize| {
+        let rule = format!("SecAction \"id:{id},phase:1,pass\"\n");
+        format!("{rule}#{}", "x".repeat(bytes - rule.len() - 1))
+    };
+    let refused = |made: argos_core::Result<argos_core::Reply>| {
+        let error = made.unwrap_err();
+        assert_eq!(error.code(), "out_of_range");
+        error.to_string()
+    };
+    for (name, host) in [("waf.check_rules", None), ("waf.check_rules", Some(1)), ("custom_rules.create", Some(1))] {
+        let mut input = json!({"secrule": text(100_001, (64 << 10) + 1)});
+        if let Some(host) = host {
+            input["host_id"] = json!(host);
+        }
+        assert!(refused(call(name, input)).contains("at most 64 KiB"), "{name}");
+    }
+    for id in 100_001..=100_004 {
+        call("custom_rules.create", json!({"host_id": 1, "secrule": text(id, 64 << 10), "enabled": id % 2 == 0}))
+            .unwrap();
+    }
+    for name in ["waf.check_rules", "custom_rules.create"] {
+        let input = json!({"host_id": 1, "secrule": text(100_005, 64)});
+        assert!(refused(call(name, input)).contains("at most 256 KiB together"), "{name}");
+    }
+    // What is stored may change within that.
+    call("custom_rules.update", json!({"host_id": 1, "id": 1, "secrule": text(100_001, 60 << 10)})).unwrap();
+    call("custom_rules.create", json!({"host_id": 1, "secrule": text(100_005, 4 << 10)})).unwrap();
+}

@@ -323,3 +323,42 @@ fn what_is_wrong_with_own_rules_is_found_among_compiled_ones() {
         assert_eq!((found[0].code, found[0].line, found[0].file.as_str()), (code, line, "own"), "{text}: {found:?}");
     }
 }
+
+#[test]
+fn patterns_of_own_rules_take_so_much_and_no_more() {
+    let base = RuleSet::builder(NoFiles).baseline().compile().unwrap().0;
+    let rules = |rule: &dyn Fn(usize) -> String, count: usize| (0..count).map(rule).collect::<String>();
+    let rule = |id: usize, targets: &str, operator: &str, ctl: &str| {
+        format!("SecRule {targets} \"{operator}\" \"id:{},phase:1,pass{ctl}\"\n", 100_001 + id)
+    };
+    let most = |texts: &[String]| {
+        let named = |n: usize| format!("own {n}");
+        let varied = texts.iter().enumerate().fold(base.vary(), |v, (n, text)| v.custom(&named(n), text)).compile();
+        let builder = RuleSet::builder(NoFiles).baseline();
+        let whole = texts.iter().enumerate().fold(builder, |b, (n, text)| b.custom(&named(n), text)).compile();
+        let places = [varied, whole].map(|made| {
+            made.map_err(|found| {
+                let codes: Vec<&str> = found.iter().map(|d| d.code).collect();
+                assert_eq!(codes, ["seclang.patterns_too_large"], "{found:?}");
+                (found[0].file.clone(), found[0].line, found[0].column)
+            })
+        });
+        let [varied, whole] = places.map(Result::err);
+        assert_eq!(varied, whole);
+        varied
+    };
+    let big = |id: usize| rule(id, "ARGS", &format!("@rx {}.{{20000}}", id % 10), "");
+    assert_eq!(most(&[rules(&big, 4)]), None);
+    let own = |n: usize, line, column| Some((format!("own {n}"), line, column));
+    assert_eq!(most(&[rules(&big, 800)]), own(0, 9, 19));
+    // All rows count, and every place where a pattern may stand.
+    assert_eq!(most(&[rules(&big, 8), rule(9, "ARGS", "@rx a.{20000}", "")]), own(1, 1, 19));
+    let look = |id: usize| rule(id, "ARGS", &format!("@rx (?=a.{{20000}}{id})(b)\\1"), "");
+    assert!(most(&[rules(&look, 30)]).is_some_and(|(_, line, _)| line <= 10));
+    let named = |id: usize| rule(id, "ARGS:/a.{20000}/", "@rx a", "");
+    assert!(most(&[rules(&named, 30)]).is_some_and(|(_, line, column)| line <= 10 && column < 20));
+    let ctl = |id: usize| rule(id, "ARGS", "@rx a", ",ctl:ruleRemoveTargetById=3001;ARGS:/a.{20000}/");
+    assert!(most(&[rules(&ctl, 30)]).is_some_and(|(_, line, column)| line <= 10 && column > 40));
+    let update = |id: usize| format!("SecRuleUpdateTargetById 3001 \"!ARGS:/a{id}.{{20000}}/|!ARGS:a\"\n");
+    assert!(most(&[rules(&update, 30)]).is_some_and(|(_, line, column)| line <= 10 && column > 20));
+}

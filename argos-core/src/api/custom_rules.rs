@@ -241,7 +241,9 @@ impl Query for CheckRules {
         if let Some(host) = self.host_id {
             hosts::get(&view.read, host)?;
         }
-        let tried = own(&view.read, self.host_id, None)?.and(None, &self.secrule);
+        let own = own(&view.read, self.host_id, None)?;
+        length(&own, &self.secrule)?;
+        let tried = own.and(None, &self.secrule);
         Ok(match tried.check(&view.live.rules) {
             Ok(rules) => CheckedRules { ok: true, rules, errors: Vec::new() },
             Err(faults) => {
@@ -268,11 +270,10 @@ fn check(tx: &Tx<'_>, cx: &Context, host: HostId, id: Option<CustomRuleId>, fiel
     if fields.name.chars().count() > 128 || fields.name.chars().any(char::is_control) {
         return Err(Error::invalid("name", "name", "at most 128 characters, no control character"));
     }
-    if fields.secrule.len() > 64 << 10 || fields.secrule.trim().is_empty() {
-        return Err(Error::invalid("out_of_range", "secrule", "one directive or more, at most 64 KiB"));
-    }
+    let own = own(tx, Some(host), id)?;
+    length(&own, &fields.secrule)?;
     let rules = cx.rules.found(&crs_path(tx)?);
-    let faults = match own(tx, Some(host), id)?.and(id, &fields.secrule).check(&rules) {
+    let faults = match own.and(id, &fields.secrule).check(&rules) {
         Ok(_) => return Ok(()),
         Err(faults) => faults,
     };
@@ -285,6 +286,23 @@ fn check(tx: &Tx<'_>, cx: &Context, host: HostId, id: Option<CustomRuleId>, fiel
         line: Some(f.line),
         column: Some(f.column),
     })))
+}
+
+/// Bytes of one own rule, and of all of a host: each change compiles them.
+const LONGEST: usize = 64 << 10;
+const LONGEST_TOGETHER: usize = 256 << 10;
+
+/// Whether `text` is of a length to be looked at, and stands beside `others`.
+fn length(others: &OwnRules, text: &str) -> Result<()> {
+    if text.len() > LONGEST || text.trim().is_empty() {
+        return Err(Error::invalid("out_of_range", "secrule", "one directive or more, at most 64 KiB"));
+    }
+    let together = others.bytes() + text.len();
+    if together > LONGEST_TOGETHER {
+        let reason = format!("the own rules of a host have at most 256 KiB together, here {together} bytes");
+        return Err(Error::invalid("out_of_range", "secrule", reason));
+    }
+    Ok(())
 }
 
 fn about(tx: &Tx<'_>, action: &'static str, host: HostId, id: CustomRuleId) -> Result<()> {

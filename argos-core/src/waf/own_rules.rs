@@ -57,6 +57,12 @@ impl OwnRules {
         self
     }
 
+    /// Bytes of all rows.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.text.len()).sum()
+    }
+
     /// Whether no row is switched on.
     #[must_use]
     pub fn is_empty(&self) -> bool {

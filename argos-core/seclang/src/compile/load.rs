@@ -46,6 +46,8 @@ pub(crate) struct Compiler<'a> {
     /// A host's own rules are being read.
     pub(super) custom: bool,
     pub(super) custom_deferred: Vec<Edit>,
+    /// Bytes that the patterns of a host's own rules take so far.
+    pub(super) spent: usize,
     /// The rules that a host's own texts make.
     pub(super) claimed: Vec<Claim>,
 }
@@ -76,6 +78,7 @@ impl<'a> Compiler<'a> {
             deferred: Vec::new(),
             custom: false,
             custom_deferred: Vec::new(),
+            spent: 0,
             claimed: Vec::new(),
         }
     }
@@ -171,6 +174,9 @@ impl<'a> Compiler<'a> {
         if self.custom && class.is_some() && !custom::allows(effective) {
             let text = "only SecRule, SecAction, SecMarker, SecRuleRemove* and SecRuleUpdate* may stand here";
             return self.findings.error("seclang.custom_directive", &at, &name, text);
+        }
+        if self.custom && !self.affords(file, &item) {
+            return;
         }
         let id = match class {
             Some(Class::Effective(id)) => id,

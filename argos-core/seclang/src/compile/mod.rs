@@ -13,6 +13,7 @@ mod phases;
 pub(crate) mod rule;
 pub(crate) mod segment;
 mod settings;
+mod spend;
 pub(crate) mod target;
 pub(crate) mod template;
 mod unicode;

@@ -25,7 +25,7 @@ use std::fmt;
 
 pub(crate) use lookup::{Geo, Rbl};
 pub use lookup::{GeoLookup, Resolver};
-pub(crate) use pattern::compile as compile_regex;
+pub(crate) use pattern::{compile as compile_regex, estimate as pattern_size};
 
 use crate::screen::Needs;
 

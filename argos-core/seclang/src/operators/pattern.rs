@@ -59,15 +59,7 @@ pub(super) struct Linear {
 
 impl Linear {
     fn new(text: String) -> Result<Self, Refusal> {
-        let parsed = regex_syntax::ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .dot_matches_new_line(true)
-            .multi_line(true)
-            .nest_limit(NEST_LIMIT)
-            .build()
-            .parse(&text)
-            .map_err(|error| refusal(error.to_string()))?;
+        let parsed = parse(&text).map_err(|error| refusal(error.to_string()))?;
         let regex = OnceLock::new();
         if size(&parsed) > SIZE_LIMIT / 4 {
             let compiled = linear(&text, SIZE_LIMIT)?;
@@ -78,6 +70,33 @@ impl Linear {
 
     fn regex(&self) -> &Regex {
         self.regex.get_or_init(|| linear(&self.text, usize::MAX).expect("syntax and size were checked at load"))
+    }
+}
+
+fn parse(text: &str) -> Result<Hir, Box<regex_syntax::Error>> {
+    let mut builder = regex_syntax::ParserBuilder::new();
+    builder.unicode(false).utf8(false).dot_matches_new_line(true).multi_line(true).nest_limit(NEST_LIMIT);
+    builder.build().parse(text).map_err(Box::new)
+}
+
+/// Bytes that `pattern` takes at most once it is compiled, an estimate from above; none for what does not compile.
+pub(crate) fn estimate(pattern: &[u8]) -> usize {
+    let Ok(translated) = translate(pattern) else { return 0 };
+    let mut text = translated.output;
+    if translated.looks {
+        // What is looked at is compiled as a group is.
+        for look in ["(?<=", "(?<!", "(?=", "(?!"] {
+            text = text.replace(look, "(?:");
+        }
+        for group in 1..=9 {
+            text = text.replace(&format!("(?:\\{group})"), "(?:)");
+        }
+    }
+    match parse(&text) {
+        Ok(hir) => size(&hir).min(SIZE_LIMIT),
+        // The other engine may know more.
+        Err(_) if translated.looks => SIZE_LIMIT,
+        Err(_) => 0,
     }
 }
 
