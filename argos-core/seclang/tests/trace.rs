@@ -19,7 +19,8 @@ fn set() -> RuleSet {
 }
 
 fn explain(set: &RuleSet, mode: Mode, uri: &str) -> (Outcome, Trace) {
-    let mut transaction = set.explain(Now::default(), Box::new(|name, raw, _| name == "ARGS:token" || raw == b"hush"));
+    let mut transaction =
+        set.explain(Now::default(), Box::new(|name, raw, _: Option<&[u8]>| name == "ARGS:token" || raw == b"hush"));
     transaction.set_mode(mode);
     transaction.request_line(b"GET", uri.as_bytes(), b"HTTP/1.1");
     transaction.phase1();
@@ -104,4 +105,35 @@ fn a_trace_ends_at_its_limit_and_says_so() {
     assert_eq!(trace.steps.len(), MOST_STEPS);
     // The base rules try targets too.
     assert!(trace.left_out >= 30 * 900 - MOST_STEPS, "{}", trace.left_out);
+}
+
+#[test]
+fn a_long_name_is_cut_and_its_value_is_shown_by_no_step() {
+    let long = "n".repeat(700 << 10);
+    let (_, trace) = explain(&set(), Mode::Block, &format!("/?{long}=evil&a=fine"));
+    assert!(trace.steps.iter().all(|step| step.variable.len() <= 256));
+    let cut: Vec<_> = trace.steps.iter().filter(|step| step.variable.starts_with("ARGS:nnn")).collect();
+    assert!(!cut.is_empty() && cut.iter().all(|step| step.value.is_none()), "{cut:?}");
+    assert!(of(&trace, 11).iter().any(|step| step.variable == "ARGS:a" && step.value.is_some()));
+}
+
+#[test]
+fn a_full_trace_still_tells_what_there_is() {
+    let rules: String = (1..=30).map(|id| format!("SecRule ARGS \"@streq no\" \"id:{id},phase:2,pass\"\n")).collect();
+    let (set, _) = RuleSet::builder(NoFiles).rules_str("many.conf", rules).compile().unwrap();
+    let told = std::sync::Arc::new(std::sync::Mutex::new([0usize; 2]));
+    let counts = told.clone();
+    let hides = move |_: &str, _: &[u8], seen: Option<&[u8]>| {
+        counts.lock().unwrap()[usize::from(seen.is_none())] += 1;
+        false
+    };
+    let mut transaction = set.explain(Now::default(), Box::new(hides));
+    let query: Vec<String> = (0..900).map(|n| format!("a{n}=1")).collect();
+    transaction.request_line(b"GET", format!("/?{}", query.join("&")).as_bytes(), b"HTTP/1.1");
+    transaction.phase1();
+    transaction.phase2();
+    let (_, trace) = transaction.finish_explained();
+    let [shown, only_told] = *told.lock().unwrap();
+    assert!(shown <= MOST_STEPS, "{shown}");
+    assert!(only_told > 0 && only_told <= trace.left_out, "{only_told}");
 }

@@ -1,5 +1,6 @@
 //! Requests that are tried on the rules of a host: what they find, and why.
 
+use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -36,7 +37,7 @@ impl Query for EvaluateRequest {
 }
 
 /// Explains what the rules that a host runs now do with a request: one of `request`, `curl`, `request_id`, `log_id`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainRequest {
     /// The host whose rules judge; a request of the log has its own.
@@ -52,6 +53,14 @@ pub struct ExplainRequest {
 }
 operation!(ExplainRequest => Explanation, "waf.explain", Post "/waf/explain", Operator, 200,
     "Explains what the rules that a host runs now do with a request: each rule on each target, and what decided.");
+
+// A request holds secrets: its headers, its body.
+impl fmt::Debug for ExplainRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ExplainRequest");
+        shown.field("host_id", &self.host_id).field("log_id", &self.log_id).finish_non_exhaustive()
+    }
+}
 
 impl Query for ExplainRequest {
     fn run(self, view: &View<'_>) -> Result<Explanation> {
@@ -111,7 +120,7 @@ fn moment_of(id: &str) -> Option<Timestamp> {
 }
 
 /// Proposes exclusions for a request: one of `request`, `curl`, `request_id` and `log_id`. Nothing is saved.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProposeExclusions {
     /// The host whose rules judge; a request of the log has its own.
@@ -127,6 +136,13 @@ pub struct ProposeExclusions {
 }
 operation!(ProposeExclusions => Proposal, "waf.propose", Post "/waf/propose", Operator, 200,
     "Proposes the narrowest exclusions that let a request pass, tried on it; saves nothing.");
+
+impl fmt::Debug for ProposeExclusions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ProposeExclusions");
+        shown.field("host_id", &self.host_id).field("log_id", &self.log_id).finish_non_exhaustive()
+    }
+}
 
 impl Query for ProposeExclusions {
     fn run(self, view: &View<'_>) -> Result<Proposal> {
@@ -184,4 +200,18 @@ fn judged<T>(view: &View<'_>, host: &Host, judge: impl FnOnce(&Judge<'_>) -> T) 
     let (web_app, now) = (host.id.to_string(), view.read.now());
     let (rules, tuned, masked) = (&waf.rules, waf.tuned.as_deref(), &view.live.masked);
     Ok(judge(&Judge { rules, tuned, mode, web_app: &web_app, now, masked }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curl_command_is_not_printed() {
+        let curl = || Some("curl -H 'Authorization: Bearer hush' http://a.test/".to_owned());
+        let explain = format!("{:?}", ExplainRequest { curl: curl(), ..ExplainRequest::default() });
+        let propose = format!("{:?}", ProposeExclusions { curl: curl(), ..ProposeExclusions::default() });
+        assert!(explain.starts_with("ExplainRequest") && !explain.contains("curl") && !explain.contains("hush"));
+        assert!(propose.starts_with("ProposeExclusions") && !propose.contains("curl") && !propose.contains("hush"));
+    }
 }

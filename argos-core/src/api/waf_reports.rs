@@ -7,12 +7,15 @@ use super::logs::moment;
 use super::operation::operation;
 use super::{Query, View};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::{AppsecMode, HostId};
 use crate::store::findings;
 
 /// Lines of a report.
 const MOST: u32 = 1000;
+
+/// Milliseconds that a report may look back: 31 days.
+const LONGEST: i64 = 31 * 86_400_000;
 
 /// What the WAF found, host by host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -120,7 +123,12 @@ operation!(GetWouldBlock => WouldBlock, "waf.would_block", Get "/waf/would-block
 impl Query for GetWouldBlock {
     fn run(self, view: &View<'_>) -> Result<WouldBlock> {
         let window = self.window.as_deref().unwrap_or("24h");
-        let from = moment("window", &format!("-{window}"), view.read.now())?;
+        let now = view.read.now();
+        let from = moment("window", &format!("-{window}"), now)?;
+        // Every row since then is read.
+        if now.0 - from.0 > LONGEST {
+            return Err(Error::invalid("out_of_range", "window", "at most 31d"));
+        }
         let rules = findings::would_block(&view.read, from, MOST)?.into_iter().map(|sum| WouldBlockRule {
             host_id: sum.host,
             domain: domain(view, sum.host),

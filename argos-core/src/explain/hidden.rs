@@ -1,7 +1,12 @@
 //! Which values of a request an explanation must not show: what the rows of the log hide, wherever it turns up again.
 
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argos_seclang::Hides;
 use percent_encoding::percent_decode;
-use serde_json::Value;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use crate::logs::{SECRET_HEADERS, hides};
 use crate::waf::asked::Asked;
@@ -10,8 +15,10 @@ use crate::waf::asked::Asked;
 const SHOWN: usize = 256;
 /// A shorter text is no secret that could be told from others.
 const SHORTEST: usize = 4;
-/// Secrets that are remembered.
-const MOST: usize = 1000;
+/// Secrets that are remembered: each value that may be shown is searched for each of them.
+const MOST: usize = 64;
+/// Bytes of all of them.
+const MOST_BYTES: usize = 64 << 10;
 
 /// The secrets of one request.
 #[derive(Clone)]
@@ -19,35 +26,73 @@ pub(super) struct Hidden {
     /// Names of parameters, lower-case.
     masked: Vec<Box<str>>,
     secrets: Vec<Box<[u8]>>,
+    bytes: usize,
+    /// Whether there are more secrets than are remembered: then nothing is shown.
+    all: bool,
 }
 
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hidden").field("secrets", &self.secrets.len()).finish_non_exhaustive()
+    }
+}
+
+/// The secrets of one request, which grow while rules run.
+pub(super) struct Shared(Arc<Mutex<Hidden>>);
+
+impl Shared {
+    /// Those that stand in `asked`, where `masked` are the names of secret parameters.
+    pub(super) fn of(asked: &Asked, masked: &[Box<str>]) -> Self {
+        Self(Arc::new(Mutex::new(Hidden::of(asked, masked))))
+    }
+
+    /// Decides what a trace shows, and learns from it.
+    pub(super) fn watch(&self) -> Hides {
+        let own = self.0.clone();
+        Box::new(move |name, raw, seen| {
+            let mut hidden = own.lock().unwrap_or_else(PoisonError::into_inner);
+            match seen {
+                Some(seen) => hidden.hides(name, raw, seen),
+                None => {
+                    hidden.learn(name, raw);
+                    true
+                }
+            }
+        })
+    }
+
+    /// All that is known by now.
+    pub(super) fn learned(&self) -> Hidden {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Hidden {
     /// The secrets of `asked`, where `masked` are the names of secret parameters.
     pub(super) fn of(asked: &Asked, masked: &[Box<str>]) -> Self {
-        let mut hidden = Self { masked: masked.to_vec(), secrets: Vec::new() };
+        let mut hidden = Self { masked: masked.to_vec(), secrets: Vec::new(), bytes: 0, all: false };
         let answer = asked.answer.iter().flat_map(|answer| &answer.headers);
         for (name, value) in asked.headers.iter().chain(answer) {
             let name = String::from_utf8_lossy(name).to_ascii_lowercase();
             if SECRET_HEADERS.contains(&name.as_str()) {
                 hidden.remember(value);
-                // `Bearer abc`, `Basic abc`, and each cookie.
-                value.split(|b| matches!(b, b' ' | b';' | b',')).for_each(|part| hidden.remember(part));
-                value.split(|b| *b == b';').for_each(|pair| hidden.remember(after(pair)));
+                // Each cookie; `Bearer abc`, `Basic abc`.
+                let cookies = name.ends_with("cookie");
+                let parts = value.split(|b| matches!((cookies, b), (true, b';') | (false, b' ' | b',' | b';')));
+                parts.for_each(|part| {
+                    let value = after(part);
+                    hidden.remember(if cookies && !value.is_empty() { value } else { part });
+                    hidden.remember(value);
+                });
             } else {
                 hidden.pairs(after_mark(value));
             }
         }
         hidden.pairs(after_mark(&asked.uri));
         hidden.pairs(&asked.body);
-        if let Ok(json) = serde_json::from_slice::<Value>(&asked.body) {
-            hidden.json("", &json);
-        }
+        // What stands before an error counts too: rules may have seen it.
+        let _ = Json { hidden: &mut hidden, secret: false }
+            .deserialize(&mut serde_json::Deserializer::from_slice(&asked.body));
         hidden
     }
 
@@ -56,8 +101,18 @@ impl Hidden {
         self.masked.extend(names.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase().into()));
     }
 
+    /// Learns the secret that the variable `name` holds, if it does.
+    pub(super) fn learn(&mut self, variable: &str, raw: &[u8]) {
+        if variable.contains(':') && !variable.starts_with('&') && hides(variable, "", &self.masked) {
+            self.remember(raw);
+        }
+    }
+
     /// Whether `seen`, which rules made of `raw`, must not be shown as the value of `variable`.
     pub(super) fn hides(&mut self, variable: &str, raw: &[u8], seen: &[u8]) -> bool {
+        if self.all {
+            return true;
+        }
         let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(4 * SHOWN)]).into_owned();
         let (collection, key) = variable.split_once(':').unwrap_or((variable, ""));
         if collection.starts_with('&') || collection.ends_with("_NAMES") {
@@ -85,10 +140,11 @@ impl Hidden {
     }
 
     fn shows_secret(&self, seen: &[u8]) -> bool {
-        self.secrets.iter().any(|secret| {
-            let within = &seen[..seen.len().min(SHOWN + secret.len())];
-            memchr::memmem::find(within, secret).is_some_and(|at| at < SHOWN)
-        })
+        self.all && !seen.is_empty()
+            || self.secrets.iter().any(|secret| {
+                let within = &seen[..seen.len().min(SHOWN + secret.len())];
+                memchr::memmem::find(within, secret).is_some_and(|at| at < SHOWN)
+            })
     }
 
     fn is_part(&self, seen: &[u8]) -> bool {
@@ -97,8 +153,12 @@ impl Hidden {
 
     fn remember(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
-        if secret.len() >= SHORTEST && self.secrets.len() < MOST && !self.secrets.iter().any(|known| **known == *secret)
-        {
+        if self.all || secret.len() < SHORTEST || self.secrets.iter().any(|known| **known == *secret) {
+            return;
+        }
+        self.bytes += secret.len();
+        self.all = self.secrets.len() == MOST || self.bytes > MOST_BYTES;
+        if !self.all {
             self.secrets.push(secret.into());
         }
     }
@@ -117,17 +177,6 @@ impl Hidden {
         }
     }
 
-    /// Values of masked names in a document.
-    fn json(&mut self, name: &str, value: &Value) {
-        match value {
-            Value::Object(members) => members.iter().for_each(|(name, value)| self.json(name, value)),
-            Value::Array(items) => items.iter().for_each(|item| self.json(name, item)),
-            Value::String(text) if self.is_masked(name) => self.remember(text.as_bytes()),
-            Value::Number(number) if self.is_masked(name) => self.remember(number.to_string().as_bytes()),
-            _ => {}
-        }
-    }
-
     fn is_masked(&self, name: &str) -> bool {
         let parts = name.split(['[', ']', '.']);
         parts.into_iter().any(|part| self.masked.iter().any(|masked| part.trim().eq_ignore_ascii_case(masked)))
@@ -141,4 +190,77 @@ fn after_mark(uri: &[u8]) -> &[u8] {
 /// What stands behind the `=` of a pair.
 fn after(pair: &[u8]) -> &[u8] {
     memchr::memchr(b'=', pair).map_or(b"", |at| &pair[at + 1..])
+}
+
+/// Looks for values of masked names in a document, each of them where a name is there twice.
+struct Json<'a> {
+    hidden: &'a mut Hidden,
+    /// Whether the name of this value is masked.
+    secret: bool,
+}
+
+impl Json<'_> {
+    fn found(self, text: &str) {
+        if self.secret {
+            self.hidden.remember(text.as_bytes());
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Json<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Json<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON document")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.found(text);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.found(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.found(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.found(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Json { hidden: self.hidden, secret: self.secret })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            // What lies below a masked name is one, too.
+            let secret = self.secret || self.hidden.is_masked(&name);
+            members.next_value_seed(Json { hidden: self.hidden, secret })?;
+        }
+        Ok(())
+    }
 }

@@ -18,7 +18,7 @@ use crate::schema::{WafMode, text_enum};
 use crate::waf::Tuned;
 use crate::waf::asked::Asked;
 use crate::waf::inspect::{Inspector, MatchedRule, RequestLine, ResultLine};
-use hidden::Hidden;
+use hidden::{Hidden, Shared};
 pub use propose::{Proposal, ProposedExclusion, RefusedRule, propose};
 pub use rows::from_rows;
 
@@ -203,16 +203,13 @@ impl Judge<'_> {
 
     /// As [`explain`](Self::explain), with more left out.
     fn explain_without(&self, asked: &Asked, source: ExplainedFrom, left: &[LeftOut]) -> Explanation {
-        let (hidden, mut told) = (Hidden::of(asked, self.masked), Hidden::of(asked, self.masked));
-        let mut watch = hidden.clone();
-        let hides = Box::new(move |name: &str, raw: &[u8], seen: &[u8]| watch.hides(name, raw, seen));
-        let mut transaction = self.apart().explain(self.at(), hides);
+        let hidden = Shared::of(asked, self.masked);
+        let mut transaction = self.apart().explain(self.at(), hidden.watch());
         self.begin(&mut transaction, asked);
         left.iter().for_each(|left| transaction.leave_out(left));
         asked.run(&mut transaction);
         let (outcome, trace) = transaction.finish_explained();
-        told.also(&outcome.masked.arguments);
-        explanation(source, self.mode, outcome, trace, told)
+        explanation(source, self.mode, outcome, trace, &hidden)
     }
 
     /// How `asked` ends with more left out.
@@ -252,18 +249,17 @@ impl Judge<'_> {
 /// Why the rules of `inspector` find what they find in `line`; without a host, its exclusions and its own rules.
 #[must_use]
 pub fn offline(inspector: &Inspector, mode: WafMode, line: &RequestLine, masked: &[Box<str>]) -> Explanation {
-    let asked = Asked::from(line);
-    let mut watch = Hidden::of(&asked, masked);
-    let mut told = watch.clone();
-    let hides = Box::new(move |name: &str, raw: &[u8], seen: &[u8]| watch.hides(name, raw, seen));
-    let (outcome, trace) = inspector.explain(line, hides);
-    told.also(&outcome.masked.arguments);
-    let mut explained = explanation(ExplainedFrom::Request, mode, outcome, trace, told);
+    let hidden = Shared::of(&Asked::from(line), masked);
+    let (outcome, trace) = inspector.explain(line, hidden.watch());
+    let mut explained = explanation(ExplainedFrom::Request, mode, outcome, trace, &hidden);
     explained.result.id.clone_from(&line.id);
     explained
 }
 
-fn explanation(source: ExplainedFrom, mode: WafMode, outcome: Outcome, trace: Trace, hidden: Hidden) -> Explanation {
+fn explanation(source: ExplainedFrom, mode: WafMode, outcome: Outcome, trace: Trace, hidden: &Shared) -> Explanation {
+    let mut hidden = hidden.learned();
+    // What `sanitise` actions hide is known only now.
+    hidden.also(&outcome.masked.arguments);
     let number = |name: &str| trace.numbers.iter().find(|(own, _)| own == name).map(|(_, value)| *value);
     let limits = ExplainedLimits {
         inbound_threshold: number("inbound_anomaly_score_threshold"),
@@ -275,13 +271,14 @@ fn explanation(source: ExplainedFrom, mode: WafMode, outcome: Outcome, trace: Tr
     let matched: Vec<_> = outcome.matched.iter().map(|m| (m.variable.clone(), m.value.clone())).collect();
     let reason = reason(verdict, &outcome, &limits, &trace.decisions);
     let mut result = ResultLine::new(None, outcome, true);
+    // All is learned before anything is shown.
+    trace.steps.iter().for_each(|step| hidden.learn(&step.variable, step.value.as_deref().unwrap_or_default()));
+    matched.iter().for_each(|(variable, value)| hidden.learn(variable, value));
     for (shown, (variable, value)) in result.matched.iter_mut().zip(matched) {
-        mask(shown, &variable, &value, &mut hidden.clone());
+        mask(shown, &variable, &value, &mut hidden);
     }
-    // What `sanitise` actions hide is known only now.
-    let mut later = hidden;
     let step = |step: Step| {
-        let hide = step.value.as_ref().is_none_or(|value| later.hides(&step.variable, value, value));
+        let hide = step.value.as_ref().is_none_or(|value| hidden.hides(&step.variable, value, value));
         shown(step, hide)
     };
     Explanation {

@@ -55,6 +55,9 @@ pub struct RefusedRule {
     pub reason: String,
 }
 
+/// Rules that are tried to be left out.
+const MOST_CAUSES: usize = 20;
+
 /// A rule that adds to a score or decides, and where it matched.
 struct Cause {
     rule_id: u64,
@@ -78,6 +81,8 @@ pub fn propose(judge: &Judge<'_>, host_id: i64, asked: &Asked, why: &str) -> Pro
     let mut done = passes(&chosen);
     // The heaviest first: few exclusions, each of one rule.
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.weight));
+    // Each one costs up to two evaluations.
+    causes.truncate(MOST_CAUSES);
     for cause in causes {
         if done {
             break;
@@ -195,7 +200,8 @@ fn selectable(variable: &str) -> bool {
 
 /// A target as an exclusion names it; a name with other than plain letters as a pattern.
 fn target(variable: &str) -> Option<String> {
-    if !selectable(variable) {
+    // A step shows no more than 256 bytes of a name.
+    if !selectable(variable) || variable.len() >= 250 {
         return None;
     }
     let Some((collection, key)) = variable.split_once(':') else { return Some(variable.to_owned()) };
@@ -246,6 +252,19 @@ SecRule TX:blocking_inbound_anomaly_score "@ge %{tx.inbound_anomaly_score_thresh
         // What stays below the threshold stays.
         assert_eq!((found.before.score_in, found.after.score_in), (13, 3));
         assert!(found.after.matched.iter().any(|rule| rule.id == 941_100));
+    }
+
+    #[test]
+    fn more_rules_than_a_proposal_takes_stay() {
+        let rules: String = (100_001..=100_030)
+            .map(|id| format!("SecRule ARGS \"@contains evil\" \"id:{id},phase:2,deny,log\"\n"))
+            .collect();
+        let (rules, _) = RuleSet::builder(NoFiles).rules_str("own.conf", rules).compile().unwrap();
+        let (mode, now) = (WafMode::Block, Timestamp(0));
+        let judge = Judge { rules: &rules, tuned: None, mode, web_app: "1", now, masked: &[] };
+        let line = RequestLine { uri: "/?a=evil".to_owned(), ..RequestLine::default() };
+        let found = propose(&judge, 7, &Asked::from(&line), "r1");
+        assert!(!found.passes && found.exclusions.len() == MOST_CAUSES, "{found:?}");
     }
 
     #[test]

@@ -84,3 +84,36 @@ fn without_a_host_the_rules_of_an_inspector_are_explained() {
     let found = inspector.inspect(&line);
     assert_eq!((found.score_in, found.status), (explained.result.score_in, explained.result.status));
 }
+
+#[test]
+fn what_is_learned_while_rules_run_is_hidden_in_matched_rules_too() {
+    let mut line = get("/?other=evil-multi1");
+    line.method = "POST".to_owned();
+    line.headers = vec![("Content-Type".to_owned(), "multipart/form-data; boundary=b".to_owned())];
+    line.body = b"--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nevil-multi1\r\n--b--\r\n".to_vec();
+    let text = serde_json::to_string(&explain(WafMode::Block, &line)).unwrap();
+    assert!(text.contains("ARGS:password") && !text.contains("multi1"), "{text}");
+}
+
+#[test]
+fn each_value_of_a_name_that_a_document_has_twice_is_hidden() {
+    let mut line = get("/?other=evil-first1&more=evil-second2&deep=evil-third3");
+    line.body =
+        br#"{"password":"evil-first1","password":"evil-second2","user":[{"password":{"x":"evil-third3"}}]}"#.to_vec();
+    let text = serde_json::to_string(&explain(WafMode::Block, &line)).unwrap();
+    for secret in ["first1", "second2", "third3"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+}
+
+#[test]
+fn with_more_secrets_than_are_remembered_nothing_is_shown() {
+    let mut line = get("/?q=evil-shown");
+    assert!(serde_json::to_string(&explain(WafMode::Block, &line)).unwrap().contains("evil-shown"));
+    let cookies: Vec<String> = (0..100).map(|n| format!("c{n}=value{n}")).collect();
+    line.headers = vec![("Cookie".to_owned(), cookies.join("; "))];
+    let explained = explain(WafMode::Block, &line);
+    assert_eq!(explained.verdict, WafVerdict::Blocked);
+    let text = serde_json::to_string(&explained).unwrap();
+    assert!(!text.contains("evil-shown") && !text.contains("value7"), "{text}");
+}

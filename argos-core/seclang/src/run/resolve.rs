@@ -18,12 +18,17 @@ pub(super) struct Candidate {
 impl Candidate {
     /// The name that rules and logs see, such as `ARGS:q`.
     pub(super) fn name(&self) -> Vec<u8> {
+        self.name_with(self.key.as_deref())
+    }
+
+    /// The same with another key.
+    pub(super) fn name_with(&self, key: Option<&[u8]>) -> Vec<u8> {
         let mut name = Vec::new();
         if self.count {
             name.push(b'&');
         }
         name.extend_from_slice(name_of(self.variable).as_bytes());
-        if let Some(key) = &self.key {
+        if let Some(key) = key {
             name.push(b':');
             name.extend_from_slice(key);
         }

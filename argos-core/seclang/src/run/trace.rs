@@ -11,8 +11,9 @@ use crate::operators::number;
 use crate::program::{Link, Program, Rule, Test};
 use crate::variables::{Selector, VarId};
 
-/// Decides whether a value may be shown: name of the variable, value as received, value as the operator saw it.
-pub type Hides = Box<dyn FnMut(&str, &[u8], &[u8]) -> bool + Send>;
+/// Decides whether a value may be shown: name of the variable, value as received, value as the operator saw it. Without
+/// the last one nothing is shown, and it is told only what there is. Of a name over 256 bytes it sees the end.
+pub type Hides = Box<dyn FnMut(&str, &[u8], Option<&[u8]>) -> bool + Send>;
 
 /// What rules did in one transaction, in the order of evaluation.
 #[derive(Default)]
@@ -48,9 +49,9 @@ pub struct Step {
     pub file: std::sync::Arc<str>,
     /// Line in it.
     pub line: u32,
-    /// Name of the target, such as `ARGS:q`; empty where a whole rule was left out, or has no target.
+    /// Name of the target, such as `ARGS:q`, at most 256 bytes; empty where a whole rule was left out, or has no target.
     pub variable: String,
-    /// The value as the operator saw it, at most 256 bytes; none where it is hidden.
+    /// The value as the operator saw it, at most 256 bytes; none where it is hidden, or the name is cut.
     pub value: Option<Vec<u8>>,
     /// Transformations before that, by name.
     pub transformations: Vec<&'static str>,
@@ -98,20 +99,26 @@ pub struct Decision {
 /// Tries of one trace; matches beyond it are kept up to twice as many.
 pub const MOST_STEPS: usize = 20_000;
 
-/// Bytes that a step shows of a value.
+/// Bytes that a step shows of a name and of a value.
 const SHOWN: usize = 256;
+
+/// Scores that are followed: more than rule sets have, as names may come from the request.
+const MOST_SCORES: usize = 64;
 
 impl Trace {
     pub(super) fn new(hides: Hides) -> Self {
         Self { hides: Some(hides), ..Self::default() }
     }
 
+    fn is_full(&self, result: Tried) -> bool {
+        self.steps.len() >= if result == Tried::Passed { MOST_STEPS } else { 2 * MOST_STEPS }
+    }
+
     fn push(&mut self, step: Step) {
-        let most = if step.result == Tried::Passed { MOST_STEPS } else { 2 * MOST_STEPS };
-        if self.steps.len() < most {
-            self.steps.push(step);
-        } else {
+        if self.is_full(step.result) {
             self.left_out += 1;
+        } else {
+            self.steps.push(step);
         }
     }
 
@@ -131,10 +138,45 @@ impl Trace {
         }
     }
 
-    /// The value of a step, unless it is hidden.
-    fn shown(&mut self, variable: &str, raw: &[u8], seen: &[u8]) -> Option<Vec<u8>> {
-        let hidden = self.hides.as_mut().is_some_and(|hides| hides(variable, raw, seen));
-        (!hidden).then(|| seen[..seen.len().min(SHOWN)].to_vec())
+    /// Adds `step` about `candidate`, of which the operator saw what `seen` makes.
+    fn note(
+        &mut self,
+        candidate: &Candidate,
+        seen: impl FnOnce() -> Bytes,
+        step: impl FnOnce() -> Step,
+        result: Tried,
+    ) {
+        let (full, raw) = (self.is_full(result), &candidate.value.bytes);
+        let (variable, told) = names(candidate);
+        let mut hides = |seen: Option<&[u8]>| {
+            let told = told.as_ref().unwrap_or(&variable);
+            self.hides.as_mut().is_some_and(|hides| hides(told, raw, seen))
+        };
+        if full {
+            // A secret that stands here may stand in what is shown later.
+            hides(None);
+            self.left_out += 1;
+            return;
+        }
+        let seen = seen();
+        let hidden = hides(Some(&seen)) || told.is_some();
+        let value = (!hidden).then(|| seen[..seen.len().min(SHOWN)].to_vec());
+        self.steps.push(Step { variable, value, result, ..step() });
+    }
+}
+
+/// The name of a candidate as a step has it; and what decides about its value, where it is cut.
+fn names(candidate: &Candidate) -> (String, Option<String>) {
+    let text = |key: Option<&[u8]>| String::from_utf8_lossy(&candidate.name_with(key)).into_owned();
+    match candidate.key.as_deref() {
+        Some(key) if key.len() > SHOWN / 2 && candidate.name_with(None).len() + 1 + key.len() > SHOWN => {
+            let most = SHOWN - candidate.name_with(None).len() - 1;
+            let mut cut = text(Some(&key[..most]));
+            // What is no text is longer as text.
+            cut.truncate(cut.floor_char_boundary(SHOWN));
+            (cut, Some(text(Some(&key[key.len() - most..]))))
+        }
+        key => (text(key), None),
     }
 }
 
@@ -176,11 +218,9 @@ impl Transaction {
         for candidate in found {
             let key = candidate.key.as_deref().unwrap_or_default();
             let by_set = own.iter().any(|(id, selector)| *id == candidate.variable && selector.accepts(key));
-            let variable = String::from_utf8_lossy(&candidate.name()).into_owned();
-            let value = trace.shown(&variable, &candidate.value.bytes, &candidate.value.bytes);
             let result = if by_set { Tried::LeftOutBySet } else { Tried::LeftOutByRule };
-            let transformations = Vec::new();
-            trace.push(Step { variable, value, result, transformations, ..Trace::step(program, rule, link) });
+            let step = || Step { transformations: Vec::new(), ..Trace::step(program, rule, link) };
+            trace.note(&candidate, || candidate.value.bytes.clone(), step, result);
         }
         self.trace = Some(trace);
     }
@@ -195,12 +235,9 @@ impl Transaction {
         hit: Option<&Bytes>,
     ) {
         let (Some(trace), Some(test)) = (&mut self.trace, &link.test) else { return };
-        let variable = String::from_utf8_lossy(&candidate.name()).into_owned();
-        let raw = &candidate.value.bytes;
-        let seen = hit.cloned().unwrap_or_else(|| program.chains.run(test.chain, raw));
-        let value = trace.shown(&variable, raw, &seen);
+        let seen = || hit.cloned().unwrap_or_else(|| program.chains.run(test.chain, &candidate.value.bytes));
         let result = if hit.is_some() { Tried::Matched } else { Tried::Passed };
-        trace.push(Step { variable, value, result, ..Trace::step(program, rule, link) });
+        trace.note(candidate, seen, || Trace::step(program, rule, link), result);
     }
 
     /// Does what a matching link says, and notes what that adds to scores.
@@ -256,8 +293,10 @@ impl Transaction {
 fn scores(store: &Store) -> Vec<(String, i64)> {
     let about = |name: &str| name.contains("score") || name.ends_with("paranoia_level") || name.ends_with("_threshold");
     let members = store.tx.members().iter();
-    let named = members.map(|member| (String::from_utf8_lossy(&member.name.bytes), &member.value.bytes));
-    named.filter(|(name, _)| about(name)).map(|(name, value)| (name.into_owned(), number(value))).collect()
+    let short = members.filter(|member| member.name.bytes.len() <= SHOWN);
+    let named = short.map(|member| (String::from_utf8_lossy(&member.name.bytes), &member.value.bytes));
+    let scores = named.filter(|(name, _)| about(name)).take(MOST_SCORES);
+    scores.map(|(name, value)| (name.into_owned(), number(value))).collect()
 }
 
 /// Whether a name is what a set-up decides, and no sum: a threshold, a level, the weight of a severity.
