@@ -83,11 +83,11 @@ pub fn propose(judge: &Judge<'_>, host_id: i64, asked: &Asked, why: &str) -> Pro
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.weight));
     // Each one costs up to two evaluations.
     causes.truncate(MOST_CAUSES);
-    for cause in causes {
+    for mut cause in causes {
         if done {
             break;
         }
-        let left = judge.left_out(&cause);
+        let left = judge.left_out(&mut cause);
         chosen.push((cause, left));
         done = passes(&chosen);
     }
@@ -125,10 +125,15 @@ pub fn propose(judge: &Judge<'_>, host_id: i64, asked: &Asked, why: &str) -> Pro
 }
 
 impl Judge<'_> {
-    fn left_out(&self, cause: &Cause) -> LeftOut {
-        let whole = Exclusion::id(cause.rule_id);
+    /// What the exclusion of `cause` leaves out. Targets that no exclusion can name are dropped from it, so that what is
+    /// proposed is what was tried.
+    fn left_out(&self, cause: &mut Cause) -> LeftOut {
         let narrow = Exclusion::id(cause.rule_id).targets(&cause.targets.join(","));
-        self.rules.left_out(&narrow.unwrap_or(whole))
+        let exclusion = narrow.unwrap_or_else(|_| {
+            cause.targets.clear();
+            Exclusion::id(cause.rule_id)
+        });
+        self.rules.left_out(&exclusion)
     }
 }
 
