@@ -30,13 +30,10 @@ pub const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "c
 #[must_use]
 pub fn hides(variable: &str, value: &str, masked: &[Box<str>]) -> bool {
     let (collection, key) = variable.split_once(':').unwrap_or((variable, ""));
-    let listed = |name: &str| masked.iter().any(|m| name.trim().eq_ignore_ascii_case(m));
     match collection.to_ascii_uppercase().as_str() {
         "REQUEST_COOKIES" => true,
-        "REQUEST_HEADERS" | "RESPONSE_HEADERS" => SECRET_HEADERS.iter().any(|h| key.eq_ignore_ascii_case(h)),
-        // `json.user.password` is an argument `password` too.
-        _ if listed(key) || key.rsplit('.').next().is_some_and(listed) => true,
-        _ => mask_uri(value, masked) != value,
+        "REQUEST_HEADERS" | "RESPONSE_HEADERS" if SECRET_HEADERS.iter().any(|h| key.eq_ignore_ascii_case(h)) => true,
+        _ => is_listed(key, masked) || mask_uri(value, masked) != value,
     }
 }
 
@@ -65,6 +62,11 @@ fn is_hidden(pair: &str, masked: &[Box<str>]) -> bool {
     let Some((name, _)) = pair.split_once('=') else { return false };
     let spaced = name.replace('+', " ");
     let name = percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy();
+    is_listed(&name, masked)
+}
+
+/// Whether `name`, or a part of it, is one of `masked`.
+fn is_listed(name: &str, masked: &[Box<str>]) -> bool {
     name.split(['[', ']', '.']).any(|part| masked.iter().any(|m| part.trim().eq_ignore_ascii_case(m)))
 }
 
@@ -110,6 +112,26 @@ mod tests {
             ("REQUEST_BODY", "a=1", false),
         ] {
             assert_eq!(hides(variable, value, &masked), expected, "{variable} {value}");
+        }
+    }
+
+    #[test]
+    fn values_of_named_variables_are_hidden_however_the_name_is_nested() {
+        let masked: Vec<Box<str>> = vec!["password".into()];
+        for (variable, value) in [
+            ("ARGS:password", "x"),
+            ("ARGS:user[Password]", "x"),
+            ("ARGS_POST:json.password.array_0", "x"),
+            ("MULTIPART_NAME:user[password][]", "x"),
+            ("REQUEST_HEADERS:Referer", "http://a.example/?password=<x>"),
+            ("REQUEST_HEADERS:Authorization", "x"),
+            ("REQUEST_COOKIES:a", "x"),
+            ("REQUEST_URI", "/?a[password]=x"),
+        ] {
+            assert!(hides(variable, value, &masked), "{variable} {value}");
+        }
+        for (variable, value) in [("ARGS:passwords", "x"), ("REQUEST_HEADERS:Referer", "/?a=password"), ("ARGS", "x")] {
+            assert!(!hides(variable, value, &masked), "{variable} {value}");
         }
     }
 }

@@ -119,10 +119,10 @@ fn covers(pattern: &[u8], path: &[u8]) -> bool {
 }
 
 /// Whether some upstream may read `path`, in its matching form, as one that leaves the folders that it seems to lie in:
-/// with `%2F`, `%5C` and what was encoded twice decoded, `\` for `/`, and without the parameters of a segment (`..;`), it
-/// has a `..` segment. No exclusion of a path holds there.
+/// with `%2F`, `%5C` and what was encoded twice decoded, `\` for `/`, and without the parameters of a segment (`..;`, `..?`),
+/// it has a `..` segment. No exclusion of a path holds there.
 fn climbs(path: &[u8]) -> bool {
-    if !path.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';')) {
+    if !path.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';' | b'?' | b'#')) {
         return false;
     }
     let mut plain = path.to_vec();
@@ -137,7 +137,7 @@ fn climbs(path: &[u8]) -> bool {
         }
         plain = decoded;
     }
-    let name = |segment: &[u8]| segment.split(|byte| *byte == b';').next().is_some_and(|name| name == b"..");
+    let name = |segment: &[u8]| segment.split(|byte| b";?#".contains(byte)).next().is_some_and(|name| name == b"..");
     plain.split(|byte| matches!(byte, b'/' | b'\\')).any(name)
 }
 
@@ -217,6 +217,11 @@ mod tests {
             "/public/..\\admin",
             "/public/..;/admin",
             "/public/..;v=1",
+            "/public/..#/admin",
+            "/public/..?/admin",
+            "/public/%2%65%2%65/admin",
+            "/public/%252e%252e/admin",
+            "/public/..%3b/admin",
             "/a%25252525252525252525",
         ] {
             assert!(climbs(path.as_bytes()), "{path}");
