@@ -362,3 +362,53 @@ fn patterns_of_own_rules_take_so_much_and_no_more() {
     let update = |id: usize| format!("SecRuleUpdateTargetById 3001 \"!ARGS:/a{id}.{{20000}}/|!ARGS:a\"\n");
     assert!(most(&[rules(&update, 30)]).is_some_and(|(_, line, column)| line <= 10 && column > 20));
 }
+
+/// Rules that sum and block: 949 and 980 of a core rule set, in small.
+const SUMS: &str = "SecRule ARGS \"@contains evil\" \"id:1001001,phase:2,pass,log,tag:'found',msg:'x'\"\n\
+    SecRule ARGS \"@contains evil\" \"id:949110,phase:2,deny,status:403,tag:'sum',tag:'found',msg:'x'\"\n";
+
+#[test]
+fn own_rules_change_no_rule_that_sets_up_sums_or_blocks() {
+    let builder = || RuleSet::builder(NoFiles).rules_str("set.conf", SUMS);
+    let base = builder().compile().unwrap().0;
+    let made = |text: &str| {
+        [base.vary().custom("own", text).compile(), builder().custom("own", text).compile()]
+            .map(|made| made.map(|(set, _)| set).map_err(|found| (found[0].code, found[0].line, found[0].column)))
+    };
+    for (text, line, column) in [
+        ("SecRuleRemoveById 949110", 1, 19),
+        ("\nSecRuleRemoveById 1001001 949000-949999", 2, 27),
+        ("SecRuleUpdateTargetById 949110 \"!ARGS\"", 1, 25),
+        ("SecRuleUpdateActionById 949110 \"pass\"", 1, 25),
+        ("SecAction \"id:100001,phase:1,pass,ctl:ruleRemoveById=949110\"", 1, 39),
+        ("SecAction \"id:100001,phase:1,pass,ctl:ruleRemoveTargetById=949110;ARGS\"", 1, 39),
+    ] {
+        for made in made(text) {
+            assert_eq!(made.unwrap_err(), ("seclang.protected", line, column), "{text}");
+        }
+    }
+    let evil = Exchange { line: [b"GET".to_vec(), b"/?a=evil".to_vec(), b"HTTP/1.1".to_vec()], ..Exchange::default() };
+    let ids = |set: &RuleSet| {
+        let matched = run(set, &evil).matched;
+        matched.iter().map(|found| found.id).filter(|id| *id != 100_001).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&base), [1_001_001, 949_110]);
+    for text in [
+        "SecRuleRemoveById 900000-2000000",
+        "SecRuleRemoveByTag .",
+        "SecRuleRemoveByMsg x",
+        "SecRuleUpdateTargetByTag found \"!ARGS\"",
+        "SecAction \"id:100001,phase:1,nolog,pass,ctl:ruleRemoveById=900000-2000000\"",
+        "SecAction \"id:100001,phase:1,nolog,pass,ctl:ruleRemoveByTag=found\"",
+        "SecAction \"id:100001,phase:1,nolog,pass,ctl:ruleRemoveByMsg=x\"",
+        "SecAction \"id:100001,phase:1,nolog,pass,ctl:ruleRemoveTargetByTag=found;ARGS\"",
+    ] {
+        for made in made(text) {
+            let set = made.unwrap();
+            assert_eq!((ids(&set), ids(&set.plain())), (vec![949_110], vec![949_110]), "{text}");
+        }
+    }
+    // The files of a rule set may.
+    let set = builder().rules_str("after.conf", "SecRuleRemoveById 949110\n").compile().unwrap().0;
+    assert_eq!(ids(&set), [1_001_001]);
+}

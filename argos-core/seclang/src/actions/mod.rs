@@ -117,6 +117,8 @@ pub(crate) enum Change {
 /// A change of this transaction only.
 #[derive(Clone, Debug)]
 pub(crate) enum Ctl {
+    /// Of a host's own rule: what it says of other rules leaves those alone that set up, sum or block.
+    Sparing(Box<Ctl>),
     RemoveByMsg(Box<[u8]>),
     RemoveTargetByMsg(Box<[u8]>, VarId, Selector),
     RequestBodyLimit(usize),

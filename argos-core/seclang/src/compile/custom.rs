@@ -16,10 +16,12 @@ impl Compiler<'_> {
 
     /// Makes the changes that a host's own rules ask for.
     pub(crate) fn custom_edits(&mut self) {
+        self.sparing = true;
         for (id, at, words) in std::mem::take(&mut self.custom_deferred) {
             let file = at.file.clone();
             self.edit(id, &file, &at, &words);
         }
+        self.sparing = false;
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use regex::bytes::Regex;
 
-use crate::actions::ctl;
+use crate::actions::{Act, Ctl, ctl};
+use crate::ast::ActionText;
+use crate::compile::is_protected;
 use crate::compile::load::Compiler;
 use crate::compile::phases::Step;
 use crate::compile::rule::Draft;
@@ -15,6 +17,7 @@ use crate::lex::Word;
 use crate::operators;
 use crate::parse::{self, position};
 use crate::program::{Rule, Template};
+use crate::run::only_protected;
 use crate::source::Position;
 
 /// Which rules are meant.
@@ -22,6 +25,8 @@ pub(super) enum Which {
     Ids(Vec<(u64, u64)>),
     Tag(Regex),
     Msg(Regex),
+    /// All of these that neither set up, sum nor block.
+    Sparing(Box<Which>),
 }
 
 impl Which {
@@ -31,6 +36,7 @@ impl Which {
         match self {
             Which::Ids(ranges) => ranges.iter().any(|(from, to)| (*from..=*to).contains(&rule.id)),
             Which::Tag(regex) => rule.tags.iter().any(|tag| written(tag, regex)),
+            Which::Sparing(which) => !is_protected(rule.id) && which.means(rule),
             Which::Msg(regex) => rule.msg.as_ref().is_some_and(|msg| written(msg, regex)),
         }
     }
@@ -56,6 +62,7 @@ impl Compiler<'_> {
         }
         let names = if updates { &words[..1] } else { words };
         let Some(which) = Which::read(id, at, names, &mut self.findings) else { return };
+        let which = self.spared(which, at, words);
         if !updates {
             self.steps.retain(|step| !matches!(step, Step::Rule(rule) if which.means(&rule.0)));
             return;
@@ -87,10 +94,60 @@ impl Compiler<'_> {
         self.changed(changed, file, words);
     }
 
+    /// `which`; of a host's own rules without those that set up, sum or block.
+    fn spared(&mut self, which: Which, at: &Position, words: &[Word]) -> Which {
+        if !self.sparing {
+            return which;
+        }
+        let meant = |step: &Step| matches!(step, Step::Rule(rule) if is_protected(rule.0.id) && which.means(&rule.0));
+        if self.steps.iter().any(meant) {
+            warn_spared(at, words, &mut self.findings);
+        }
+        Which::Sparing(Box::new(which))
+    }
+
+    /// Refuses a change by a host's own rules that names only rules that set up, sum or block.
+    pub(super) fn names_protected(&mut self, id: DirectiveId, file: &Arc<str>, words: &[Word]) -> bool {
+        let names = match id {
+            DirectiveId::RuleRemoveById => words,
+            DirectiveId::UpdateTargetById | DirectiveId::UpdateActionById => &words[..words.len().min(1)],
+            _ => return false,
+        };
+        for word in names {
+            let parts = word.text.bytes.split(|byte| matches!(byte, b',' | b' '));
+            let mut ranges = parts.filter_map(ctl::range);
+            if ranges.any(|(from, to)| only_protected(from, to)) {
+                self.findings.error("seclang.protected", &position(file, &word.text, 0), &word.text.bytes, PROTECTED);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Has the `ctl` of a host's own rule spare protected rules, and refuses one that names only those.
+    pub(super) fn spare(&mut self, file: &Arc<str>, actions: &[ActionText], draft: &mut Draft) {
+        for text in actions.iter().filter(|action| action.name.bytes.eq_ignore_ascii_case(b"ctl")) {
+            let Some(value) = &text.value else { continue };
+            if let Ok(ctl::Parsed::Change(change)) = ctl::parse(&value.bytes)
+                && change.names_protected()
+            {
+                self.findings.error("seclang.protected", &position(file, value, 0), &value.bytes, PROTECTED);
+            }
+        }
+        for act in &mut draft.acts {
+            if let Act::Ctl(change, _) = act {
+                *change = Ctl::Sparing(Box::new(change.clone()));
+            }
+        }
+    }
+
     /// Changes the head of rules and adds to what they do; id, phase and chain stay.
     fn update_actions(&mut self, file: &Arc<str>, at: &Position, which: &Which, words: &[Word]) {
         let actions = parse::actions(file, &words[1].text, &mut self.findings);
-        let draft = Draft::read(file, &actions, &mut self.findings);
+        let mut draft = Draft::read(file, &actions, &mut self.findings);
+        if self.sparing {
+            self.spare(file, &actions, &mut draft);
+        }
         if draft.id_given || draft.phase.is_some() || draft.chain {
             let text = "id, phase and chain of a rule can't be changed";
             return self.findings.error("seclang.update_action", at, &words[1].text.bytes, text);
@@ -117,6 +174,14 @@ impl Compiler<'_> {
             no_such_rule(file, words, &mut self.findings);
         }
     }
+}
+
+const PROTECTED: &str = "rules that set up, sum or block can't be removed or changed";
+
+/// Notes that rules stay as they are though a directive means them.
+pub(super) fn warn_spared(at: &Position, words: &[Word], findings: &mut Findings) {
+    let token = words.first().map(|word| word.text.bytes.as_slice()).unwrap_or_default();
+    findings.warn("seclang.protected", at, token, "rules that set up, sum or block stay as they are");
 }
 
 /// Notes that a directive meant no rule.

@@ -46,6 +46,8 @@ pub(crate) struct Compiler<'a> {
     /// A host's own rules are being read.
     pub(super) custom: bool,
     pub(super) custom_deferred: Vec<Edit>,
+    /// The changes being made are those of a host's own rules.
+    pub(super) sparing: bool,
     /// Bytes that the patterns of a host's own rules take so far.
     pub(super) spent: usize,
     /// The rules that a host's own texts make.
@@ -78,6 +80,7 @@ impl<'a> Compiler<'a> {
             deferred: Vec::new(),
             custom: false,
             custom_deferred: Vec::new(),
+            sparing: false,
             spent: 0,
             claimed: Vec::new(),
         }
@@ -227,7 +230,10 @@ impl<'a> Compiler<'a> {
         test: Option<(&[VariableText], &OperatorText)>,
         actions: &[ActionText],
     ) {
-        let draft = Draft::read(file, actions, &mut self.findings);
+        let mut draft = Draft::read(file, actions, &mut self.findings);
+        if self.custom {
+            self.spare(file, actions, &mut draft);
+        }
         let phase = match &self.open {
             Some((rule, _, _)) => rule.phase,
             None => draft.phase.unwrap_or(2),
@@ -356,7 +362,9 @@ impl<'a> Compiler<'a> {
             | DirectiveId::UpdateActionById
                 if self.custom =>
             {
-                self.custom_deferred.push((id, at.clone(), words.to_vec()));
+                if !self.names_protected(id, file, words) {
+                    self.custom_deferred.push((id, at.clone(), words.to_vec()));
+                }
             }
             DirectiveId::RuleRemoveById
             | DirectiveId::RuleRemoveByTag

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::edit::Which;
+use super::exclusion::is_protected;
 use super::load::{Compiler, Edit};
 use super::phases::{self, Step};
 use super::rule::Draft;
@@ -57,6 +58,7 @@ pub(super) fn make(base: &RuleSet, own: &mut Own, texts: &[(String, Vec<u8>)]) -
     {
         return Ok(Made::NeedsAll);
     }
+    compiler.sparing = true;
     for edit in edits {
         if !apply(&mut compiler, program, own, edit) {
             return Ok(Made::NeedsAll);
@@ -104,6 +106,9 @@ fn apply(compiler: &mut Compiler<'_>, program: &Program, own: &mut Own, (id, at,
     let names = if targets.is_some() { &words[..1] } else { &words[..] };
     let Some(which) = Which::read(id, &at, names, &mut compiler.findings) else { return true };
     for (place, rule) in program.rules.iter().enumerate().filter(|(_, rule)| which.means(rule)) {
+        if is_protected(rule.id) {
+            continue;
+        }
         match &targets {
             None => own.remove(place as u32),
             Some(targets) if rule.links.first().is_some_and(|link| link.test.is_some()) => {

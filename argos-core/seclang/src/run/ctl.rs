@@ -1,6 +1,7 @@
 //! What `ctl` has changed in one transaction.
 
 use crate::actions::{AuditEngine, Ctl, PartsChange, Processor};
+use crate::compile::is_protected;
 use crate::program::{Engine, Rule};
 use crate::variables::{Selector, VarId};
 
@@ -22,6 +23,9 @@ pub(super) struct Control {
     removed_tags: Vec<Box<[u8]>>,
     removed_msgs: Vec<Box<[u8]>>,
     targets: Vec<(Which, VarId, Selector)>,
+    /// What own rules of a host said, which protected rules are spared.
+    spared: Vec<Which>,
+    spared_targets: Vec<(Which, VarId, Selector)>,
     /// The rules that `removed_…` mean, and those that `targets` mean, as bits by their place.
     removed: Vec<u64>,
     narrowed: Vec<u64>,
@@ -46,23 +50,60 @@ impl Which {
 
 impl Ctl {
     fn removes_rules(&self) -> bool {
-        matches!(self, Self::RemoveById(..) | Self::RemoveByTag(..) | Self::RemoveByMsg(..))
+        matches!(self.said(), Self::RemoveById(..) | Self::RemoveByTag(..) | Self::RemoveByMsg(..))
+    }
+
+    fn said(&self) -> &Self {
+        match self {
+            Self::Sparing(said) => said,
+            said => said,
+        }
+    }
+
+    /// The rules it means, and of those whether not the rules themselves but targets of theirs.
+    fn which(&self) -> Option<(Which, Option<(VarId, Selector)>)> {
+        Some(match self.said() {
+            Self::RemoveById(from, to) => (Which::Ids(*from, *to), None),
+            Self::RemoveByTag(tag) => (Which::Tag(tag.clone()), None),
+            Self::RemoveByMsg(msg) => (Which::Msg(msg.clone()), None),
+            Self::RemoveTargetById(from, to, variable, selector) => {
+                (Which::Ids(*from, *to), Some((*variable, selector.clone())))
+            }
+            Self::RemoveTargetByTag(tag, variable, selector) => {
+                (Which::Tag(tag.clone()), Some((*variable, selector.clone())))
+            }
+            Self::RemoveTargetByMsg(msg, variable, selector) => {
+                (Which::Msg(msg.clone()), Some((*variable, selector.clone())))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether it names ids of protected rules alone.
+    pub(crate) fn names_protected(&self) -> bool {
+        match self.which() {
+            Some((Which::Ids(from, to), _)) => only_protected(from, to),
+            _ => false,
+        }
     }
 
     /// The rules of `rules` that the change means, as bits by their place; None where it names no rules.
     pub(crate) fn meant(&self, rules: &[Rule]) -> Option<Vec<u64>> {
-        let which = match self {
-            Self::RemoveById(from, to) | Self::RemoveTargetById(from, to, ..) => Which::Ids(*from, *to),
-            Self::RemoveByTag(tag) | Self::RemoveTargetByTag(tag, ..) => Which::Tag(tag.clone()),
-            Self::RemoveByMsg(msg) | Self::RemoveTargetByMsg(msg, ..) => Which::Msg(msg.clone()),
-            _ => return None,
-        };
+        let (which, _) = self.which()?;
+        let spares = matches!(self, Self::Sparing(_));
+        let means = |rule: &Rule| which.means(rule) && !(spares && is_protected(rule.id));
         let mut bits = vec![0; rules.len().div_ceil(64)];
-        for (place, _) in rules.iter().enumerate().filter(|(_, rule)| which.means(rule)) {
+        for (place, _) in rules.iter().enumerate().filter(|(_, rule)| means(rule)) {
             bits[place / 64] |= 1 << (place % 64);
         }
         Some(bits)
     }
+}
+
+/// Whether every rule from `from` to `to` is protected.
+pub(crate) fn only_protected(from: u64, to: u64) -> bool {
+    // No row of protected ids is longer.
+    from <= to && to - from < 10_000 && (from..=to).all(is_protected)
 }
 
 fn has(bits: &[u64], place: u32) -> bool {
@@ -77,6 +118,13 @@ impl Control {
             all.iter_mut().zip(meant).for_each(|(all, meant)| *all |= meant);
         }
         match change {
+            Ctl::Sparing(said) => match said.which() {
+                Some((which, None)) => bounded(&mut self.spared, which),
+                Some((which, Some((variable, selector)))) => {
+                    bounded(&mut self.spared_targets, (which, variable, selector));
+                }
+                None => self.apply(said, None),
+            },
             Ctl::Engine(engine) => self.engine = Some(*engine),
             Ctl::RemoveById(from, to) => bounded(&mut self.removed_ids, (*from, *to)),
             Ctl::RemoveByTag(tag) => bounded(&mut self.removed_tags, tag.clone()),
@@ -118,12 +166,15 @@ impl Control {
         self.removed_ids.iter().any(|(from, to)| (*from..=*to).contains(&rule.id))
             || self.removed_tags.iter().any(|tag| has_tag(rule, tag))
             || self.removed_msgs.iter().any(|msg| has_msg(rule, msg))
+            || !self.spared.is_empty() && !is_protected(rule.id) && self.spared.iter().any(|which| which.means(rule))
     }
 
     /// The targets `rule` must not look at.
     pub(super) fn excluded(&self, rule: &Rule) -> Vec<(VarId, Selector)> {
+        let spared = if is_protected(rule.id) { &[][..] } else { &self.spared_targets };
         self.targets
             .iter()
+            .chain(spared)
             .filter(|(which, _, _)| which.means(rule))
             .map(|(_, variable, selector)| (*variable, selector.clone()))
             .collect()

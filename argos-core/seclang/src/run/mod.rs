@@ -26,6 +26,7 @@ use crate::compile::{Builder, Variant};
 use crate::limits::Limits;
 use crate::program::{Program, Rule, Template};
 use crate::source::Loader;
+pub(crate) use ctl::only_protected;
 pub use left_out::LeftOut;
 use own::Own;
 use pool::Pool;
