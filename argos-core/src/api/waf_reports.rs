@@ -56,7 +56,7 @@ operation!(GetWafOverview => WafOverview, "waf.overview", Get "/waf/overview", V
 
 impl Query for GetWafOverview {
     fn run(self, view: &View<'_>) -> Result<WafOverview> {
-        let from = moment("window", "-24h", view.read.now())?;
+        let from = whole_minute(moment("window", "-24h", view.read.now())?);
         let sums = findings::by_host(&view.read, from, MOST)?;
         let hosts = sums.into_iter().map(|sum| HostFindings {
             host_id: sum.host,
@@ -129,6 +129,7 @@ impl Query for GetWouldBlock {
         if now.0 - from.0 > LONGEST {
             return Err(Error::invalid("out_of_range", "window", "at most 31d"));
         }
+        let from = whole_minute(from);
         let rules = findings::would_block(&view.read, from, MOST)?.into_iter().map(|sum| WouldBlockRule {
             host_id: sum.host,
             domain: domain(view, sum.host),
@@ -140,4 +141,8 @@ impl Query for GetWouldBlock {
         });
         Ok(WouldBlock { from, rules: rules.collect() })
     }
+}
+/// The start of the minute: a report that is asked for twice in a row is the same one.
+fn whole_minute(at: Timestamp) -> Timestamp {
+    Timestamp(at.0.div_euclid(60_000) * 60_000)
 }
