@@ -3,7 +3,9 @@
 # Stamped into the binary; a build without git says "unknown".
 export ARGOS_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 export ARGOS_BUILT_AT ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
-export SHARED_DIR ?= ../shared
+# Absolute, since tests run in the folders of their packages.
+SHARED_DIR ?= ../shared
+override export SHARED_DIR := $(abspath $(SHARED_DIR))
 
 HTTP ?= 127.0.0.1:8080
 PANEL ?= 127.0.0.1:9180

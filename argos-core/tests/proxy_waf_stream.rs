@@ -18,8 +18,7 @@ use support::{Client, Site, Upstream, group, host, snapshot, target, with_appsec
 const LIMIT: usize = 64 << 10;
 
 fn site(upstream: &Upstream) -> Site {
-    let crs = std::env::var_os("SHARED_DIR").map(|folder| PathBuf::from(folder).join("crs")).filter(|f| f.is_dir());
-    let source = crs.map_or_else(RuleSource::default, RuleSource::folder);
+    let source = support::shared("crs").map_or_else(RuleSource::default, RuleSource::folder);
     let key = WafKey::default();
     let composition = Composition {
         source,

@@ -204,11 +204,10 @@ fn attack(line: &Value, path: &str, host: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn applications_are_tuned_from_what_they_send_and_attacks_stay_out() {
-    let Some(shared) = std::env::var_os("SHARED_DIR").map(PathBuf::from) else {
-        println!("not run: SHARED_DIR missing");
+    let (Some(crs), Some(corpora)) = (support::shared("crs"), support::shared("tools/waf-bench/corpus")) else {
         return;
     };
-    let world = World::new(shared.join("crs"));
+    let world = World::new(crs);
 
     // Detect: all goes through, and what would be stopped is reported.
     let answers = world.day();
@@ -254,7 +253,7 @@ fn applications_are_tuned_from_what_they_send_and_attacks_stay_out() {
     }
 
     // What the untuned host stops on these paths, the tuned one stops too.
-    let corpus = std::fs::read_to_string(shared.join("tools/waf-bench/corpus/e_attack.jsonl")).unwrap();
+    let corpus = std::fs::read_to_string(corpora.join("e_attack.jsonl")).unwrap();
     let attacks: Vec<Value> = corpus.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut stopped = 0;
     for path in ATTACKED {

@@ -29,12 +29,7 @@ const ATTACK: &str = "%3Cscript%3Ealert(1)%3C/script%3E";
 /// The rule sets that tests run over, with the rules of each that find [`ATTACK`].
 fn sets() -> Vec<(PathBuf, Vec<i64>)> {
     let mut sets = vec![(PathBuf::from("baseline"), vec![2001, 2002, 2004])];
-    let shared = std::env::var("SHARED_DIR").unwrap_or_else(|_| "../../shared".to_owned());
-    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join(shared).join("crs");
-    match core.is_dir() {
-        true => sets.push((core, vec![941_100, 941_110, 941_160, 941_390])),
-        false => println!("not run: SHARED_DIR missing"),
-    }
+    sets.extend(support::shared("crs").map(|core| (core, vec![941_100, 941_110, 941_160, 941_390])));
     sets
 }
 

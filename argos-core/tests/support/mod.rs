@@ -14,7 +14,7 @@ use argos_core::logs::Queue;
 use argos_core::proxy::{Proxy, ServeOptions};
 use argos_core::schema::{self, GroupId, HostId, LogEntry, RuleId, TargetId};
 #[allow(unused_imports, reason = "each test file uses its part")]
-pub use folder::{Folder, argos};
+pub use folder::{Folder, argos, shared};
 
 use argos_core::snapshot::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target};
 
