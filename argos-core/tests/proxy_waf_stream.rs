@@ -5,7 +5,6 @@
 mod support;
 
 use std::io::{BufRead, Read, Write};
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
