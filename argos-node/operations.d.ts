@@ -85,7 +85,7 @@ export interface CatalogueRule {
   severity?: string | null
 }
 
-/** What rules would make. */
+/** What rules would make, and what to know about them. */
 export interface CheckedRules {
   /** Whether they could be stored. */
   ok: boolean
@@ -93,6 +93,8 @@ export interface CheckedRules {
   rules: number[]
   /** All that is wrong, at most 100 findings. */
   errors: RuleFinding[]
+  /** What to know although nothing is wrong: what they turn off, and what they leave alone though they seem to mean it. */
+  warnings: RuleFinding[]
 }
 
 /** One kept generation of the configuration. */
@@ -165,6 +167,8 @@ export interface CustomRule extends Tagged {
   createdAt: string
   /** When it was last changed. */
   updatedAt: string
+  /** What to know about it: what it turns off, such as `ctl:ruleEngine=Off` does, and what it leaves alone though it seems to mean it. */
+  warnings: RuleFinding[]
 }
 
 /** Who left a target or a rule out. */
@@ -689,6 +693,8 @@ export interface Proposal {
   whole: boolean
   /** What is proposed, each as `exclusions.create` takes it; empty where the request passes without. */
   exclusions: ProposedExclusion[]
+  /** What to know before they are saved, such as that one covers more than this request's path. */
+  warnings: string[]
   /** Rules that stop the request and that nothing may leave out. */
   refused: RefusedRule[]
   /** What block mode finds without them. */
@@ -705,9 +711,9 @@ export interface ProposedExclusion {
   crsRuleId: number
   /** Targets that the rule does not look at; empty: the whole rule. */
   target: string
-  /** The path, and what lies below it. */
+  /** The path, and what lies below it; empty: every path. */
   pathPattern: string
-  /** The method. */
+  /** The method; empty: every method. */
   method: string
   /** Why. */
   reason: string
@@ -859,7 +865,7 @@ export interface Rule extends Tagged {
   updatedAt: string
 }
 
-/** Something wrong with a rule's text. */
+/** Something wrong with a rule's text, or something to know about it. */
 export interface RuleFinding {
   /** Line, from 1. */
   line: number
@@ -1984,7 +1990,7 @@ export class WafResource {
   overview(): Promise<WafOverview>
   /** Shows what block mode would have stopped, by host, rule and path. */
   wouldBlock(fields?: {
-    /** How far back: `15m`, `24h` (default), `7d`. */
+    /** How far back: `15m`, `24h` (default), `7d`; at most `31d`. */
     window?: string | null
   }): Promise<WouldBlock>
 }

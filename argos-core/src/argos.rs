@@ -170,7 +170,7 @@ impl Argos {
     /// Those of the operation, and of the actor's role.
     pub fn query<Q: Query>(&self, op: Q) -> Result<Q::Output> {
         self.actor.require(Q::ROLE)?;
-        self.view(|view| op.run(view))
+        self.view(|view| op.look(view))?.finish()
     }
 
     /// Changes something: one transaction, one audit row, one swap, or no trace at all.
@@ -298,3 +298,6 @@ impl Argos {
         self.inner.store.read(|conn| look(&View { read: Read::new(conn, cx.clock.now()), live, cx }))?
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,11 +67,15 @@ impl World {
     }
 
     fn ask(&self, host: i64, method: &str, target: &str) -> Answer {
+        self.ask_with(host, method, target, "Accept: */*")
+    }
+
+    fn ask_with(&self, host: i64, method: &str, target: &str, header: &str) -> Answer {
         let socket = TcpStream::connect(self.address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut client = Client { reader: BufReader::new(socket.try_clone().unwrap()), socket };
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: {host}.test\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n\
+            "{method} {target} HTTP/1.1\r\nHost: {host}.test\r\nUser-Agent: Mozilla/5.0\r\n{header}\r\n\
              Content-Length: 0\r\n\r\n"
         );
         let head = if method == "GET" { head.replace("Content-Length: 0\r\n", "") } else { head };
@@ -187,6 +191,38 @@ fn each_form_of_an_exclusion_lets_pass_what_it_names_and_nothing_else() {
         }
         world.end();
     }
+}
+
+#[test]
+fn what_names_another_path_or_method_is_inside_the_exclusion_too_or_it_does_not_hold() {
+    let (set, rules) = sets().remove(0);
+    let world = World::over(&set, rules);
+    let at = |path: &str| format!("{path}?q={ATTACK}");
+    let made = world.leave_out(false, &json!({"path_pattern": "/free"}));
+    for (target, header, expected) in [
+        (at("/free/x"), "X-Other: 1", 200),
+        (at("/free/x"), "X-Original-URL: /free/y?z", 200),
+        (at("/free/x"), "X-Original-URL: /admin", 403),
+        (at("/free/x"), "x-rewrite-url: /free/..%2Fadmin", 403),
+        (at("/free/x"), "X-Original-URL: /freedom", 403),
+        (at("/free/%EF%BC%8E%EF%BC%8E/admin"), "X-Other: 1", 403),
+        (at("/free/x"), "X-HTTP-Method-Override: DELETE", 200),
+    ] {
+        assert_eq!(world.ask_with(1, "GET", &target, header).status, expected, "{target} {header}");
+    }
+    for id in made {
+        world.call("exclusions.delete", json!({"host_id": 1, "id": id}));
+    }
+    world.leave_out(false, &json!({"method": "POST,PUT"}));
+    for (target, header, expected) in [
+        (at("/"), "X-HTTP-Method-Override: put", 200),
+        (at("/"), "X-HTTP-Method-Override: DELETE", 403),
+        (at("/"), "X-Original-URL: /admin", 200),
+        (format!("/?_method=delete&q={ATTACK}"), "X-Other: 1", 403),
+    ] {
+        assert_eq!(world.ask_with(1, "POST", &target, header).status, expected, "{target} {header}");
+    }
+    world.end();
 }
 
 #[test]

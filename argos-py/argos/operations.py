@@ -368,7 +368,7 @@ class CatalogueRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRules:
-    """What rules would make."""
+    """What rules would make, and what to know about them."""
 
     ok: bool
     """Whether they could be stored."""
@@ -376,6 +376,10 @@ class CheckedRules:
     """Ids of the rules, in the order of the text; empty where something is wrong."""
     errors: Sequence[RuleFinding]
     """All that is wrong, at most 100 findings."""
+    warnings: Sequence[RuleFinding]
+    """What to know although nothing is wrong: what they turn off, and what they leave alone though they
+    seem to mean it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -464,6 +468,10 @@ class CustomRule(records.Resource):
     """When it was made."""
     updated_at: datetime
     """When it was last changed."""
+    warnings: Sequence[RuleFinding]
+    """What to know about it: what it turns off, such as ``ctl:ruleEngine=Off`` does, and what it leaves
+    alone though it seems to mean it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -982,6 +990,8 @@ class Proposal:
     """Whether it was tried on all that rules saw; a long body is cut in memory."""
     exclusions: Sequence[ProposedExclusion]
     """What is proposed, each as ``exclusions.create`` takes it; empty where the request passes without."""
+    warnings: Sequence[str]
+    """What to know before they are saved, such as that one covers more than this request's path."""
     refused: Sequence[RefusedRule]
     """Rules that stop the request and that nothing may leave out."""
     before: ResultLine
@@ -1001,9 +1011,9 @@ class ProposedExclusion:
     target: str
     """Targets that the rule does not look at; empty: the whole rule."""
     path_pattern: str
-    """The path, and what lies below it."""
+    """The path, and what lies below it; empty: every path."""
     method: str
-    """The method."""
+    """The method; empty: every method."""
     reason: str
     """Why."""
 
@@ -1168,7 +1178,7 @@ class Rule(records.Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFinding:
-    """Something wrong with a rule's text."""
+    """Something wrong with a rule's text, or something to know about it."""
 
     line: int
     """Line, from 1."""
@@ -3163,7 +3173,7 @@ class WafResource:
         """Shows what block mode would have stopped, by host, rule and path.
 
         Arguments:
-            window: How far back: ``15m``, ``24h`` (default), ``7d``.
+            window: How far back: ``15m``, ``24h`` (default), ``7d``; at most ``31d``.
         """
         return records.query(self._caller, WouldBlock, "waf.would_block", {
             "window": window,

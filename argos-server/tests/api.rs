@@ -109,6 +109,28 @@ fn bad_input_is_named_and_changes_nothing() {
 }
 
 #[test]
+fn what_is_proposed_can_be_posted_as_it_is() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &["--crs", "baseline"]);
+    let admin = token(&folder, "admin");
+    for domain in ["a.test", "b.test"] {
+        assert_eq!(api(&server, &admin, "POST", "/hosts", &new_host(domain, 9)).status, 201);
+    }
+    let asked = json!({"host_id": 2, "curl": "curl -A x 'http://b.test/find?q=1%27%20OR%20%271%27=%271'"}).to_string();
+    let proposal = api(&server, &admin, "POST", "/waf/propose", &asked).json();
+    let exclusions = proposal["exclusions"].as_array().unwrap();
+    assert!(!exclusions.is_empty(), "{proposal}");
+    for exclusion in exclusions {
+        let elsewhere = api(&server, &admin, "POST", "/hosts/1/waf-exclusions", &exclusion.to_string());
+        assert_eq!((elsewhere.status, &elsewhere.json()["code"]), (422, &json!("unknown_field")), "{exclusion}");
+        let made = api(&server, &admin, "POST", "/hosts/2/waf-exclusions", &exclusion.to_string());
+        assert_eq!((made.status, &made.json()["warnings"]), (201, &json!([])), "{}", made.body);
+    }
+    let again = api(&server, &admin, "POST", "/waf/propose", &asked).json();
+    assert_eq!((&again["passes"], &again["exclusions"]), (&json!(true), &json!([])), "{again}");
+}
+
+#[test]
 fn media_size_and_method_are_refused_by_status() {
     let folder = Folder::new();
     let server = Server::start(&folder, &[]);

@@ -48,7 +48,7 @@ mod variables;
 
 pub use actions::Severity;
 pub use collections::Collections;
-pub use compile::{Builder, Claim, Exclusion, NEEDS_ALL, Variant, claims, is_protected};
+pub use compile::{Builder, Claim, Exclusion, NEEDS_ALL, Variant, claims, is_protected, remarks};
 pub use diagnostic::{Diagnostic, LoadReport};
 pub use limits::Limits;
 pub use operators::{GeoLookup, Resolver};

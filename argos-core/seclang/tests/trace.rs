@@ -1,7 +1,7 @@
 //! What a trace tells of one transaction, and that it changes nothing.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the position")]
 
-use argos_seclang::{Disruption, MOST_STEPS, Mode, NoFiles, Now, Outcome, RuleSet, Step, Trace, Tried};
+use argos_seclang::{Disruption, Exclusion, MOST_STEPS, Mode, NoFiles, Now, Outcome, RuleSet, Step, Trace, Tried};
 
 const RULES: &str = r#"
 SecAction "id:1,phase:1,nolog,pass,setvar:tx.inbound_anomaly_score_threshold=5,setvar:tx.critical_anomaly_score=5"
@@ -71,6 +71,31 @@ fn what_is_left_out_is_told_with_who_did() {
         let left: Vec<_> = of(&trace, 11).iter().map(|s| (s.variable.as_str(), s.result)).collect();
         assert_eq!(left, [(variable, Tried::LeftOutBySet)], "{text}");
     }
+}
+
+#[test]
+fn of_a_hosts_own_rule_it_is_told_who_left_a_target_out() {
+    let base = set();
+    // Behind as many own rules as there are shared ones, a wrong place would be that of another rule.
+    let own: String =
+        (0..10).map(|n| format!("SecRule ARGS \"@contains evil\" \"id:10000{n},phase:2,pass,log\"\n")).collect();
+    let (own, _) = base.vary().custom("own", own).compile().unwrap();
+    for (id, expected) in [(100_000, Tried::LeftOutBySet), (100_003, Tried::LeftOutBySet)] {
+        let left = own.left_out(&Exclusion::id(id).targets("ARGS:b").unwrap());
+        let (set, _) = own.vary().leave_out(left).compile().unwrap();
+        let (_, trace) = explain(&set, Mode::Block, "/?b=evil");
+        let steps: Vec<_> = of(&trace, id).iter().map(|s| (s.variable.as_str(), s.result)).collect();
+        assert_eq!(steps, [("ARGS:b", expected)], "{id}");
+        assert_eq!(of(&trace, 100_005)[0].result, Tried::Matched);
+    }
+    // `ctl` of an own rule is told as such, also where a shared rule at the same place has an exclusion.
+    let ctl = "SecAction \"id:100001,phase:1,pass,nolog,ctl:ruleRemoveTargetById=100002;ARGS:b\"\n\
+        SecRule ARGS \"@contains evil\" \"id:100002,phase:2,pass,log\"";
+    let left = |id| base.left_out(&Exclusion::id(id).targets("ARGS:b").unwrap());
+    let set = [2, 3, 11, 12].map(left).into_iter().fold(base.vary(), |set, left| set.leave_out(left));
+    let (set, _) = set.custom("own", ctl).compile().unwrap();
+    let (_, trace) = explain(&set, Mode::Block, "/?b=evil");
+    assert_eq!(of(&trace, 100_002)[0].result, Tried::LeftOutByRule);
 }
 
 #[test]

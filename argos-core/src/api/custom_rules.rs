@@ -7,12 +7,12 @@ use super::changes::changes;
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::waf::crs_path;
-use super::{Context, Mutation, Page, Query, View};
+use super::{Context, Look, Mutation, Page, Query, View};
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::schema::{CustomRule, CustomRuleId, HostId, Order};
+use crate::schema::{CustomRule, CustomRuleId, HostId, Order, RuleFinding};
 use crate::store::custom_rules::{self, CustomRuleFields};
 use crate::store::{Read, Span, Tx, hosts};
-use crate::waf::{CustomFault, OwnRules};
+use crate::waf::{CustomFault, OwnRules, RuleSource};
 
 list_input! {
     /// Lists the own rules of a host by id, the order in which they run.
@@ -25,13 +25,13 @@ operation!(ListCustomRules => Page<CustomRule>, "custom_rules.list", Get "/hosts
     "Lists the own rules of a host by id, the order in which they run.");
 
 impl Query for ListCustomRules {
-    const CONFIGURED: bool = true;
-
     fn run(self, view: &View<'_>) -> Result<Page<CustomRule>> {
         hosts::get(&view.read, self.host_id)?;
         let fetch = |span| custom_rules::list(&view.read, self.host_id, span);
         let of = format!("custom rules of {}", self.host_id);
-        by_number(view, &of, &self.asked(Order::Asc), fetch, |r| r.id.0)
+        let mut page = by_number(view, &of, &self.asked(Order::Asc), fetch, |r| r.id.0)?;
+        page.items.iter_mut().for_each(|row| warn(row, &view.live.rules));
+        Ok(page)
     }
 }
 
@@ -54,10 +54,10 @@ operation!(GetCustomRule => CustomRule, "custom_rules.get", Get "/hosts/{host_id
     "Shows one own rule.");
 
 impl Query for GetCustomRule {
-    const CONFIGURED: bool = true;
-
     fn run(self, view: &View<'_>) -> Result<CustomRule> {
-        custom_rules::get(&view.read, self.host_id, self.id)
+        let mut row = custom_rules::get(&view.read, self.host_id, self.id)?;
+        warn(&mut row, &view.live.rules);
+        Ok(row)
     }
 }
 
@@ -93,8 +93,7 @@ impl Mutation for CreateCustomRule {
         let fields = CustomRuleFields { name: self.name, secrule: self.secrule, enabled };
         check(tx, cx, self.host_id, None, &fields)?;
         let id = custom_rules::insert(tx, self.host_id, &fields)?;
-        about(tx, "create", self.host_id, id)?;
-        custom_rules::get(tx, self.host_id, id)
+        done(tx, cx, self.host_id, id, "create")
     }
 }
 
@@ -154,8 +153,7 @@ fn store(
         check(tx, cx, host, Some(id), new)?;
         custom_rules::update(tx, id, new)?;
     }
-    about(tx, action, host, id)?;
-    custom_rules::get(tx, host, id)
+    done(tx, cx, host, id, action)
 }
 
 /// Deletes an own rule.
@@ -212,7 +210,7 @@ pub struct CheckRules {
 operation!(CheckRules => CheckedRules, "waf.check_rules", Post "/waf/check", Operator, 200,
     "Says what is wrong with rules before they are a host's.");
 
-/// What rules would make.
+/// What rules would make, and what to know about them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckedRules {
     /// Whether they could be stored.
@@ -221,38 +219,47 @@ pub struct CheckedRules {
     pub rules: Vec<u64>,
     /// All that is wrong, at most 100 findings.
     pub errors: Vec<RuleFinding>,
-}
-
-/// Something wrong with a rule's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct RuleFinding {
-    /// Line, from 1.
-    pub line: u32,
-    /// Column in bytes, from 1.
-    pub column: u32,
-    /// Stable code, such as `seclang.unknown_operator`.
-    pub code: String,
-    /// The finding in words.
-    pub text: String,
+    /// What to know although nothing is wrong: what they turn off, and what they leave alone though they seem to mean it.
+    pub warnings: Vec<RuleFinding>,
 }
 
 impl Query for CheckRules {
     fn run(self, view: &View<'_>) -> Result<CheckedRules> {
+        self.look(view)?.finish()
+    }
+
+    fn look(self, view: &View<'_>) -> Result<Look<CheckedRules>> {
         if let Some(host) = self.host_id {
             hosts::get(&view.read, host)?;
         }
         let own = own(&view.read, self.host_id, None)?;
         length(&own, &self.secrule)?;
         let tried = own.and(None, &self.secrule);
-        Ok(match tried.check(&view.live.rules) {
-            Ok(rules) => CheckedRules { ok: true, rules, errors: Vec::new() },
-            Err(faults) => {
-                let finding =
-                    |f: CustomFault| RuleFinding { line: f.line, column: f.column, code: f.code, text: f.text };
-                CheckedRules { ok: false, rules: Vec::new(), errors: faults.into_iter().map(finding).collect() }
-            }
-        })
+        let rules = view.live.rules.clone();
+        Ok(Look::rest(move || {
+            Ok(match tried.check(&rules) {
+                Ok(made) => {
+                    let warnings = tried.remarks(None, &rules).into_iter().map(finding).collect();
+                    CheckedRules { ok: true, rules: made, errors: Vec::new(), warnings }
+                }
+                Err(faults) => {
+                    let errors = faults.into_iter().map(finding).collect();
+                    CheckedRules { ok: false, rules: Vec::new(), errors, warnings: Vec::new() }
+                }
+            })
+        }))
     }
+}
+
+fn finding(found: CustomFault) -> RuleFinding {
+    RuleFinding { line: found.line, column: found.column, code: found.code, text: found.text }
+}
+
+/// Says what to know about an own rule.
+fn warn(row: &mut CustomRule, rules: &RuleSource) {
+    let mut own = OwnRules::default();
+    own.add(row);
+    row.warnings = own.remarks(Some(row.id), rules).into_iter().map(finding).collect();
 }
 
 /// The own rules of a host, without `but`.
@@ -309,4 +316,11 @@ fn about(tx: &Tx<'_>, action: &'static str, host: HostId, id: CustomRuleId) -> R
     let domain = hosts::get(tx, host)?.domain;
     tx.about(action, "waf_custom_rule", id, Some((host, domain.as_str())));
     Ok(())
+}
+
+fn done(tx: &Tx<'_>, cx: &Context, host: HostId, id: CustomRuleId, action: &'static str) -> Result<CustomRule> {
+    about(tx, action, host, id)?;
+    let mut row = custom_rules::get(tx, host, id)?;
+    warn(&mut row, &cx.rules.found(&crs_path(tx)?));
+    Ok(row)
 }

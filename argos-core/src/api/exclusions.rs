@@ -11,10 +11,11 @@ use super::waf::crs_path;
 use super::{Context, Mutation, Page, Query, View, in_range};
 use crate::error::{Error, Result};
 use crate::proxy::path::matching_form;
-use crate::schema::{Exclusion, ExclusionId, HostId, Order, csv};
+use crate::schema::{Exclusion, ExclusionId, HostId, MOST_PATH, Order, csv};
 use crate::store::exclusions::{self, ExclusionFields};
 use crate::store::{Tx, hosts};
-use crate::waf::{OwnRules, RuleSource, reach};
+use crate::waf::scope::{climbs, covers};
+use crate::waf::{Made, RuleSource, reach};
 
 list_input! {
     /// Lists the exclusions of a host by id.
@@ -33,6 +34,7 @@ impl Query for ListExclusions {
         let of = format!("exclusions of {}", self.host_id);
         let mut page = by_number(view, &of, &self.asked(Order::Asc), fetch, |e| e.id.0)?;
         let own = own(&view.read, Some(self.host_id), None)?;
+        let own = own.made();
         page.items.iter_mut().for_each(|row| warn(row, &view.live.rules, &own));
         Ok(page)
     }
@@ -59,7 +61,7 @@ operation!(GetExclusion => Exclusion, "exclusions.get", Get "/hosts/{host_id}/wa
 impl Query for GetExclusion {
     fn run(self, view: &View<'_>) -> Result<Exclusion> {
         let mut row = exclusions::get(&view.read, self.host_id, self.id)?;
-        warn(&mut row, &view.live.rules, &own(&view.read, Some(self.host_id), None)?);
+        warn(&mut row, &view.live.rules, &own(&view.read, Some(self.host_id), None)?.made());
         Ok(row)
     }
 }
@@ -264,7 +266,7 @@ fn check(fields: &mut ExclusionFields, rules: &RuleSource) -> Result<()> {
     }
     for (field, text, most) in [
         ("tag", &fields.tag, 256),
-        ("path_pattern", &fields.path_pattern, 2048),
+        ("path_pattern", &fields.path_pattern, MOST_PATH),
         ("target", &fields.target, 2048),
         ("reason", &fields.reason, 512),
     ] {
@@ -277,8 +279,7 @@ fn check(fields: &mut ExclusionFields, rules: &RuleSource) -> Result<()> {
     }
     let methods: Vec<&str> = csv(&fields.method).collect();
     for method in &methods {
-        let token = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&b);
-        if method.len() > 32 || !method.bytes().all(token) {
+        if !Exclusion::has_method(method) {
             let reason = format!("{method:?}: upper-case method names with commas between, such as GET,POST");
             return refused("exclusion.method", "method", reason);
         }
@@ -298,7 +299,7 @@ fn check(fields: &mut ExclusionFields, rules: &RuleSource) -> Result<()> {
 }
 
 /// Says what keeps an exclusion from having an effect.
-fn warn(row: &mut Exclusion, rules: &RuleSource, own: &OwnRules) {
+fn warn(row: &mut Exclusion, rules: &RuleSource, own: &Made<'_>) {
     let reached = reach(rules, row.crs_rule_id, &row.tag, &row.target);
     if reached.is_ok_and(|reach| reach.rules == Some(0)) && !own.mentions(row.crs_rule_id, &row.tag) {
         row.warnings.push(match row.crs_rule_id {
@@ -306,11 +307,22 @@ fn warn(row: &mut Exclusion, rules: &RuleSource, own: &OwnRules) {
             None => format!("no loaded rule has the tag {:?}", row.tag),
         });
     }
-    let path = &row.path_pattern;
-    let query = path.contains('?').then(|| "the query of a request is no part of its path".to_owned());
-    let form = matching_form(path.as_bytes()).filter(|form| form != path.as_bytes());
-    let form = form.map(|form| format!("paths are compared in the form {:?}", String::from_utf8_lossy(&form)));
-    row.warnings.extend(query.or(form));
+    row.warnings.extend(about_path(&row.path_pattern));
+}
+
+/// Says what keeps an exclusion with the path `pattern` from holding where it seems to.
+fn about_path(pattern: &str) -> Option<String> {
+    if pattern.contains('?') {
+        return Some("the query of a request is no part of its path".to_owned());
+    }
+    if climbs(pattern.as_bytes()) {
+        let text = "some upstreams may read this path as one outside of it: no exclusion of a path holds there";
+        return Some(text.to_owned());
+    }
+    // A pattern is compared as it stands; who wrote it as requests are written meant something else.
+    let form = matching_form(pattern.as_bytes()).filter(|form| !covers(pattern.as_bytes(), form))?;
+    let form = String::from_utf8_lossy(&form);
+    Some(format!("a request to {pattern:?} is compared as {form:?}, which this path does not cover"))
 }
 
 fn about(tx: &Tx<'_>, action: &'static str, host: HostId, id: ExclusionId) -> Result<()> {
@@ -322,6 +334,6 @@ fn about(tx: &Tx<'_>, action: &'static str, host: HostId, id: ExclusionId) -> Re
 fn done(tx: &Tx<'_>, action: &'static str, host: HostId, id: ExclusionId, rules: &RuleSource) -> Result<Exclusion> {
     about(tx, action, host, id)?;
     let mut row = exclusions::get(tx, host, id)?;
-    warn(&mut row, rules, &own(tx, Some(host), None)?);
+    warn(&mut row, rules, &own(tx, Some(host), None)?.made());
     Ok(row)
 }

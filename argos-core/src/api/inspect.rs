@@ -7,13 +7,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::operation::operation;
-use super::{Query, View};
+use super::{Look, Query, View};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::explain::{ExplainedFrom, Explanation, Judge, Proposal, curl, from_rows, propose};
 use crate::schema::{AppsecMode, HostId, LogEntry, LogId, LogSource, WafMode};
-use crate::snapshot::Host;
-use crate::store::logs;
+use crate::snapshot::Waf;
+use crate::store::{Span, exclusions, logs};
 use crate::waf::asked::Asked;
 use crate::waf::inspect::{LineId, RequestLine, ResultLine};
 
@@ -31,8 +31,12 @@ operation!(EvaluateRequest => ResultLine, "waf.evaluate", Post "/waf/evaluate", 
 
 impl Query for EvaluateRequest {
     fn run(self, view: &View<'_>) -> Result<ResultLine> {
-        let host = running(view, self.host_id)?;
-        judged(view, &host, |judge| judge.evaluate(&self.request))
+        self.look(view)?.finish()
+    }
+
+    fn look(self, view: &View<'_>) -> Result<Look<ResultLine>> {
+        let bench = Bench::of(view, self.host_id)?;
+        Ok(Look::rest(move || Ok(bench.judge().evaluate(&self.request))))
     }
 }
 
@@ -64,21 +68,29 @@ impl fmt::Debug for ExplainRequest {
 
 impl Query for ExplainRequest {
     fn run(self, view: &View<'_>) -> Result<Explanation> {
+        self.look(view)?.finish()
+    }
+
+    fn look(self, view: &View<'_>) -> Result<Look<Explanation>> {
         let line = match (self.request, self.curl, self.request_id, self.log_id) {
             (Some(request), None, None, None) => request,
             (None, Some(command), None, None) => curl::parse(&command)?,
-            (None, None, Some(id), None) => return of_log(view, &id, moment_of(&id)),
+            (None, None, Some(id), None) => {
+                let at = moment_of(&id);
+                return of_log(view, id, at);
+            }
             (None, None, None, Some(id)) => {
                 let (id, at) = of_row(view, id)?;
-                return of_log(view, &id, Some(at));
+                return of_log(view, id, Some(at));
             }
             _ => return Err(one_of()),
         };
-        let id = self.host_id.ok_or_else(no_host)?;
-        let host = running(view, id)?;
-        let mut explained = judged(view, &host, |judge| judge.explain(&Asked::from(&line), ExplainedFrom::Request))?;
-        explained.result.id = line.id;
-        Ok(explained)
+        let bench = Bench::of(view, self.host_id.ok_or_else(no_host)?)?;
+        Ok(Look::rest(move || {
+            let mut explained = bench.judge().explain(&Asked::from(&line), ExplainedFrom::Request);
+            explained.result.id = line.id;
+            Ok(explained)
+        }))
     }
 }
 
@@ -93,17 +105,22 @@ fn of_row(view: &View<'_>, id: LogId) -> Result<(String, Timestamp)> {
 }
 
 /// Explains a request of the log.
-fn of_log(view: &View<'_>, id: &str, at: Option<Timestamp>) -> Result<Explanation> {
-    if let Some(kept) = view.cx.flagged.find(id)
-        && let Ok(host) = running(view, kept.host)
-        && let Ok(mut explained) = judged(view, &host, |judge| judge.explain(&kept.asked, ExplainedFrom::Memory))
+fn of_log(view: &View<'_>, id: String, at: Option<Timestamp>) -> Result<Look<Explanation>> {
+    if let Some(kept) = view.cx.flagged.find(&id)
+        && let Ok(bench) = Bench::of(view, kept.host)
     {
-        explained.result.id = Some(LineId::Text(id.to_owned()));
-        explained.whole = kept.whole;
-        return Ok(explained);
+        return Ok(Look::rest(move || {
+            let mut explained = bench.judge().explain(&kept.asked, ExplainedFrom::Memory);
+            explained.result.id = Some(LineId::Text(id));
+            explained.whole = kept.whole;
+            Ok(explained)
+        }));
     }
-    let rows = findings(view, id, at)?;
-    from_rows(&rows).ok_or_else(|| Error::not_found("waf.request_not_found", format!("a WAF row of request {id}")))
+    let rows = findings(view, &id, at)?;
+    let explained = from_rows(&rows);
+    explained
+        .map(Look::Answer)
+        .ok_or_else(|| Error::not_found("waf.request_not_found", format!("a WAF row of request {id}")))
 }
 
 fn findings(view: &View<'_>, id: &str, at: Option<Timestamp>) -> Result<Vec<LogEntry>> {
@@ -146,14 +163,18 @@ impl fmt::Debug for ProposeExclusions {
 
 impl Query for ProposeExclusions {
     fn run(self, view: &View<'_>) -> Result<Proposal> {
+        self.look(view)?.finish()
+    }
+
+    fn look(self, view: &View<'_>) -> Result<Look<Proposal>> {
         let id = match (&self.request, &self.curl, self.request_id, self.log_id) {
             (Some(_), None, None, None) | (None, Some(_), None, None) => {
                 let id = self.host_id.ok_or_else(no_host)?;
                 let line = self.request.map_or_else(|| curl::parse(self.curl.as_deref().unwrap_or_default()), Ok)?;
-                let host = running(view, id)?;
-                return judged(view, &host, |judge| {
-                    propose(judge, id.0, &Asked::from(&line), "a request that was tried")
-                });
+                let bench = Bench::of(view, id)?;
+                let known = exclusions::list(&view.read, id, Span::ALL)?;
+                let why = "a request that was tried";
+                return Ok(Look::rest(move || Ok(propose(&bench.judge(), id.0, &known, &Asked::from(&line), why))));
             }
             (None, None, Some(id), None) => id,
             (None, None, None, Some(row)) => of_row(view, row)?.0,
@@ -162,11 +183,14 @@ impl Query for ProposeExclusions {
         let kept = view.cx.flagged.find(&id).ok_or_else(|| {
             Error::not_found("waf.request_not_kept", format!("request {id} in memory, where the last 1,000 are kept,"))
         })?;
-        let host = running(view, kept.host)?;
-        let reason = format!("request {id}");
-        let mut proposal = judged(view, &host, |judge| propose(judge, kept.host.0, &kept.asked, &reason))?;
-        proposal.whole = kept.whole;
-        Ok(proposal)
+        let bench = Bench::of(view, kept.host)?;
+        let known = exclusions::list(&view.read, kept.host, Span::ALL)?;
+        Ok(Look::rest(move || {
+            let why = format!("request {id}");
+            let mut proposal = propose(&bench.judge(), kept.host.0, &known, &kept.asked, &why);
+            proposal.whole = kept.whole;
+            Ok(proposal)
+        }))
     }
 }
 
@@ -178,28 +202,43 @@ fn no_host() -> Error {
     Error::invalid("missing_field", "host_id", "needed with a request")
 }
 
-/// The host as it runs.
-fn running(view: &View<'_>, id: HostId) -> Result<Arc<Host>> {
-    let name = view.live.names.get(&id);
-    let host = name.and_then(|name| view.live.hosts.get(name));
-    host.cloned().ok_or_else(|| Error::not_found("host.not_found", format!("host {id}")))
+/// What a host judges by, on its own: judging takes long, and needs no view.
+struct Bench {
+    waf: Waf,
+    mode: WafMode,
+    web_app: String,
+    now: Timestamp,
+    masked: Arc<[Box<str>]>,
 }
 
-/// Lets the rules of `host` judge, in the mode that holds for it.
-fn judged<T>(view: &View<'_>, host: &Host, judge: impl FnOnce(&Judge<'_>) -> T) -> Result<T> {
-    let off = || {
-        let reason = "the WAF of this host is off: see waf_enabled, its rules and the setting appsec.mode";
-        Error::invalid("waf.off", "host_id", reason)
-    };
-    let waf = host.waf.as_ref().ok_or_else(off)?;
-    let mode = match waf.effective(view.live.appsec.mode) {
-        AppsecMode::Disabled => return Err(off()),
-        AppsecMode::Detect => WafMode::Detect,
-        AppsecMode::Block => WafMode::Block,
-    };
-    let (web_app, now) = (host.id.to_string(), view.read.now());
-    let (rules, tuned, masked) = (&waf.rules, waf.tuned.as_deref(), &view.live.masked);
-    Ok(judge(&Judge { rules, tuned, mode, web_app: &web_app, now, masked }))
+impl Bench {
+    /// That of the host as it runs, in the mode that holds for it.
+    fn of(view: &View<'_>, id: HostId) -> Result<Self> {
+        let host = view.live.names.get(&id).and_then(|name| view.live.hosts.get(name));
+        let host = host.ok_or_else(|| Error::not_found("host.not_found", format!("host {id}")))?;
+        let off = || {
+            let reason = "the WAF of this host is off: see waf_enabled, its rules and the setting appsec.mode";
+            Error::invalid("waf.off", "host_id", reason)
+        };
+        let waf = host.waf.as_ref().ok_or_else(off)?;
+        let mode = match waf.effective(view.live.appsec.mode) {
+            AppsecMode::Disabled => return Err(off()),
+            AppsecMode::Detect => WafMode::Detect,
+            AppsecMode::Block => WafMode::Block,
+        };
+        Ok(Self {
+            waf: waf.clone(),
+            mode,
+            web_app: id.to_string(),
+            now: view.read.now(),
+            masked: Arc::clone(&view.live.masked),
+        })
+    }
+
+    fn judge(&self) -> Judge<'_> {
+        let Self { waf, mode, web_app, now, masked } = self;
+        Judge { rules: &waf.rules, tuned: waf.tuned.as_deref(), mode: *mode, web_app, now: *now, masked }
+    }
 }
 
 #[cfg(test)]

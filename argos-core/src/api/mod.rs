@@ -41,7 +41,7 @@ pub use inspect::*;
 pub use logs::*;
 pub use openapi::{GetOpenApi, components, openapi};
 pub(crate) use operation::json;
-pub use operation::{Context, Described, Method, Mutation, Of, Operation, Query, View, describe};
+pub use operation::{Context, Described, Look, Method, Mutation, Of, Operation, Query, View, describe};
 pub use page::Page;
 pub(crate) use registry::for_each_operation;
 pub use rules::*;

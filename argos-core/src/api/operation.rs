@@ -102,6 +102,47 @@ pub trait Query: Operation {
     /// # Errors
     /// Those of the operation.
     fn run(self, view: &View<'_>) -> Result<Self::Output>;
+
+    /// As [`run`](Self::run), but only as far as the view is needed: a query that works for long on what it has read
+    /// leaves the rest, so that it does not keep a connection from others meanwhile.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    fn look(self, view: &View<'_>) -> Result<Look<Self::Output>> {
+        self.run(view).map(Look::Answer)
+    }
+}
+
+/// What a query makes of a view.
+pub enum Look<T> {
+    /// The answer.
+    Answer(T),
+    /// The rest, which needs no view.
+    Rest(Box<dyn FnOnce() -> Result<T>>),
+}
+
+impl<T> Look<T> {
+    /// Leaves `work` to be done without a view.
+    pub(super) fn rest(work: impl FnOnce() -> Result<T> + 'static) -> Self {
+        Self::Rest(Box::new(work))
+    }
+
+    /// The answer, after the rest is done.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub fn finish(self) -> Result<T> {
+        match self {
+            Self::Answer(answer) => Ok(answer),
+            Self::Rest(work) => work(),
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Look<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self, Self::Answer(_)) { "Answer" } else { "Rest" })
+    }
 }
 
 /// An operation that changes something.

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::logs::moment;
 use super::operation::operation;
 use super::{Query, View};
 use crate::clock::Timestamp;
@@ -14,8 +13,8 @@ use crate::store::findings;
 /// Lines of a report.
 const MOST: u32 = 1000;
 
-/// Milliseconds that a report may look back: 31 days.
-const LONGEST: i64 = 31 * 86_400_000;
+/// Minutes that a report may look back: 31 days. Every row since then is read.
+const LONGEST: i64 = 31 * 24 * 60;
 
 /// What the WAF found, host by host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -56,7 +55,7 @@ operation!(GetWafOverview => WafOverview, "waf.overview", Get "/waf/overview", V
 
 impl Query for GetWafOverview {
     fn run(self, view: &View<'_>) -> Result<WafOverview> {
-        let from = whole_minute(moment("window", "-24h", view.read.now())?);
+        let from = back(view.read.now(), 24 * 60);
         let sums = findings::by_host(&view.read, from, MOST)?;
         let hosts = sums.into_iter().map(|sum| HostFindings {
             host_id: sum.host,
@@ -114,7 +113,7 @@ pub struct WouldBlockRule {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetWouldBlock {
-    /// How far back: `15m`, `24h` (default), `7d`.
+    /// How far back: `15m`, `24h` (default), `7d`; at most `31d`.
     pub window: Option<String>,
 }
 operation!(GetWouldBlock => WouldBlock, "waf.would_block", Get "/waf/would-block", Viewer, 200,
@@ -122,14 +121,7 @@ operation!(GetWouldBlock => WouldBlock, "waf.would_block", Get "/waf/would-block
 
 impl Query for GetWouldBlock {
     fn run(self, view: &View<'_>) -> Result<WouldBlock> {
-        let window = self.window.as_deref().unwrap_or("24h");
-        let now = view.read.now();
-        let from = moment("window", &format!("-{window}"), now)?;
-        // Every row since then is read.
-        if now.0 - from.0 > LONGEST {
-            return Err(Error::invalid("out_of_range", "window", "at most 31d"));
-        }
-        let from = whole_minute(from);
+        let from = back(view.read.now(), minutes(self.window.as_deref().unwrap_or("24h"))?);
         let rules = findings::would_block(&view.read, from, MOST)?.into_iter().map(|sum| WouldBlockRule {
             host_id: sum.host,
             domain: domain(view, sum.host),
@@ -142,7 +134,67 @@ impl Query for GetWouldBlock {
         Ok(WouldBlock { from, rules: rules.collect() })
     }
 }
-/// The start of the minute: a report that is asked for twice in a row is the same one.
-fn whole_minute(at: Timestamp) -> Timestamp {
-    Timestamp(at.0.div_euclid(60_000) * 60_000)
+
+/// The minutes of a window such as `15m`, `24h` or `7d`.
+fn minutes(window: &str) -> Result<i64> {
+    let refused = |code: &'static str| {
+        let reason = format!("{window:?}: a number and m, h or d, from 1m to 31d, such as 15m, 24h or 7d");
+        Error::invalid(code, "window", reason)
+    };
+    let unit = match window.as_bytes().last() {
+        Some(b'm') => 1,
+        Some(b'h') => 60,
+        Some(b'd') => 24 * 60,
+        _ => return Err(refused("time")),
+    };
+    let digits = &window[..window.len() - 1];
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(refused("time"));
+    }
+    // What is no such number is too large.
+    let minutes = digits.parse::<i64>().ok().and_then(|number| number.checked_mul(unit));
+    minutes.filter(|minutes| (1..=LONGEST).contains(minutes)).ok_or_else(|| refused("out_of_range"))
+}
+
+/// So many minutes before the start of this minute: a report that is asked for twice in a row is the same one.
+fn back(now: Timestamp, minutes: i64) -> Timestamp {
+    Timestamp((now.0.div_euclid(60_000) - minutes) * 60_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_a_time_of_31_days_at_most() {
+        for (text, expected) in
+            [("1m", 1), ("15m", 15), ("24h", 1440), ("31d", 44640), ("744h", 44640), ("44640m", 44640)]
+        {
+            assert_eq!(minutes(text).unwrap(), expected, "{text}");
+        }
+        for (text, code) in [
+            ("32d", "out_of_range"),
+            ("745h", "out_of_range"),
+            ("44641m", "out_of_range"),
+            ("0h", "out_of_range"),
+            ("99999999999999999999d", "out_of_range"),
+            ("-1h", "time"),
+            ("+1h", "time"),
+            ("h", "time"),
+            ("24", "time"),
+            ("a week", "time"),
+            ("1é", "time"),
+            ("", "time"),
+        ] {
+            let refused = minutes(text).unwrap_err();
+            assert_eq!((refused.code(), &*refused.fields()[0].field), (code, "window"), "{text}");
+            assert!(refused.to_string().contains("from 1m to 31d"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_whole_window_counts() {
+        assert_eq!(back(Timestamp(120_000), 1), Timestamp(60_000));
+        assert_eq!(back(Timestamp(179_999), 1), Timestamp(60_000));
+    }
 }

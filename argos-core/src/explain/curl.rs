@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::words::split;
 use crate::error::{Error, Result};
 use crate::waf::inspect::RequestLine;
 
@@ -96,12 +97,7 @@ pub fn is_command(line: &str) -> bool {
 /// # Errors
 /// `waf.curl`, naming the word that can't be read.
 pub fn parse(command: &str) -> Result<RequestLine> {
-    if command.contains("$'") {
-        return Err(refused("$'…' quoting is not read: use '…'"));
-    }
-    let command = command.replace("\\\r\n", " ").replace("\\\n", " ");
-    let words = shlex::split(&command).ok_or_else(|| refused("a quote is not closed"))?;
-    let mut words = words.into_iter();
+    let mut words = split(command).map_err(refused)?.into_iter();
     if words.next().as_deref() != Some("curl") {
         return Err(refused("the first word must be curl"));
     }
@@ -262,10 +258,19 @@ impl Said {
 
     fn request(mut self) -> Result<RequestLine> {
         let url = self.url.take().ok_or_else(|| refused("no URL is given"))?;
-        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let rest = match url.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => rest,
+            Some((scheme, _)) if !scheme.contains(['/', '?', '#']) => {
+                return Err(refused(format!("{scheme}: only http and https URLs lead here")));
+            }
+            _ => url.as_str(),
+        };
         let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(at);
         let (user, authority) = authority.rsplit_once('@').map_or((None, authority), |(user, name)| (Some(user), name));
+        if !is_authority(authority) {
+            return Err(refused(format!("{authority:?} is no host with a port or without")));
+        }
         let mut uri = target.split('#').next().unwrap_or_default().to_owned();
         if !uri.starts_with('/') {
             uri.insert(0, '/');
@@ -319,6 +324,23 @@ impl Said {
     }
 }
 
+/// Whether `text` is a name or an address, perhaps with a port.
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(Some((address, behind))) => (address.parse::<std::net::Ipv6Addr>().is_ok(), behind),
+        Some(None) => return false,
+        None => {
+            let at = text.find(':').unwrap_or(text.len());
+            let odd = |c: char| c.is_control() || c.is_whitespace() || "<>[]\\^`{|}\"'".contains(c);
+            (at > 0 && !text[..at].contains(odd), &text[at..])
+        }
+    };
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let port =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|port| digits(port) && port.parse::<u16>().is_ok());
+    host && port
+}
+
 /// The text of `--data-urlencode`: `text`, `=text` or `name=text`.
 fn encoded(option: &str, value: &str) -> Result<String> {
     let (name, text) = match value.split_once('=') {
@@ -355,6 +377,15 @@ mod tests {
             ("curl -G -d a=1 --data-urlencode 'b=é' 'http://a.test/?c=0'", "GET", "/?c=0&a=1&b=%C3%A9", ""),
             ("curl --request=PATCH --json '{\"a\":1}' http://a.test/j", "PATCH", "/j", "{\"a\":1}"),
             ("curl -I http://a.test/ -k -L --compressed", "HEAD", "/", ""),
+            ("curl HTTPS://a.test/?u=http://b.test", "GET", "/?u=http://b.test", ""),
+            ("curl a.test/?u=http://b.test", "GET", "/?u=http://b.test", ""),
+            ("curl $'http://a.test/it\\'s' --data-raw $'a=\\u0021\\n'", "POST", "/it's", "a=!\n"),
+            (
+                "curl ^\"http://a.test/?a=1^&b=2^\" ^\n  --data-raw ^\"^{^\\^\"a^\\^\":1^}^\"",
+                "POST",
+                "/?a=1&b=2",
+                "{\"a\":1}",
+            ),
             ("curl \\\n  'http://a.test/x' \\\n  -H 'X-A: 1' --data-raw '@a'", "POST", "/x", "@a"),
         ] {
             let line = parse(command).unwrap();
@@ -392,7 +423,17 @@ mod tests {
             ("curl -H", "-H needs"),
             ("curl -H nothing http://a.test", "no colon"),
             ("curl a.test b.test", "more than one"),
-            ("curl -d $'a' a.test", "$'"),
+            ("curl -d $'\\xff' a.test", "UTF-8"),
+            ("curl http://[::1", "[::1"),
+            ("curl 'http://[::1'", "[::1"),
+            ("curl 'http://[::z]/'", "[::z]"),
+            ("curl http://a.test:x/", "a.test:x"),
+            ("curl http://a.test:99999/", "a.test:99999"),
+            ("curl http:///x", "no host"),
+            ("curl 'http://a b/'", "a b"),
+            ("curl file:///etc/passwd", "only http and https"),
+            ("curl ftp://a.test/", "only http and https"),
+            ("curl ^\"http://a.test", "quote"),
         ] {
             let error = parse(command).unwrap_err();
             assert_eq!(error.code(), "waf.curl");

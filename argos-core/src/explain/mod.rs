@@ -7,6 +7,8 @@ pub mod curl;
 mod hidden;
 mod propose;
 mod rows;
+mod scope;
+mod words;
 
 use argos_seclang::{Decision, Disruption, LeftOut, Mode, Now, Outcome, RuleSet, Step, Trace, Tried, Verdict};
 use schemars::JsonSchema;
@@ -236,8 +238,8 @@ impl Judge<'_> {
             WafMode::Block => Mode::Block,
         });
         transaction.web_app(self.web_app);
-        if let (Some(tuned), Some(path)) = (self.tuned, matching_form(asked.path())) {
-            tuned.left_out(&asked.method, &path).for_each(|left| transaction.leave_out(left));
+        if let (Some(tuned), Some(addressed)) = (self.tuned, asked.addressed(matching_form)) {
+            tuned.left_out(|| addressed).for_each(|left| transaction.leave_out(left));
         }
         if let Some(host) = asked.values("host").next() {
             let end = memchr::memrchr(b':', host).filter(|at| host[*at..].iter().skip(1).all(u8::is_ascii_digit));

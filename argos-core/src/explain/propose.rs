@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use argos_seclang::{Exclusion, LeftOut, is_protected};
+use argos_seclang::{LeftOut, is_protected};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::scope::Scope;
 use super::{ExplainedFrom, Explanation, Judge, TryResult, WafVerdict};
-use crate::proxy::path::matching_form;
-use crate::schema::WafMode;
+use crate::schema::{Exclusion, WafMode};
 use crate::waf::asked::Asked;
 use crate::waf::inspect::ResultLine;
 
@@ -21,6 +21,8 @@ pub struct Proposal {
     pub whole: bool,
     /// What is proposed, each as `exclusions.create` takes it; empty where the request passes without.
     pub exclusions: Vec<ProposedExclusion>,
+    /// What to know before they are saved, such as that one covers more than this request's path.
+    pub warnings: Vec<String>,
     /// Rules that stop the request and that nothing may leave out.
     pub refused: Vec<RefusedRule>,
     /// What block mode finds without them.
@@ -38,9 +40,9 @@ pub struct ProposedExclusion {
     pub crs_rule_id: i64,
     /// Targets that the rule does not look at; empty: the whole rule.
     pub target: String,
-    /// The path, and what lies below it.
+    /// The path, and what lies below it; empty: every path.
     pub path_pattern: String,
-    /// The method.
+    /// The method; empty: every method.
     pub method: String,
     /// Why.
     pub reason: String,
@@ -65,9 +67,10 @@ struct Cause {
     weight: i64,
 }
 
-/// Proposes exclusions for `asked`, a request of the host `host_id`; `why` is what they are for.
+/// Proposes exclusions for `asked`, a request of the host `host_id`, which has those of `known`; `why` is what they are
+/// for.
 #[must_use]
-pub fn propose(judge: &Judge<'_>, host_id: i64, asked: &Asked, why: &str) -> Proposal {
+pub fn propose(judge: &Judge<'_>, host_id: i64, known: &[Exclusion], asked: &Asked, why: &str) -> Proposal {
     // Only detecting, so that all is found and not only what comes first.
     let judge = Judge { mode: WafMode::Detect, ..judge.clone() };
     let found = judge.explain(asked, ExplainedFrom::Memory);
@@ -104,34 +107,41 @@ pub fn propose(judge: &Judge<'_>, host_id: i64, asked: &Asked, why: &str) -> Pro
     }
     let left: Vec<LeftOut> = chosen.iter().map(|(_, left)| left.clone()).collect();
     let after = judge.explain_without(asked, ExplainedFrom::Memory, &left);
-    let path = matching_form(asked.path()).unwrap_or_default();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let Scope { path_pattern, method, mut warnings } = Scope::of(asked);
+    if chosen.is_empty() {
+        warnings.clear();
+    }
     let exclusions = chosen.into_iter().map(|(cause, _)| ProposedExclusion {
         host_id,
         crs_rule_id: i64::try_from(cause.rule_id).unwrap_or(i64::MAX),
         target: cause.targets.join(","),
-        path_pattern: text(&path),
-        method: text(&asked.method),
+        path_pattern: path_pattern.clone(),
+        method: method.clone(),
         reason: why.to_owned(),
     });
-    Proposal {
-        passes: done,
-        whole: true,
-        exclusions: exclusions.collect(),
-        refused,
-        before: found.result,
-        after: after.result,
+    let exclusions: Vec<_> = exclusions.collect();
+    for known in known {
+        let same = |new: &&ProposedExclusion| {
+            known.crs_rule_id == Some(new.crs_rule_id) && known.path_pattern == new.path_pattern
+        };
+        if let Some(new) = exclusions.iter().find(same) {
+            warnings.push(format!(
+                "exclusion {} has the rule {} and this path already: change that one, two can't have both",
+                known.id, new.crs_rule_id
+            ));
+        }
     }
+    Proposal { passes: done, whole: true, exclusions, warnings, refused, before: found.result, after: after.result }
 }
 
 impl Judge<'_> {
     /// What the exclusion of `cause` leaves out. Targets that no exclusion can name are dropped from it, so that what is
     /// proposed is what was tried.
     fn left_out(&self, cause: &mut Cause) -> LeftOut {
-        let narrow = Exclusion::id(cause.rule_id).targets(&cause.targets.join(","));
+        let narrow = argos_seclang::Exclusion::id(cause.rule_id).targets(&cause.targets.join(","));
         let exclusion = narrow.unwrap_or_else(|_| {
             cause.targets.clear();
-            Exclusion::id(cause.rule_id)
+            argos_seclang::Exclusion::id(cause.rule_id)
         });
         self.rules.left_out(&exclusion)
     }
@@ -205,8 +215,8 @@ fn selectable(variable: &str) -> bool {
 
 /// A target as an exclusion names it; a name with other than plain letters as a pattern.
 fn target(variable: &str) -> Option<String> {
-    // A step shows no more than 256 bytes of a name.
-    if !selectable(variable) || variable.len() >= 250 {
+    // A step shows no more than 256 bytes of a name, and only text.
+    if !selectable(variable) || variable.len() >= 250 || variable.contains(char::REPLACEMENT_CHARACTER) {
         return None;
     }
     let Some((collection, key)) = variable.split_once(':') else { return Some(variable.to_owned()) };
@@ -244,7 +254,7 @@ SecRule TX:blocking_inbound_anomaly_score "@ge %{tx.inbound_anomaly_score_thresh
         let (mode, now) = (WafMode::Block, Timestamp(0));
         let judge = Judge { rules: &rules, tuned: None, mode, web_app: "1", now, masked: &[] };
         let line = RequestLine { uri: uri.to_owned(), ..RequestLine::default() };
-        propose(&judge, 7, &Asked::from(&line), "r1")
+        propose(&judge, 7, &[], &Asked::from(&line), "r1")
     }
 
     #[test]
@@ -268,7 +278,7 @@ SecRule TX:blocking_inbound_anomaly_score "@ge %{tx.inbound_anomaly_score_thresh
         let (mode, now) = (WafMode::Block, Timestamp(0));
         let judge = Judge { rules: &rules, tuned: None, mode, web_app: "1", now, masked: &[] };
         let line = RequestLine { uri: "/?a=evil".to_owned(), ..RequestLine::default() };
-        let found = propose(&judge, 7, &Asked::from(&line), "r1");
+        let found = propose(&judge, 7, &[], &Asked::from(&line), "r1");
         assert!(!found.passes && found.exclusions.len() == MOST_CAUSES, "{found:?}");
     }
 

@@ -32,3 +32,22 @@ pub struct Exclusion {
     /// What keeps it from having an effect now, such as no loaded rule with that id.
     pub warnings: Vec<String>,
 }
+
+/// Characters of an exclusion's path, at most.
+pub const MOST_PATH: usize = 2048;
+
+impl Exclusion {
+    /// Whether `path` can be an exclusion's path.
+    #[must_use]
+    pub fn has_path(path: &str) -> bool {
+        let plain = path.chars().count() <= MOST_PATH && !path.chars().any(char::is_control);
+        plain && (path.is_empty() || path.starts_with('/'))
+    }
+
+    /// Whether `method` can be one of an exclusion's methods.
+    #[must_use]
+    pub fn has_method(method: &str) -> bool {
+        let token = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&b);
+        (1..=32).contains(&method.len()) && method.bytes().all(token)
+    }
+}

@@ -22,8 +22,8 @@ mod token;
 mod version;
 
 pub use actor::{Actor, Role};
-pub use custom_rule::CustomRule;
-pub use exclusion::Exclusion;
+pub use custom_rule::{CustomRule, RuleFinding};
+pub use exclusion::{Exclusion, MOST_PATH};
 pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub use hostname::{Hostname, HostnameError};

@@ -30,6 +30,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<CustomRule> {
         enabled: row.get("enabled")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
+        warnings: Vec::new(),
     })
 }
 

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use argos_seclang::Transaction;
 
 use super::inspect::RequestLine;
+use super::scope::{Addressed, path_of};
 
 /// Where a request is said to have arrived.
 const SERVER: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
@@ -68,11 +69,16 @@ impl Asked {
     /// The path as received, without the origin of an absolute target.
     #[must_use]
     pub fn path(&self) -> &[u8] {
-        let end = memchr::memchr2(b'?', b'#', &self.uri).unwrap_or(self.uri.len());
-        let whole = &self.uri[..end];
-        let behind = memchr::memmem::find(whole, b"://").filter(|_| whole.first() != Some(&b'/')).map(|at| at + 3);
-        let Some(from) = behind else { return whole };
-        memchr::memchr(b'/', &whole[from..]).map_or(b"/", |at| &whole[from + at..])
+        path_of(&self.uri)
+    }
+
+    /// Its path in the form `form` makes of it, and all else that it says about path and method; none for a path that is
+    /// refused.
+    #[must_use]
+    pub fn addressed(&self, form: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Addressed<'_>> {
+        let query = memchr::memchr(b'?', &self.uri).map_or(&b""[..], |at| &self.uri[at + 1..]);
+        let headers = self.headers.iter().map(|(name, value)| (&**name, &**value));
+        Some(Addressed::new(&self.method, form(self.path())?, query).with(headers, form))
     }
 
     /// Bytes of all its parts.

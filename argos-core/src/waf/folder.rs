@@ -1,7 +1,9 @@
 //! Rule files on disk, for the engine, which opens no file itself.
 
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argos_seclang::{LoadError, Loader};
 
@@ -90,6 +92,66 @@ impl Loader for Files {
     }
 }
 
+/// Files as they were when they were first read: who compiles them again compiles the same. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Remembered {
+    files: Files,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    texts: HashMap<String, Arc<[u8]>>,
+    names: HashMap<String, Vec<String>>,
+    bytes: usize,
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Known").field("texts", &self.texts.len()).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that are remembered of one rule set; files over that are read each time.
+const MOST_REMEMBERED: usize = 32 << 20;
+
+impl From<Files> for Remembered {
+    fn from(files: Files) -> Self {
+        Self { files, known: Arc::default() }
+    }
+}
+
+impl Remembered {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        // A panic elsewhere leaves at worst a file missing.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loader for Remembered {
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        if let Some(text) = self.known().texts.get(name) {
+            return Ok(text.to_vec());
+        }
+        let text = self.files.read(name)?;
+        let mut known = self.known();
+        if known.bytes + text.len() <= MOST_REMEMBERED && !known.texts.contains_key(name) {
+            known.bytes += text.len();
+            known.texts.insert(name.to_owned(), text.as_slice().into());
+        }
+        Ok(text)
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
+        if let Some(names) = self.known().names.get(pattern) {
+            return Ok(names.clone());
+        }
+        let names = self.files.glob(pattern)?;
+        self.known().names.insert(pattern.to_owned(), names.clone());
+        Ok(names)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +166,27 @@ mod tests {
         assert_eq!(Files::default().glob(&at("*.conf")).unwrap(), [at("a.conf"), at("b.conf")]);
         assert_eq!(Files::default().read(&at("a.conf")).unwrap(), b"a.conf");
         assert!(Files::default().read(&at("none.conf")).unwrap_err().reason.contains("No such file"));
+    }
+
+    #[test]
+    fn what_was_read_is_read_the_same_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("a.conf"), "first").unwrap();
+        let files = Remembered::from(Files::default());
+        assert!(files.read(&at("b.conf")).is_err(), "what is missing is asked for again");
+        assert_eq!(
+            (files.read(&at("a.conf")).unwrap(), files.glob(&at("*")).unwrap()),
+            (b"first".into(), vec![at("a.conf")])
+        );
+        std::fs::write(at("b.conf"), "other").unwrap();
+        std::fs::write(at("a.conf"), "second").unwrap();
+        let again = files.clone();
+        assert_eq!(
+            (again.read(&at("a.conf")).unwrap(), again.glob(&at("*")).unwrap()),
+            (b"first".into(), vec![at("a.conf")])
+        );
+        assert_eq!(again.read(&at("b.conf")).unwrap(), b"other");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod ftw;
 pub mod inspect;
 pub mod install;
 mod own_rules;
+pub mod scope;
 mod source;
 mod tuning;
 
@@ -23,7 +24,7 @@ use argos_seclang::{Collections, Limits, RuleSet};
 pub use argos_seclang::ListedRule;
 pub use audit_log::AuditLog;
 pub use inspect::finding;
-pub use own_rules::{CustomFault, OwnRules};
+pub use own_rules::{CustomFault, Made, OwnRules};
 pub use source::{BASELINE, Places, RuleSource};
 pub use tuning::{Reach, Tuned, Tuning, reach};
 

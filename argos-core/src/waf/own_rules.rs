@@ -1,6 +1,9 @@
 //! The rules that one host adds to those of all.
 
-use argos_seclang::{Builder, Diagnostic, NEEDS_ALL, Variant, claims};
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use argos_seclang::{Builder, Diagnostic, NEEDS_ALL, Variant, claims, remarks};
 
 use super::RuleSource;
 use crate::schema::{CustomRule, CustomRuleId};
@@ -20,7 +23,7 @@ struct Row {
     enabled: bool,
 }
 
-/// Something wrong with the text of an own rule.
+/// Something wrong with the text of an own rule, or something to know about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomFault {
     /// Line, from 1.
@@ -69,13 +72,23 @@ impl OwnRules {
         !self.rows.iter().any(|row| row.enabled)
     }
 
-    /// Whether a row that is switched on makes the rule `id`, or names `tag`.
+    /// What rows that are switched on make; to be asked about many rules.
     #[must_use]
-    pub fn mentions(&self, id: Option<i64>, tag: &str) -> bool {
-        self.rows.iter().filter(|row| row.enabled).any(|row| match id {
-            Some(id) => claims("", &row.text).is_ok_and(|own| own.iter().any(|claim| claim.id == id.unsigned_abs())),
-            None => row.text.contains(tag),
-        })
+    pub fn made(&self) -> Made<'_> {
+        Made { own: self, ids: OnceCell::new() }
+    }
+
+    /// What to know about the row `id` among `rules` although it can be stored: what it turns off, what it leaves alone.
+    /// Without `id` it is the looked-at row.
+    #[must_use]
+    pub fn remarks(&self, id: Option<CustomRuleId>, rules: &RuleSource) -> Vec<CustomFault> {
+        let row = match id {
+            Some(id) => self.rows.iter().find(|row| row.id == id),
+            None => self.rows.get(self.tried),
+        };
+        let Some(row) = row else { return Vec::new() };
+        let name = name(row.id);
+        remarks(&name, &row.text, rules.rules().ok()).iter().map(|found| CustomFault::of(found, &name)).collect()
     }
 
     /// What the looked-at row makes, or all that is wrong with it: alone, beside the other rows, and among `rules`.
@@ -123,6 +136,29 @@ impl OwnRules {
     pub(super) fn compose(&self, builder: Builder) -> Builder {
         let rows = self.rows.iter().filter(|row| row.enabled);
         rows.fold(builder, |builder, row| builder.custom(&name(row.id), &row.text))
+    }
+}
+
+/// The rules that rows make, read when it is first asked about one.
+#[derive(Debug)]
+pub struct Made<'a> {
+    own: &'a OwnRules,
+    ids: OnceCell<HashSet<u64>>,
+}
+
+impl Made<'_> {
+    /// Whether the rule `id` is among them, or the text of one names `tag`.
+    #[must_use]
+    pub fn mentions(&self, id: Option<i64>, tag: &str) -> bool {
+        let on = || self.own.rows.iter().filter(|row| row.enabled);
+        match id {
+            Some(id) => {
+                let read =
+                    || on().filter_map(|row| claims("", &row.text).ok()).flatten().map(|claim| claim.id).collect();
+                self.ids.get_or_init(read).contains(&id.unsigned_abs())
+            }
+            None => on().any(|row| row.text.contains(tag)),
+        }
     }
 }
 

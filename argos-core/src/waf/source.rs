@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use argos_seclang::{Builder, LoadReport, NoFiles, RuleSet};
 
-use super::folder::Files;
+use super::folder::{Files, Remembered};
 use super::inspect::broken;
 use crate::error::{Error, Result};
 
@@ -80,7 +80,7 @@ struct Inner {
 
 enum Kind {
     Baseline,
-    Folder(PathBuf, Files),
+    Folder(PathBuf, Remembered),
     /// What was configured can't be used.
     Unusable(Error),
 }
@@ -96,14 +96,14 @@ impl RuleSource {
     /// The core rule set in `folder`.
     #[must_use]
     pub fn folder(folder: PathBuf) -> Self {
-        Self::new(Kind::Folder(folder, Files::default()))
+        Self::new(Kind::Folder(folder, Files::default().into()))
     }
 
     /// The core rule set in `folder`, which came from elsewhere: its rules may name no file outside.
     #[must_use]
     pub fn confined(folder: PathBuf) -> Self {
         let files = Files::within(&folder);
-        Self::new(Kind::Folder(folder, files))
+        Self::new(Kind::Folder(folder, files.into()))
     }
 
     /// Rules that can't be used, and why: every host that needs them says so.
@@ -232,6 +232,9 @@ mod tests {
         write(&[1, 2]);
         let second = RuleSource::folder(folder.path().into());
         assert_eq!((count(&first), count(&second)), (1, 2));
+        // Who compiles a source once more, such as for a host whose rules change those of all, gets the same rules.
+        let (again, _) = first.builder().unwrap().compile().unwrap();
+        assert_eq!(again.rule_count(), 1);
         assert!(first != second && first == first.clone() && RuleSource::default() == RuleSource::default());
     }
 }

@@ -146,8 +146,9 @@ pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<Stri
         return Err(Error::invalid("body.coding", "", "send the body as it is, without Content-Encoding"));
     }
     for (name, value) in parse_object(&bytes)? {
-        if fields.contains_key(&name) {
-            return Err(Error::invalid("unknown_field", name, "stands in the path, not in the body"));
+        // What a result shows with its place, such as a proposed exclusion, can be sent as it is.
+        if fields.get(&name).is_some_and(|known| *known != value) {
+            return Err(Error::invalid("unknown_field", name, "stands in the path, and is another one in the body"));
         }
         fields.insert(name, value);
     }

@@ -178,10 +178,12 @@ impl Compiler<'_> {
 
 const PROTECTED: &str = "rules that set up, sum or block can't be removed or changed";
 
+pub(super) const SPARED: &str = "rules that set up, sum or block stay as they are";
+
 /// Notes that rules stay as they are though a directive means them.
 pub(super) fn warn_spared(at: &Position, words: &[Word], findings: &mut Findings) {
     let token = words.first().map(|word| word.text.bytes.as_slice()).unwrap_or_default();
-    findings.warn("seclang.protected", at, token, "rules that set up, sum or block stay as they are");
+    findings.warn("seclang.protected", at, token, SPARED);
 }
 
 /// Notes that a directive meant no rule.

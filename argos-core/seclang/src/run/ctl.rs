@@ -53,7 +53,8 @@ impl Ctl {
         matches!(self.said(), Self::RemoveById(..) | Self::RemoveByTag(..) | Self::RemoveByMsg(..))
     }
 
-    fn said(&self) -> &Self {
+    /// What it says of all rules, protected ones included.
+    pub(crate) fn said(&self) -> &Self {
         match self {
             Self::Sparing(said) => said,
             said => said,
@@ -77,6 +78,11 @@ impl Ctl {
             }
             _ => return None,
         })
+    }
+
+    /// Whether it names `rule`, or targets of it.
+    pub(crate) fn means(&self, rule: &Rule) -> bool {
+        self.which().is_some_and(|(which, _)| which.means(rule))
     }
 
     /// Whether it names ids of protected rules alone.

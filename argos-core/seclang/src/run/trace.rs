@@ -4,6 +4,7 @@
 //! are written; the shortcuts that other transactions take know nothing of this file.
 
 use super::resolve::{Candidate, Context, resolve};
+use super::segment::Segment;
 use super::store::{Bytes, Store};
 use super::transaction::Transaction;
 use super::{Disruption, Interruption};
@@ -212,7 +213,9 @@ impl Transaction {
             resolve(&mut self.store, context, target, &others, &mut found);
         }
         let place = program.rules.iter().position(|other| std::ptr::eq(other, rule)).unwrap_or_default();
-        let place = place as u32;
+        // The places of a host's own rules follow those of the shared ones.
+        let own = self.own.segment.as_deref().filter(|own| std::ptr::eq(own.program(), program));
+        let place = place as u32 + own.map_or(0, Segment::from);
         let leaving = self.own.leaving.targets(place).chain(self.leaving.targets(place));
         let own: Vec<&(VarId, Selector)> = self.own.excluded(place).iter().chain(leaving).collect();
         for candidate in found {

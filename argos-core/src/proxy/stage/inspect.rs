@@ -22,9 +22,11 @@ use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::h1::field::Known;
 use crate::proxy::h1::reply_head::ReplyFraming;
+use crate::proxy::path::matching_form;
 use crate::proxy::stop::{Block, Stop};
 use crate::schema::AppsecMode;
 use crate::snapshot::{self, AppsecSettings, Host, Snapshot, Waf};
+use crate::waf::scope::Addressed;
 
 /// The inspection of one exchange.
 pub(crate) struct Inspection {
@@ -73,7 +75,12 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
             tx.request_header(field.name.of_bytes(bytes), field.value.of_bytes(bytes));
         }
         if let Some(tuned) = &waf.tuned {
-            tuned.left_out(ex.method(), ex.matching_path()).for_each(|left| tx.leave_out(left));
+            let fields = ex.head.fields.iter().map(|f| (f.name.of_bytes(bytes), f.value.of_bytes(bytes)));
+            let addressed = || {
+                let query = ex.raw_query().unwrap_or_default();
+                Addressed::new(ex.method(), ex.matching_path(), query).with(fields, matching_form)
+            };
+            tuned.left_out(addressed).for_each(|left| tx.leave_out(left));
         }
         tx.phase1()
     })?;
