@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::actions::Act;
 use crate::operators::number;
-use crate::program::{ChainId, Fixed, OperatorUse, Program, Rule, Test};
+use crate::program::{ChainId, Chains, Fixed, OperatorUse, Program, Rule, Test};
 use crate::run::tx::hash;
-use crate::screen::Screen;
+use crate::screen::{LANES, Screen, set, words_for};
 use crate::variables::{Group, Selector, Target, VarId, group_of};
 
 /// Tables that all transactions of a rule set share.
@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) screen: Screen,
     pub(crate) parts: Vec<Part>,
     pub(crate) views: Vec<View>,
+    /// The lane of each chain behind which rules look at a request.
+    pub(crate) lanes: Vec<(ChainId, u8)>,
     /// Bits whose answer hangs on the value alone, so that it may be remembered.
     pub(crate) pure: Vec<bool>,
     /// By place of a rule: what its first link needs.
@@ -54,6 +56,8 @@ pub(crate) struct NumberTest {
 pub(crate) struct Part {
     pub(crate) target: Target,
     pub(crate) exclude: Vec<Selector>,
+    /// The lane of all operators that its values may meet.
+    pub(crate) root: u8,
 }
 
 /// A part behind a chain.
@@ -64,6 +68,8 @@ pub(crate) struct View {
     /// Each stage of the chain counts.
     pub(crate) multi: bool,
     pub(crate) group: Group,
+    /// A lane of the [`Screen`] with all operators that look at the view.
+    pub(crate) lane: u8,
 }
 
 /// How a test may be passed over.
@@ -135,10 +141,77 @@ pub(crate) fn build(program: &mut Program) {
         _ => Gate::Open,
     };
     let gates = rules.iter().map(&mut gate).collect();
-    let Maker { parts, views, numbers, .. } = maker;
-    program.plan = Plan { screen: Screen::new(&needs), parts, views, pure, gates, gate_views, numbers };
+    let Maker { parts, mut views, numbers, .. } = maker;
+    let (sets, lanes) = lanes(rules, &mut views, &program.chains, needs.len());
+    program.plan = Plan { screen: Screen::new(&needs, &sets), parts, views, lanes, pure, gates, gate_views, numbers };
     mark_meant(rules);
 }
+
+/// Chooses the lane of each view, and returns the operators of each lane. The values of requests and of answers have
+/// one each; chains with a transformation that few operators look behind share one for these operators.
+fn lanes(rules: &[Rule], views: &mut [View], chains: &Chains, bits: usize) -> (Vec<Vec<u64>>, Vec<(ChainId, u8)>) {
+    let words = words_for(bits);
+    let empty = || vec![0_u64; words];
+    let mut of_view: Vec<Vec<u64>> = views.iter().map(|_| empty()).collect();
+    for link in rules.iter().flat_map(|rule| &rule.links) {
+        let Some(Shortcut::Screened { bit, views }) = link.test.as_ref().map(|test| &test.shortcut) else { continue };
+        views.iter().for_each(|view| set(&mut of_view[*view as usize], *bit as usize));
+    }
+    let join = |all: &mut Vec<u64>, some: &Vec<u64>| all.iter_mut().zip(some).for_each(|(all, some)| *all |= some);
+    let mut sets = vec![empty(); 2];
+    let mut behind: Vec<Vec<u64>> = (0..chains.step_count()).map(|_| empty()).collect();
+    for (view, bits) in views.iter().zip(&of_view) {
+        join(&mut sets[usize::from(root_of(view.group))], bits);
+        if view.group == Group::Request {
+            chains.steps(view.chain).iter().for_each(|step| join(&mut behind[usize::from(*step)], bits));
+        }
+    }
+    let count = |set: &[u64]| set.iter().map(|word| word.count_ones()).sum::<u32>();
+    let few = count(&sets[usize::from(REQUEST)]) / RARE;
+    let mut rare: Vec<(u32, usize)> = behind.iter().enumerate().map(|(step, set)| (count(set), step)).collect();
+    rare.retain(|(size, _)| (1..=few).contains(size));
+    rare.sort_unstable();
+    let mut of_step: HashMap<u16, u8> = HashMap::new();
+    for (_, step) in rare {
+        let known = sets[2..].iter().position(|set| *set == behind[step]).map(|place| place + 2);
+        let lane = match known {
+            Some(known) => known,
+            None if sets.len() == LANES => continue,
+            None => {
+                sets.push(behind[step].clone());
+                sets.len() - 1
+            }
+        };
+        of_step.insert(step as u16, lane as u8);
+    }
+    let size: Vec<u32> = sets.iter().map(|set| count(set)).collect();
+    let mut of_chain = Vec::new();
+    for view in views {
+        view.lane = root_of(view.group);
+        if view.group == Group::Request {
+            let lanes = chains.steps(view.chain).iter().filter_map(|step| of_step.get(step)).copied();
+            view.lane = lanes.min_by_key(|lane| size[usize::from(*lane)]).unwrap_or(REQUEST);
+            if !of_chain.iter().any(|(chain, _)| *chain == view.chain) {
+                of_chain.push((view.chain, view.lane));
+            }
+        }
+    }
+    (sets, of_chain)
+}
+
+/// The lane of all operators that look at values of `group`.
+fn root_of(group: Group) -> u8 {
+    match group {
+        Group::Request => REQUEST,
+        Group::Response => 1,
+    }
+}
+
+/// The lane of requests.
+pub(crate) const REQUEST: u8 = 0;
+
+/// Operators behind a transformation are few where they are this part of all.
+const RARE: u32 = 8;
 
 /// Has each `ctl` know the rules that it means.
 fn mark_meant(rules: &mut [Rule]) {
@@ -190,7 +263,7 @@ impl Maker {
         for target in &test.targets.include {
             let Some(group) = group_of(target.variable).filter(|_| !target.count) else { return Shortcut::None };
             let part = self.part(test, target);
-            let view = View { part, chain: test.chain, multi: test.multi_match, group };
+            let view = View { part, chain: test.chain, multi: test.multi_match, group, lane: root_of(group) };
             views.push(place(&mut self.views, |known| *known == view, || view));
         }
         let key = (test.operator, test.negate);
@@ -205,7 +278,11 @@ impl Maker {
                 && part.exclude.len() == excluded().count()
                 && part.exclude.iter().zip(excluded()).all(|(a, b)| a.same(b))
         };
-        place(&mut self.parts, same, || Part { target: target.clone(), exclude: excluded().cloned().collect() })
+        place(&mut self.parts, same, || Part {
+            target: target.clone(),
+            exclude: excluded().cloned().collect(),
+            root: group_of(target.variable).map_or(REQUEST, root_of),
+        })
     }
 }
 

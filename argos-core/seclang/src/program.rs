@@ -232,11 +232,6 @@ impl Chains {
         ChainId(index as u32)
     }
 
-    /// All chains.
-    pub(crate) fn all(&self) -> impl Iterator<Item = ChainId> {
-        (0..self.chains.len() as u32).map(ChainId)
-    }
-
     /// The transformations of `chain`.
     pub(crate) fn steps(&self, chain: ChainId) -> &[u16] {
         &self.chains[chain.0 as usize].steps

@@ -283,7 +283,7 @@ impl Transaction {
                 let mut captures = self.captures(test);
                 let texts = &mut self.texts;
                 let mut accepts = |texts: &mut Texts, text: TextId| {
-                    if !texts.may(text, bit, &program.plan.screen) {
+                    if !texts.may(text, bit, view.lane, &program.plan.screen) {
                         return false;
                     }
                     let accepted = operator.operator.matches(texts.bytes(text), argument, &mut captures) != test.negate;

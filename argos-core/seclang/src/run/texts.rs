@@ -7,6 +7,7 @@
 use foldhash::HashMap;
 
 use super::store::{Bytes, Value};
+use crate::plan::{Plan, REQUEST};
 use crate::program::{ChainId, Chains};
 use crate::screen::{ByteSet, Screen};
 
@@ -44,7 +45,8 @@ pub(super) struct Texts {
 struct Text {
     bytes: Bytes,
     seen: ByteSet,
-    screened: bool,
+    /// The lanes it was screened for, as bits.
+    screened: u8,
     /// A text that differs from this one in case only, if one is known.
     folds_like: Option<TextId>,
     /// Where its row in `made` begins, plus one; 0 for none.
@@ -71,18 +73,18 @@ impl Texts {
     ///
     /// Guarantee: what is kept hangs on the text and the rule set alone, so no request can change what the next one
     /// finds.
-    pub(super) fn remember(&mut self, bytes: &Bytes, chains: &Chains, screen: &Screen) {
+    pub(super) fn remember(&mut self, bytes: &Bytes, chains: &Chains, plan: &Plan) {
         if bytes.len() > KEPT_BYTES || self.texts.len() > self.marks.0 || self.kept.contains_key(bytes) {
             return;
         }
         self.keeping = true;
         let text = self.intern(bytes);
-        for chain in chains.all() {
+        self.possible(text, REQUEST, &plan.screen);
+        for (chain, lane) in &plan.lanes {
             let mut form = text;
-            self.possible(form, screen);
-            for step in chains.steps(chain) {
+            for step in chains.steps(*chain) {
                 form = self.step(form, *step, chains);
-                self.possible(form, screen);
+                self.possible(form, *lane, &plan.screen);
             }
         }
         self.keeping = false;
@@ -164,23 +166,23 @@ impl Texts {
         next
     }
 
-    /// Whether `text` may satisfy operator `bit`.
-    pub(super) fn may(&mut self, text: TextId, bit: u32, screen: &Screen) -> bool {
+    /// Whether `text` may satisfy operator `bit`, which is one of `lane`.
+    pub(super) fn may(&mut self, text: TextId, bit: u32, lane: u8, screen: &Screen) -> bool {
         let bit = bit as usize;
-        self.possible(text, screen)[bit / 64] >> (bit % 64) & 1 == 1
+        self.possible(text, lane, screen)[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    /// The operators that `text` may satisfy.
-    pub(super) fn possible(&mut self, text: TextId, screen: &Screen) -> &[u64] {
+    /// The operators of `lane` that `text` may satisfy. Of other operators it says nothing.
+    pub(super) fn possible(&mut self, text: TextId, lane: u8, screen: &Screen) -> &[u64] {
         let place = text.0 as usize;
         let words = screen.words();
-        if !self.texts[place].screened {
-            self.screen(text, screen);
+        if self.texts[place].screened & screen.answers(lane) == 0 {
+            self.screen(text, lane, screen);
         }
         &self.possible[place * words..(place + 1) * words]
     }
 
-    fn screen(&mut self, text: TextId, screen: &Screen) {
+    fn screen(&mut self, text: TextId, lane: u8, screen: &Screen) {
         let words = screen.words();
         let place = text.0 as usize;
         if self.possible.len() < self.texts.len() * words {
@@ -188,15 +190,24 @@ impl Texts {
             self.found.resize(self.texts.len() * words, 0);
         }
         let row = place * words..(place + 1) * words;
-        match self.texts[place].folds_like.map(|other| other.0 as usize).filter(|other| self.texts[*other].screened) {
-            Some(other) => self.found.copy_within(other * words..(other + 1) * words, row.start),
-            None => {
-                let Text { bytes, seen, .. } = &self.texts[place];
-                screen.find(bytes, seen, &mut self.found[row.clone()]);
+        let known = self.texts[place].folds_like.map(|other| other.0 as usize);
+        let now = match known.filter(|other| self.texts[*other].screened & screen.answers(lane) != 0) {
+            Some(other) => {
+                self.found.copy_within(other * words..(other + 1) * words, row.start);
+                self.texts[other].screened
             }
+            None => {
+                let Text { bytes, seen, screened, .. } = &self.texts[place];
+                screen.find(lane, bytes, seen, &mut self.found[row.clone()]);
+                screened | 1 << lane
+            }
+        };
+        self.texts[place].screened = now;
+        self.possible[row.clone()].copy_from_slice(&self.found[row.clone()]);
+        if self.found[row.clone()].iter().all(|word| *word == 0) {
+            return;
         }
         let Text { bytes, seen, .. } = &self.texts[place];
-        self.possible[row.clone()].copy_from_slice(&self.found[row.clone()]);
         let coarse = seen.coarse();
         let content = match self.content.get(&coarse) {
             Some(known) => *known,
@@ -213,7 +224,6 @@ impl Texts {
             }
         } as usize;
         screen.narrow(bytes.len(), &self.contents[content..content + words], &mut self.possible[row]);
-        self.texts[place].screened = true;
     }
 
     /// Remembers that `text` does not satisfy operator `bit`.
@@ -234,7 +244,7 @@ impl Texts {
         self.texts.push(Text {
             bytes: bytes.clone(),
             seen: ByteSet::of(bytes),
-            screened: false,
+            screened: 0,
             folds_like: None,
             made: 0,
         });

@@ -101,7 +101,7 @@ impl Transaction {
         let names = headers.iter().chain(&store.args_get).chain(&store.cookies).map(|member| &member.name);
         let everyday = headers.iter().filter(|header| is_everyday(&header.name.bytes)).map(|header| &header.value);
         for value in names.chain(everyday).chain(&store.method).chain(&store.protocol) {
-            self.texts.remember(&value.bytes, chains, &plan.screen);
+            self.texts.remember(&value.bytes, chains, plan);
         }
     }
 
@@ -153,10 +153,10 @@ impl Transaction {
             for step in program.chains.steps(view.chain) {
                 form = self.texts.step(form, *step, &program.chains);
                 if view.multi {
-                    add(&mut sets[union..], self.texts.possible(form, &plan.screen));
+                    add(&mut sets[union..], self.texts.possible(form, view.lane, &plan.screen));
                 }
             }
-            add(&mut sets[union..], self.texts.possible(form, &plan.screen));
+            add(&mut sets[union..], self.texts.possible(form, view.lane, &plan.screen));
         }
         union
     }
@@ -182,7 +182,7 @@ impl Transaction {
             let text = self.texts.of(&candidate.value);
             state.seen = state.seen.or(self.texts.seen(text));
             state.found.texts.push(text);
-            add(&mut self.views.words[state.union..], self.texts.possible(text, &plan.screen));
+            add(&mut self.views.words[state.union..], self.texts.possible(text, part.root, &plan.screen));
         }
         self.views.parts[index as usize] = state;
     }

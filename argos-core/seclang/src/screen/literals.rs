@@ -1,6 +1,6 @@
 //! Finds which of many short texts occur in a value, in any case.
 //!
-//! Each text is found by three bytes in a row that are rare in ordinary traffic (two, where it has no more). The
+//! Each text is found by four bytes in a row that are rare in ordinary traffic (by two, where it is shorter). The
 //! tables that most bytes of a value meet fit into the fastest cache, and no step waits for the one before; an
 //! automaton over the same texts takes a hundred times the memory and waits for it at each byte.
 //!
@@ -13,8 +13,11 @@ pub(super) struct Literals {
     bytes: Vec<u8>,
     /// By place: where a text lies and where its rare bytes end.
     texts: Vec<Literal>,
-    pairs: Windows<PAIRS>,
-    triples: Windows<TRIPLES>,
+    /// Texts of two and three bytes.
+    shorts: Windows<SMALL>,
+    /// All others, in one of two tables: a small one where it has room for them.
+    few: Windows<SMALL>,
+    many: Option<Windows<LARGE>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,13 +28,12 @@ struct Literal {
     reach: u32,
 }
 
-/// Windows that some text has, and which texts they are.
+/// Windows that some text has, and which texts they are. Windows may share a bit of the `64 * WORDS`: a text is always
+/// compared whole.
 #[derive(Debug)]
 struct Windows<const WORDS: usize> {
     known: Box<[u64; WORDS]>,
-    /// Known windows before each word.
-    before: Box<[u32; WORDS]>,
-    /// By rank of a known window: where its texts begin in `members`, and at the end their number.
+    /// By word: where its texts begin in `members`, and at the end their number.
     starts: Vec<u32>,
     members: Vec<Member>,
 }
@@ -48,42 +50,39 @@ struct Member {
 
 impl<const WORDS: usize> Default for Windows<WORDS> {
     fn default() -> Self {
-        Self { known: Box::new([0; WORDS]), before: Box::new([0; WORDS]), starts: vec![0], members: Vec::new() }
+        Self { known: Box::new([0; WORDS]), starts: vec![0; WORDS + 1], members: Vec::new() }
     }
 }
 
 impl<const WORDS: usize> Windows<WORDS> {
-    /// Over texts and their windows.
-    fn new(mut list: Vec<(u32, Member)>) -> Self {
-        list.sort_by_key(|(window, _)| *window);
-        let mut windows = Self { starts: Vec::new(), ..Self::default() };
-        for (window, text) in list {
-            let word = &mut windows.known[window as usize / 64];
-            if *word >> (window % 64) & 1 == 0 {
-                *word |= 1 << (window % 64);
-                windows.starts.push(windows.members.len() as u32);
-            }
+    /// Over texts with their windows.
+    fn new(list: Vec<(u32, Member)>) -> Self {
+        let mut windows = Self::default();
+        let mut list: Vec<(usize, Member)> = list.into_iter().map(|(w, text)| (Self::place(w), text)).collect();
+        list.sort_by_key(|(place, _)| *place);
+        for (place, text) in list {
+            windows.known[place / 64] |= 1 << (place % 64);
+            windows.starts[place / 64 + 1] += 1;
             windows.members.push(text);
         }
-        windows.starts.push(windows.members.len() as u32);
-        let mut count = 0;
-        for (before, word) in windows.before.iter_mut().zip(windows.known.iter()) {
-            *before = count;
-            count += word.count_ones();
-        }
+        (0..WORDS).for_each(|word| windows.starts[word + 1] += windows.starts[word]);
         windows
     }
 
-    fn knows(&self, window: u32) -> bool {
-        self.known[window as usize / 64 % WORDS] >> (window % 64) & 1 == 1
+    /// The bit of `window`.
+    fn place(window: u32) -> usize {
+        (window.wrapping_mul(0x9e37_79b1) >> (32 - (64 * WORDS).trailing_zeros())) as usize
     }
 
-    /// The texts of a window that is known.
-    fn texts(&self, window: u32) -> &[Member] {
-        let word = window as usize / 64 % WORDS;
-        let lower = self.known[word] & ((1 << (window % 64)) - 1);
-        let rank = self.before[word] as usize + lower.count_ones() as usize;
-        &self.members[self.starts[rank] as usize..self.starts[rank + 1] as usize]
+    /// The word of `window`, if its bit is set.
+    fn knows(&self, window: u32) -> Option<usize> {
+        let place = Self::place(window);
+        (self.known[place / 64 % WORDS] >> (place % 64) & 1 == 1).then_some(place / 64)
+    }
+
+    /// The texts of a word, of whatever window.
+    fn texts(&self, word: usize) -> &[Member] {
+        &self.members[self.starts[word] as usize..self.starts[word + 1] as usize]
     }
 }
 
@@ -91,43 +90,57 @@ impl Literals {
     /// Over texts of two bytes or more, all in lower case.
     pub(super) fn new(texts: &[&[u8]]) -> Self {
         let mut literals = Self::default();
-        let (mut pairs, mut triples) = (Vec::new(), Vec::new());
+        let (mut shorts, mut longs) = (Vec::new(), Vec::new());
         for (place, text) in (0_u32..).zip(texts) {
-            let size = text.len().min(3);
+            let (size, list) = if text.len() < 4 { (2, &mut shorts) } else { (4, &mut longs) };
             let rarity = |at: &usize| text[*at..*at + size].iter().map(|byte| commonness(*byte)).sum::<u32>();
             let at = (0..=text.len() - size).min_by_key(rarity).unwrap_or(0);
-            let window = text[at..at + size].iter().fold(0, |window, byte| window << BITS | class(*byte));
             let before = &text[(at + size).saturating_sub(8)..at + size];
             let near = before.iter().fold(0, |near, byte| near << 8 | u64::from(*byte));
-            let member = Member { near, mask: u64::MAX >> (64 - 8 * before.len()), place };
-            let list = if size == 3 { &mut triples } else { &mut pairs };
-            list.push((window, member));
+            let window = near as u32 & (u32::MAX >> (32 - 8 * size));
+            list.push((window, Member { near, mask: u64::MAX >> (64 - 8 * before.len()), place }));
             let (start, length) = (literals.bytes.len() as u32, text.len() as u32);
             literals.texts.push(Literal { start, length, reach: (at + size) as u32 });
             literals.bytes.extend_from_slice(text);
         }
-        literals.pairs = Windows::new(pairs);
-        literals.triples = Windows::new(triples);
+        literals.shorts = Windows::new(shorts);
+        match longs.len() > FEW {
+            true => literals.many = Some(Windows::new(longs)),
+            false => literals.few = Windows::new(longs),
+        }
         literals
     }
 
     /// Calls `found` with the place of each text in `value`, once or more often.
-    pub(super) fn find(&self, value: &[u8], mut found: impl FnMut(u32)) {
-        let (mut window, mut near) = (0_u32, 0_u64);
+    pub(super) fn find(&self, value: &[u8], found: impl FnMut(u32)) {
+        match &self.many {
+            None if self.texts.is_empty() => {}
+            None if self.shorts.members.is_empty() => self.search::<false, SMALL>(&self.few, value, found),
+            None => self.search::<true, SMALL>(&self.few, value, found),
+            Some(many) => self.search::<true, LARGE>(many, value, found),
+        }
+    }
+
+    fn search<const SHORTS: bool, const WORDS: usize>(
+        &self,
+        longs: &Windows<WORDS>,
+        value: &[u8],
+        mut found: impl FnMut(u32),
+    ) {
+        let mut near = 0_u64;
         for (at, &byte) in value.iter().enumerate() {
-            window = (window << BITS | u32::from(CLASSES[usize::from(byte)])) & (TRIPLES as u32 * 64 - 1);
-            near = near << 8 | u64::from(byte.to_ascii_lowercase());
-            let pair = window & (PAIRS as u32 * 64 - 1);
-            if self.pairs.knows(pair) {
-                self.check(self.pairs.texts(pair), value, (at + 1, near), &mut found);
+            near = near << 8 | u64::from(LOWER[usize::from(byte)]);
+            if SHORTS && let Some(word) = self.shorts.knows(near as u32 & 0xffff) {
+                self.check(self.shorts.texts(word), value, (at + 1, near), &mut found);
             }
-            if self.triples.knows(window) {
-                self.check(self.triples.texts(window), value, (at + 1, near), &mut found);
+            if let Some(word) = longs.knows(near as u32) {
+                self.check(longs.texts(word), value, (at + 1, near), &mut found);
             }
         }
     }
 
     /// Looks whether `texts` stand in `value` with their windows ending at `end`, behind the bytes `near`.
+    #[inline(never)]
     fn check(&self, texts: &[Member], value: &[u8], (end, near): (usize, u64), found: &mut impl FnMut(u32)) {
         for &Member { place, .. } in texts.iter().filter(|text| near & text.mask == text.near) {
             let Literal { start, length, reach } = self.texts[place as usize];
@@ -140,49 +153,34 @@ impl Literals {
     }
 }
 
-/// Bits of a class.
-const BITS: u32 = 6;
-/// Words of a bit for each two, and each three, classes in a row.
-const PAIRS: usize = 1 << (2 * BITS - 6);
-const TRIPLES: usize = 1 << (3 * BITS - 6);
+/// Words of the tables: 512 bytes, and 16 KiB.
+const SMALL: usize = 64;
+const LARGE: usize = 2048;
+/// Texts of the small table: with a sixteenth of its bits set, what meets one by chance is rare.
+const FEW: usize = SMALL * 64 / 16;
 
-/// Bytes that may stand for each other in a window: letters, in both cases, digits and common signs have classes for
-/// themselves.
-const fn class(byte: u8) -> u32 {
-    match byte {
-        b'a'..=b'z' => (byte - b'a') as u32,
-        b'A'..=b'Z' => (byte - b'A') as u32,
-        b'0'..=b'9' => 26 + (byte - b'0') as u32,
-        b' '..=b'/' => 36 + (byte - b' ') as u32,
-        b':'..=b'@' => 52 + (byte - b':') as u32,
-        b'[' | b']' => 59,
-        b'\\' | b'^' | b'`' => 60,
-        b'_' => 61,
-        b'{'..=b'~' => 62,
-        _ => 63,
-    }
-}
-
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
+/// Each byte in lower case.
+const LOWER: [u8; 256] = {
+    let mut lower = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        classes[byte] = class(byte as u8) as u8;
+        lower[byte] = (byte as u8).to_ascii_lowercase();
         byte += 1;
     }
-    classes
+    lower
 };
 
-/// How often a byte occurs in ordinary traffic, roughly; only the order counts.
+/// How often a byte occurs in ordinary traffic, roughly; only the order counts. Letters are in lower case.
 fn commonness(byte: u8) -> u32 {
     // Letters of European languages and of JSON and form fields, from the rarest to the most common.
     const LETTERS: &[u8] = b"qzjxkvwybgfphmucdlnsrtoiae";
-    match class(byte) {
-        0..=25 => 4 + LETTERS.iter().position(|letter| letter.eq_ignore_ascii_case(&byte)).unwrap_or(0) as u32,
-        26..=35 => 26,
-        _ if matches!(byte, b' ' | b'.' | b'/' | b'-' | b'=' | b'&' | b':' | b',' | b'_' | b'"') => 22,
-        36..=62 => 14,
-        _ => 8,
+    match byte {
+        b'a'..=b'z' => 4 + LETTERS.iter().position(|letter| *letter == byte).unwrap_or(0) as u32,
+        b'0'..=b'9' => 26,
+        b' ' | b'.' | b'/' | b'-' | b'=' | b'&' | b':' | b',' | b'_' | b'"' => 22,
+        b'!'..=b'~' => 14,
+        // Rare in itself, but not where bytes come from a decoder.
+        _ => 30,
     }
 }
 

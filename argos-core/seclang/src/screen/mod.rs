@@ -12,19 +12,27 @@ use literals::Literals;
 use needs::LOUD;
 pub(crate) use needs::Needs;
 
-/// The texts that operators need, and tables for bytes and lengths. A *bit* is one operator.
+/// The texts that operators need, and tables for bytes and lengths. A *bit* is one operator. A *lane* is a set of
+/// operators that are asked about the same values, so that a value is not searched for what other operators need.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
     /// Words of 64 bits in each set of operators.
     words: usize,
-    /// What operators require of any value, and of one without the bytes of [`LOUD`].
-    any: Required,
-    calm: Required,
+    lanes: Vec<Lane>,
     /// For each of the byte sets of an operator: bytes with equal rows are one class, and a row names the operators
     /// that are content with the class.
     gates: Vec<Gate>,
     /// Operators that are content with values of length 0, 1, 2…; longer values have the last row.
     lengths: Vec<u64>,
+}
+
+/// What the operators of a lane require of any value, and of one without the bytes of [`LOUD`].
+#[derive(Debug)]
+struct Lane {
+    any: Required,
+    calm: Required,
+    /// Bits of the lanes that answer for this one, itself among them.
+    answers: u8,
 }
 
 /// The texts that operators require.
@@ -40,11 +48,11 @@ struct Required {
 }
 
 impl Required {
-    /// Over the texts that each operator requires; `None` means that nothing is known.
-    fn new<'a>(all: impl Iterator<Item = Option<&'a Vec<Vec<u8>>>>, words: usize) -> Self {
-        let mut free = vec![0; words];
+    /// Over the texts that each operator of `lane` requires; `None` means that nothing is known.
+    fn new<'a>(all: impl Iterator<Item = Option<&'a Vec<Vec<u8>>>>, lane: &[u64]) -> Self {
+        let mut free = vec![0; lane.len()];
         let mut texts: Vec<(&[u8], u32)> = Vec::new();
-        for (bit, literals) in all.enumerate() {
+        for (bit, literals) in all.enumerate().filter(|(bit, _)| lane[bit / 64] >> (bit % 64) & 1 == 1) {
             match literals {
                 Some(literals) => texts.extend(literals.iter().map(|text| (text.as_slice(), bit as u32))),
                 None => set(&mut free, bit),
@@ -72,7 +80,7 @@ impl Required {
     }
 
     fn find(&self, text: &[u8], found: &mut [u64]) {
-        found.copy_from_slice(&self.free);
+        found.iter_mut().zip(&self.free).for_each(|(found, free)| *found |= free);
         self.literals.find(text, |literal| {
             let (from, to) = self.owners[literal as usize];
             for (word, mask) in &self.masks[from as usize..to as usize] {
@@ -92,14 +100,20 @@ struct Gate {
 }
 
 impl Screen {
-    /// Over operators with these needs; `None` means that nothing is known.
-    pub(crate) fn new(needs: &[Option<Needs>]) -> Self {
-        let words = needs.len().div_ceil(64).max(1);
-        let any = needs.iter().map(|needs| needs.as_ref()?.literals.as_ref());
-        let calm = needs.iter().map(|needs| needs.as_ref().and_then(|n| n.calm.as_ref().or(n.literals.as_ref())));
-        let (any, calm) = (Required::new(any, words), Required::new(calm, words));
+    /// Over operators with these needs; `None` means that nothing is known. `lanes` are sets of operators, at most
+    /// [`LANES`] of them.
+    pub(crate) fn new(needs: &[Option<Needs>], lanes: &[Vec<u64>]) -> Self {
+        let words = words_for(needs.len());
+        let any = || needs.iter().map(|needs| needs.as_ref()?.literals.as_ref());
+        let calm = || needs.iter().map(|needs| needs.as_ref().and_then(|n| n.calm.as_ref().or(n.literals.as_ref())));
+        let holds = |all: &Vec<u64>, some: &Vec<u64>| all.iter().zip(some).all(|(all, some)| some & !all == 0);
+        let lane = |lane: &Vec<u64>| Lane {
+            any: Required::new(any(), lane),
+            calm: Required::new(calm(), lane),
+            answers: (0..).zip(lanes).fold(0, |all, (place, other)| all | u8::from(holds(other, lane)) << place),
+        };
         let gates = (0..needs::GATES).map(|index| Gate::new(needs, index, words)).collect();
-        Self { words, any, calm, gates, lengths: lengths(needs, words) }
+        Self { words, lanes: lanes.iter().map(lane).collect(), gates, lengths: lengths(needs, words) }
     }
 
     /// Words in a set of operators.
@@ -107,10 +121,16 @@ impl Screen {
         self.words
     }
 
-    /// The operators whose literals occur in `text`, which has the bytes `seen`, and those that need none. Texts that
-    /// differ in case only give the same.
-    pub(crate) fn find(&self, text: &[u8], seen: &ByteSet, found: &mut [u64]) {
-        let required = if seen.meets(&LOUD) { &self.any } else { &self.calm };
+    /// The lanes that tell of a text what `lane` tells, as bits.
+    pub(crate) fn answers(&self, lane: u8) -> u8 {
+        self.lanes[usize::from(lane)].answers
+    }
+
+    /// Adds the operators of `lane` whose literals occur in `text`, which has the bytes `seen`, and those that need
+    /// none. Texts that differ in case only give the same.
+    pub(crate) fn find(&self, lane: u8, text: &[u8], seen: &ByteSet, found: &mut [u64]) {
+        let Lane { any, calm, .. } = &self.lanes[usize::from(lane)];
+        let required = if seen.meets(&LOUD) { any } else { calm };
         required.find(text, found);
     }
 
@@ -188,9 +208,18 @@ fn lengths(needs: &[Option<Needs>], words: usize) -> Vec<u64> {
     rows
 }
 
-fn set(words: &mut [u64], bit: usize) {
+/// Words of a set of so many operators.
+pub(crate) fn words_for(bits: usize) -> usize {
+    bits.div_ceil(64).max(1)
+}
+
+/// Adds `bit` to a set.
+pub(crate) fn set(words: &mut [u64], bit: usize) {
     words[bit / 64] |= 1 << (bit % 64);
 }
+
+/// Lanes, at most.
+pub(crate) const LANES: usize = 8;
 
 /// Lengths told apart.
 const LENGTHS: usize = 31;
@@ -233,9 +262,16 @@ mod tests {
                 needs.calm = calm[index].as_ref().map(|texts| texts.iter().map(|t| t.to_lowercase().into_bytes()).collect());
                 (index % 7 != 0).then_some(needs)
             }).collect();
-            let screen = Screen::new(&needs);
+            let mut lanes = vec![vec![0; words_for(needs.len())]; 2];
+            (0..needs.len()).for_each(|bit| set(&mut lanes[bit % 2], bit));
+            let screen = Screen::new(&needs, &lanes);
             let mut possible = vec![0; screen.words()];
-            screen.find(text.as_bytes(), &ByteSet::of(text.as_bytes()), &mut possible);
+            (0..2).for_each(|lane| {
+                let before = possible.clone();
+                screen.find(lane, text.as_bytes(), &ByteSet::of(text.as_bytes()), &mut possible);
+                let other = &lanes[1 - usize::from(lane)];
+                assert!(possible.iter().zip(&before).zip(other).all(|((now, before), other)| (now ^ before) & other == 0));
+            });
             let mut content = vec![0; screen.words()];
             screen.content(&ByteSet::of(text.as_bytes()).coarse(), &mut content);
             screen.narrow(text.len(), &content, &mut possible);
