@@ -38,7 +38,7 @@ pub(super) fn begins_as_prose(input: &[u8]) -> bool {
             }
         }
     };
-    !input.iter().any(|byte| DISTURBING.contains(byte)) && is_unknown(first) && second.is_none_or(is_unknown)
+    is_unknown(first) && second.is_none_or(is_unknown) && !input.iter().any(|byte| DISTURBING[usize::from(*byte)])
 }
 
 /// Digits, and digits behind a dot.
@@ -53,7 +53,16 @@ fn is_decimal(input: &[u8]) -> bool {
 const SPACES: &[u8] = b" \t\r\n";
 /// What may end the second word.
 const ENDS: &[u8] = b" \t\r\n,:;?!";
-const DISTURBING: &[u8] = b"'\"`{}*\\\0";
+/// Whether a byte is one of `'"`{}*\` and NUL.
+const DISTURBING: [bool; 256] = {
+    let bytes = b"'\"`{}*\\\0";
+    let (mut all, mut at) = ([false; 256], 0);
+    while at < bytes.len() {
+        all[bytes[at] as usize] = true;
+        at += 1;
+    }
+    all
+};
 
 fn is_part(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')

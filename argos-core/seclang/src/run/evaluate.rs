@@ -361,7 +361,7 @@ impl Transaction {
         let context = Context { now: self.now, rule: Some(rule) };
         let store = &mut self.store;
         // For people to read; what rules compare stays bytes.
-        let mut text = |template| String::from_utf8_lossy(&expand(template, store, context)).into_owned();
+        let mut text = |template| readable(expand(template, store, context).into_owned());
         let msg = match &rule.fixed.msg {
             Some(msg) => msg.clone(),
             None => rule.msg.as_ref().map(&mut text).unwrap_or_default().into(),
@@ -372,6 +372,10 @@ impl Transaction {
             None => rule.tags.iter().map(&mut text).collect(),
         };
         let last = self.store.matched.last();
+        if self.matched.is_empty() {
+            // What the core rule set matches in an ordinary request, so that the list does not move.
+            self.matched.reserve(64);
+        }
         self.matched.push(Matched {
             id: rule.id,
             phase: rule.phase,
@@ -381,7 +385,7 @@ impl Transaction {
             tags,
             file: rule.file.clone(),
             line: rule.line,
-            variable: last.map(|last| String::from_utf8_lossy(&last.name()).into_owned()).unwrap_or_default(),
+            variable: last.map(|last| readable(last.name())).unwrap_or_default(),
             value: last
                 .map(|last| last.value.bytes[..last.value.bytes.len().min(MATCHED_BYTES)].to_vec())
                 .unwrap_or_default(),
@@ -429,6 +433,11 @@ impl Transaction {
         self.interrupted = Some(interruption.clone());
         Some(interruption)
     }
+}
+
+/// Bytes as text; what is no UTF-8 is replaced.
+fn readable(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// With `multiMatch`: the value, and each stage of the chain that differs from the one before.

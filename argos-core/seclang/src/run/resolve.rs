@@ -23,11 +23,12 @@ impl Candidate {
 
     /// The same with another key.
     pub(super) fn name_with(&self, key: Option<&[u8]>) -> Vec<u8> {
-        let mut name = Vec::new();
+        let variable = name_of(self.variable).as_bytes();
+        let mut name = Vec::with_capacity(variable.len() + key.map_or(0, <[u8]>::len) + 2);
         if self.count {
             name.push(b'&');
         }
-        name.extend_from_slice(name_of(self.variable).as_bytes());
+        name.extend_from_slice(variable);
         if let Some(key) = key {
             name.push(b':');
             name.extend_from_slice(key);

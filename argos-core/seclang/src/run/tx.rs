@@ -94,7 +94,8 @@ impl Tx {
                 0 => return Err(slot),
                 known => {
                     let index = known as usize - 1;
-                    if self.members[index].name.bytes.eq_ignore_ascii_case(name) {
+                    let known = &*self.members[index].name.bytes;
+                    if known == name || known.eq_ignore_ascii_case(name) {
                         return Ok(index);
                     }
                 }
@@ -120,9 +121,14 @@ impl Tx {
 
 /// Where the search for `name` begins, in any case of its letters.
 pub(crate) fn hash(name: &[u8]) -> usize {
-    let mix = |hash: u32, byte: &u8| (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193);
-    let hash = name.iter().fold(0x811c_9dc5, mix);
-    (hash ^ hash >> 15) as usize
+    // Bytes that differ in this bit only, letters among them, count as equal.
+    const FOLD: u64 = 0x2020_2020_2020_2020;
+    let mix = |hash: u64, bytes: u64| (hash.rotate_left(5) ^ (bytes | FOLD)).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let (chunks, rest) = name.as_chunks::<8>();
+    let hash = chunks.iter().fold(name.len() as u64, |hash, chunk| mix(hash, u64::from_le_bytes(*chunk)));
+    let rest = rest.iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte));
+    let hash = mix(hash, rest);
+    (hash ^ hash >> 32) as usize
 }
 
 #[cfg(test)]

@@ -91,9 +91,15 @@ impl Literals {
     pub(super) fn new(texts: &[&[u8]]) -> Self {
         let mut literals = Self::default();
         let (mut shorts, mut longs) = (Vec::new(), Vec::new());
+        let sharing = sharing(texts);
         for (place, text) in (0_u32..).zip(texts) {
             let (size, list) = if text.len() < 4 { (2, &mut shorts) } else { (4, &mut longs) };
-            let rarity = |at: &usize| text[*at..*at + size].iter().map(|byte| commonness(*byte)).sum::<u32>();
+            let rarity = |at: &usize| {
+                let window = &text[*at..*at + size];
+                // A window of many texts is met as often as any of them, and then all of them are looked at.
+                let shared = sharing[slot(window)].max(1).ilog2();
+                window.iter().map(|byte| commonness(*byte)).sum::<u32>() + 6 * shared
+            };
             let at = (0..=text.len() - size).min_by_key(rarity).unwrap_or(0);
             let before = &text[(at + size).saturating_sub(8)..at + size];
             let near = before.iter().fold(0, |near, byte| near << 8 | u64::from(*byte));
@@ -151,6 +157,19 @@ impl Literals {
             }
         }
     }
+}
+
+/// By [`slot`]: how often windows of four bytes stand in the texts, about.
+fn sharing(texts: &[&[u8]]) -> Vec<u32> {
+    let mut counts = vec![0; 1 << 16];
+    texts.iter().flat_map(|text| text.windows(4)).for_each(|window| counts[slot(window)] += 1);
+    counts
+}
+
+/// The counter of a window.
+fn slot(window: &[u8]) -> usize {
+    let window = window.iter().fold(0_u32, |window, byte| window << 8 | u32::from(*byte));
+    (window.wrapping_mul(0x9e37_79b1) >> 16) as usize
 }
 
 /// Words of the tables: 512 bytes, and 16 KiB.

@@ -4,13 +4,13 @@ use super::changed;
 
 /// Decodes up to the first byte that is not base64.
 pub(super) fn decode(input: &[u8]) -> Option<Vec<u8>> {
-    let end = input.iter().take_while(|byte| value(**byte).is_some()).count();
+    let end = input.iter().position(|byte| value(*byte) == NONE).unwrap_or(input.len());
     changed(input, sextets(&input[..end]))
 }
 
 /// Decodes, passing over bytes that are not base64.
 pub(super) fn decode_ext(input: &[u8]) -> Option<Vec<u8>> {
-    let kept: Vec<u8> = input.iter().copied().filter(|byte| value(*byte).is_some()).collect();
+    let kept: Vec<u8> = input.iter().copied().filter(|byte| value(*byte) != NONE).collect();
     changed(input, sextets(&kept))
 }
 
@@ -27,28 +27,35 @@ pub(super) fn encode(input: &[u8]) -> Option<Vec<u8>> {
     changed(input, output)
 }
 
+/// The bytes of `input`, which is base64 alone.
 fn sextets(input: &[u8]) -> Vec<u8> {
-    let mut output = Vec::with_capacity(input.len() * 3 / 4);
-    for group in input.chunks(4) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 6 | u32::from(value(*byte).unwrap_or(0)))
-            << (6 * (4 - group.len()));
-        // A single left-over sextet holds no whole byte.
-        for index in 0..group.len().saturating_sub(1) {
-            output.push((bits >> (16 - 8 * index)) as u8);
-        }
+    let mut output = Vec::with_capacity(input.len() / 4 * 3 + 3);
+    let (groups, rest) = input.as_chunks::<4>();
+    for group in groups {
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 6 | u32::from(value(*byte)));
+        output.extend_from_slice(&bits.to_be_bytes()[1..]);
     }
+    let bits = rest.iter().fold(0_u32, |bits, byte| bits << 6 | u32::from(value(*byte))) << (6 * (4 - rest.len()));
+    // A single left-over sextet holds no whole byte.
+    output.extend_from_slice(&bits.to_be_bytes()[1..][..rest.len().saturating_sub(1)]);
     output
 }
 
-fn value(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
+/// What a byte stands for, or [`NONE`].
+fn value(byte: u8) -> u8 {
+    VALUES[usize::from(byte)]
 }
+
+const NONE: u8 = 64;
+
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut place = 0;
+    while place < 64 {
+        values[ALPHABET[place] as usize] = place as u8;
+        place += 1;
+    }
+    values
+};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

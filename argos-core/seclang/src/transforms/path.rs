@@ -21,6 +21,9 @@ pub(super) fn normalise_win(input: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether no segment but the first and the last is empty, `.` or `..`, so that there is nothing to do.
 fn plain(input: &[u8]) -> bool {
+    if memchr::memchr(b'/', input).is_none() {
+        return !matches!(input, b"" | b"." | b"..");
+    }
     let inner = input.strip_prefix(b"/").unwrap_or(input);
     let inner = inner.strip_suffix(b"/").unwrap_or(inner);
     !inner.is_empty() && !inner.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b".."))

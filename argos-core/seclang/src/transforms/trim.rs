@@ -28,6 +28,6 @@ fn shorter(input: &[u8], output: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// `isspace` of C, which includes the vertical tab.
-pub(super) fn space(byte: u8) -> bool {
+pub(super) const fn space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 11
 }

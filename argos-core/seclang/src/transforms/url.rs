@@ -15,9 +15,9 @@ pub(super) fn decode_uni(input: &[u8]) -> Option<Vec<u8>> {
 
 /// As [`decode_uni`], asking `table` first which byte a character becomes.
 pub(crate) fn decode_uni_with(input: &[u8], table: impl Fn(u16) -> Option<u8>) -> Option<Vec<u8>> {
-    memchr::memchr2(b'%', b'+', input)?;
+    let mut at = memchr::memchr2(b'%', b'+', input)?;
     let mut output = Vec::with_capacity(input.len());
-    let mut at = 0;
+    output.extend_from_slice(&input[..at]);
     while let Some(&byte) = input.get(at) {
         let unicode = byte == b'%' && matches!(input.get(at + 1), Some(b'u' | b'U'));
         let wide = if unicode { pair(input, at + 2).zip(pair(input, at + 4)) } else { None };
@@ -31,6 +31,9 @@ pub(crate) fn decode_uni_with(input: &[u8], table: impl Fn(u16) -> Option<u8>) -
         } else {
             output.push(if byte == b'+' { b' ' } else { byte });
             at += 1;
+            let plain = memchr::memchr2(b'%', b'+', &input[at..]).unwrap_or(input.len() - at);
+            output.extend_from_slice(&input[at..at + plain]);
+            at += plain;
         }
     }
     changed(input, output)
