@@ -27,9 +27,7 @@ impl Mapped {
     /// The bytes `from..to` with their places.
     pub(crate) fn slice(&self, from: usize, to: usize) -> Mapped {
         let mut part = Mapped::default();
-        for offset in from..to.min(self.bytes.len()) {
-            part.push(self.bytes[offset], self.place(offset));
-        }
+        part.copy(self, from, to.min(self.bytes.len()));
         if part.marks.is_empty() {
             let (line, column) = self.place(from);
             part.marks.push((0, line, column));
@@ -39,10 +37,25 @@ impl Mapped {
 
     /// Adds one byte that stands at the given place.
     pub(crate) fn append(&mut self, byte: u8, place: (u32, u32)) {
-        self.push(byte, place);
+        self.run(&[byte], place);
     }
 
-    fn push(&mut self, byte: u8, (line, column): (u32, u32)) {
+    /// Adds the bytes `from..to` of `other`, with their places.
+    pub(crate) fn copy(&mut self, other: &Mapped, from: usize, to: usize) {
+        let mut at = from;
+        let mut next = other.marks.partition_point(|mark| mark.0 as usize <= at);
+        while at < to {
+            let end = other.marks.get(next).map_or(to, |mark| to.min(mark.0 as usize));
+            self.run(&other.bytes[at..end], other.place(at));
+            (at, next) = (end, next + 1);
+        }
+    }
+
+    /// Adds bytes of one line that begin at the given place.
+    fn run(&mut self, bytes: &[u8], (line, column): (u32, u32)) {
+        if bytes.is_empty() {
+            return;
+        }
         let follows = self
             .marks
             .last()
@@ -50,7 +63,7 @@ impl Mapped {
         if !follows {
             self.marks.push((self.bytes.len() as u32, line, column));
         }
-        self.bytes.push(byte);
+        self.bytes.extend_from_slice(bytes);
     }
 }
 
@@ -71,9 +84,8 @@ pub(crate) fn lines(source: &[u8]) -> Vec<Line> {
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
         if in_dataset(&current.text.bytes) {
             let number = index as u32 + 1;
-            for (column, &byte) in raw.iter().chain(b"\n").enumerate() {
-                current.text.push(byte, (number, column as u32 + 1));
-            }
+            current.text.run(raw, (number, 1));
+            current.text.run(b"\n", (number, raw.len() as u32 + 1));
             if !in_dataset(&current.text.bytes) {
                 finish(&mut current, &mut found);
             }
@@ -91,13 +103,11 @@ pub(crate) fn lines(source: &[u8]) -> Vec<Line> {
         };
         let number = index as u32 + 1;
         let indent = if joining { body.len() - body.trim_ascii_start().len() } else { 0 };
-        for (column, &byte) in body.iter().enumerate().skip(indent) {
-            current.text.push(byte, (number, column as u32 + 1));
-        }
+        current.text.run(&body[indent..], (number, indent as u32 + 1));
         joining = more;
         if in_dataset(&current.text.bytes) {
             joining = false;
-            current.text.push(b'\n', (number, raw.len() as u32 + 1));
+            current.text.run(b"\n", (number, raw.len() as u32 + 1));
         } else if !more {
             finish(&mut current, &mut found);
         }
@@ -139,10 +149,16 @@ pub(crate) fn words(line: &Line) -> Vec<Word> {
             at += 1;
         }
         let start = at;
+        // What is not in the word yet.
+        let mut from = at;
         while at < bytes.len() {
             let byte = bytes[at];
             match quote {
-                Some(q) if byte == b'\\' && bytes.get(at + 1) == Some(&q) => at += 1,
+                Some(q) if byte == b'\\' && bytes.get(at + 1) == Some(&q) => {
+                    word.text.copy(&line.text, from, at);
+                    at += 1;
+                    from = at;
+                }
                 Some(q) if byte == q => {
                     word.open = false;
                     break;
@@ -150,9 +166,9 @@ pub(crate) fn words(line: &Line) -> Vec<Word> {
                 None if byte.is_ascii_whitespace() => break,
                 _ => {}
             }
-            word.text.push(bytes[at], line.text.place(at));
             at += 1;
         }
+        word.text.copy(&line.text, from, at);
         at += 1;
         if word.text.bytes.is_empty() {
             word.text = line.text.slice(start, start);

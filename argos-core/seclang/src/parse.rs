@@ -179,15 +179,21 @@ fn action_value(file: &Arc<str>, text: &Mapped, from: usize, findings: &mut Find
     }
     let mut value = text.slice(from + 1, from + 1);
     let mut at = from + 1;
+    // What is not in the value yet.
+    let mut kept = at;
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'\\' if matches!(bytes.get(at + 1), Some(b'\'')) => at += 1,
+            b'\\' if matches!(bytes.get(at + 1), Some(b'\'')) => {
+                value.copy(text, kept, at);
+                at += 1;
+                kept = at;
+            }
             b'\'' => break,
             _ => {}
         }
-        value.append(bytes[at], text.place(at));
         at += 1;
     }
+    value.copy(text, kept, at);
     if at >= bytes.len() {
         let at = position(file, text, from);
         findings.error("seclang.open_quote", &at, &bytes[from..], "the closing quote of the action is missing");

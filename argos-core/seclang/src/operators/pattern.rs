@@ -59,18 +59,29 @@ pub(super) struct Linear {
 
 impl Linear {
     fn new(text: String) -> Result<Self, Refusal> {
-        let parsed = parse(&text).map_err(|error| refusal(error.to_string()))?;
+        // Parsed without the flag, a letter is a letter and not a class of two, which is far less work.
+        let (part, caseless) = match text.strip_prefix("(?i)").filter(|rest| plain_groups(rest)) {
+            Some(rest) => (rest, true),
+            None => (text.as_str(), false),
+        };
+        let parsed = parse(part).or_else(|_| parse(&text)).map_err(|error| refusal(error.to_string()))?;
         let regex = OnceLock::new();
-        if size(&parsed) > SIZE_LIMIT / 4 {
+        if size(&parsed).saturating_mul(1 + usize::from(caseless)) > SIZE_LIMIT / 4 {
             let compiled = linear(&text, SIZE_LIMIT)?;
             regex.get_or_init(|| compiled);
         }
-        Ok(Self { text: text.into(), regex, needs: Some(Box::new(Needs::of_pattern(&parsed))) })
+        let needs = Some(Box::new(Needs::of_pattern(&parsed, caseless)));
+        Ok(Self { text: text.into(), regex, needs })
     }
 
     fn regex(&self) -> &Regex {
         self.regex.get_or_init(|| linear(&self.text, usize::MAX).expect("syntax and size were checked at load"))
     }
+}
+
+/// Whether no group changes how letters are read.
+fn plain_groups(text: &str) -> bool {
+    memchr::memmem::find_iter(text.as_bytes(), b"(?").all(|at| text.as_bytes().get(at + 2) == Some(&b':'))
 }
 
 fn parse(text: &str) -> Result<Hir, Box<regex_syntax::Error>> {

@@ -76,6 +76,15 @@ impl ByteSet {
         Self([a & !e, b & !f, c & !g, d & !h])
     }
 
+    /// The set with each letter in both cases.
+    #[must_use]
+    pub(crate) fn both_cases(self) -> Self {
+        const UPPER: u64 = ((1 << 26) - 1) << (b'A' - 64);
+        let [low, letters, high, highest] = self.0;
+        let (upper, lower) = (letters & UPPER, letters >> 32 & UPPER);
+        Self([low, letters | upper << 32 | lower, high, highest])
+    }
+
     /// How many bytes are in it.
     pub(crate) fn len(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
@@ -131,5 +140,6 @@ mod tests {
         let set = ByteSet::EMPTY.with(b'a', b'c').and(b"z");
         assert_eq!((set, set.len()), (ByteSet::of(b"abcz"), 4));
         assert_eq!(set.minus(&ByteSet::of(b"bz\xff")), ByteSet::of(b"ac"));
+        assert_eq!(ByteSet::of(b"aZ[@\x00\xe1").both_cases(), ByteSet::of(b"aAzZ[@\x00\xe1"));
     }
 }

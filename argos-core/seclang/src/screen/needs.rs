@@ -33,11 +33,12 @@ impl Needs {
         Self { literals: None, calm: None, bytes: vec![set], length: 1 }
     }
 
-    /// What a pattern needs.
-    pub(crate) fn of_pattern(hir: &Hir) -> Self {
+    /// What a pattern needs. Where it is `caseless`, letters in it stand for both cases.
+    pub(crate) fn of_pattern(hir: &Hir, caseless: bool) -> Self {
+        let scope = |without| Scope { without, caseless };
         // Of a pattern that matches nothing at all, nothing is claimed.
-        let found = walk(hir, &ByteSet::EMPTY).unwrap_or_else(Found::nothing);
-        let calm = match walk(hir, &LOUD) {
+        let found = walk(hir, &scope(ByteSet::EMPTY)).unwrap_or_else(Found::nothing);
+        let calm = match walk(hir, &scope(LOUD)) {
             None => Some(Vec::new()),
             Some(found) => found.into_required().filter(|literals| usable(literals)).map(sorted),
         };
@@ -83,23 +84,37 @@ impl Found {
     }
 }
 
-/// What is known of the texts without any byte of `without` that a part of a pattern matches; none where there are no
-/// such texts.
-fn walk(hir: &Hir, without: &ByteSet) -> Option<Found> {
+/// Which texts are asked about.
+struct Scope {
+    /// Only those without any of these bytes, among which are no letters.
+    without: ByteSet,
+    /// Letters of the pattern stand for both cases.
+    caseless: bool,
+}
+
+impl Scope {
+    /// What bytes of the pattern stand for.
+    fn read(&self, set: ByteSet) -> ByteSet {
+        if self.caseless { set.both_cases() } else { set }
+    }
+}
+
+/// What is known of the texts in `scope` that a part of a pattern matches; none where there are no such texts.
+fn walk(hir: &Hir, scope: &Scope) -> Option<Found> {
     Some(match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Found::empty(),
         HirKind::Literal(literal) => {
-            if literal.0.iter().any(|byte| without.has(*byte)) {
+            if literal.0.iter().any(|byte| scope.without.has(*byte)) {
                 return None;
             }
             let folded = literal.0.to_ascii_lowercase();
             let mut gates = Gates::default();
-            literal.0.iter().for_each(|byte| gates.offer(ByteSet::EMPTY.and(&[*byte])));
+            literal.0.iter().for_each(|byte| gates.offer(scope.read(ByteSet::EMPTY.and(&[*byte]))));
             Found { exact: Some(vec![folded]), required: None, gates }
         }
-        HirKind::Class(class) => return of_class(class, without),
-        HirKind::Capture(capture) => return walk(&capture.sub, without),
-        HirKind::Repetition(repetition) => match walk(&repetition.sub, without) {
+        HirKind::Class(class) => return of_class(class, scope),
+        HirKind::Capture(capture) => return walk(&capture.sub, scope),
+        HirKind::Repetition(repetition) => match walk(&repetition.sub, scope) {
             Some(part) => of_repetition(repetition, part),
             None if repetition.min == 0 => Found::empty(),
             None => return None,
@@ -107,19 +122,19 @@ fn walk(hir: &Hir, without: &ByteSet) -> Option<Found> {
         HirKind::Concat(parts) => {
             let mut sequence = Sequence::default();
             for part in parts {
-                sequence.push(walk(part, without)?);
+                sequence.push(walk(part, scope)?);
             }
             sequence.found()
         }
         HirKind::Alternation(parts) => {
-            let mut left = parts.iter().filter_map(|part| walk(part, without)).peekable();
+            let mut left = parts.iter().filter_map(|part| walk(part, scope)).peekable();
             left.peek()?;
             of_choice(left)
         }
     })
 }
 
-fn of_class(class: &Class, without: &ByteSet) -> Option<Found> {
+fn of_class(class: &Class, scope: &Scope) -> Option<Found> {
     let set = match class {
         Class::Bytes(class) => {
             class.ranges().iter().fold(ByteSet::EMPTY, |set, range| set.with(range.start(), range.end()))
@@ -133,7 +148,7 @@ fn of_class(class: &Class, without: &ByteSet) -> Option<Found> {
             false => return Some(Found::nothing()),
         },
     };
-    let set = set.minus(without);
+    let set = scope.read(set).minus(&scope.without);
     if set == ByteSet::EMPTY {
         return None;
     }
@@ -362,7 +377,7 @@ mod tests {
     fn needs(pattern: &str) -> Needs {
         let mut parser =
             ParserBuilder::new().unicode(false).utf8(false).dot_matches_new_line(true).multi_line(true).build();
-        Needs::of_pattern(&parser.parse(pattern).unwrap())
+        Needs::of_pattern(&parser.parse(pattern).unwrap(), false)
     }
 
     fn literals(pattern: &str) -> Vec<String> {
@@ -435,10 +450,18 @@ mod tests {
         ) {
             let regex = regex::bytes::RegexBuilder::new(&pattern)
                 .unicode(false).dot_matches_new_line(true).multi_line(true).build().unwrap();
+            let caseless = regex::bytes::RegexBuilder::new(&pattern)
+                .unicode(false).dot_matches_new_line(true).multi_line(true).case_insensitive(true).build().unwrap();
+            let mut parser =
+                ParserBuilder::new().unicode(false).utf8(false).dot_matches_new_line(true).multi_line(true).build();
+            let wide = Needs::of_pattern(&parser.parse(&pattern).unwrap(), true);
             let needs = needs(&pattern);
             for text in texts {
                 if regex.is_match(text.as_bytes()) {
                     prop_assert!(!lacks(&needs, text.as_bytes()), "{pattern} {text:?} {needs:?}");
+                }
+                if caseless.is_match(text.as_bytes()) {
+                    prop_assert!(!lacks(&wide, text.as_bytes()), "(?i){pattern} {text:?} {wide:?}");
                 }
             }
         }
