@@ -1,7 +1,7 @@
 //! Results and errors for people, or as JSON.
 
 use argos_core::error::Error;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Prints one line to standard output. A reader that has gone ends the command quietly; any other fault ends it with
 /// its reason.
@@ -43,15 +43,50 @@ pub(crate) fn value(value: &Value, as_json: bool) {
     match value {
         Value::Null => {}
         Value::Object(record) => match record.get("items").and_then(Value::as_array) {
-            Some(items) => table(items),
-            None => {
-                let width = record.keys().map(String::len).max().unwrap_or(0);
-                for (name, value) in record {
-                    line(format_args!("{name:width$}  {}", cell(value)));
-                }
-            }
+            Some(items) => table(items, ""),
+            None => fields(&expanded("", record)),
         },
         other => line(cell(other)),
+    }
+}
+
+/// The fields of a record with their names; those of a record in it that holds lists stand beside them.
+fn expanded<'a>(of: &str, record: &'a Map<String, Value>) -> Vec<(String, &'a Value)> {
+    let holds_lists = |inner: &Map<String, Value>| inner.values().any(|value| is_list(value, |_| true));
+    let field = |(name, value): (&String, &'a Value)| match value {
+        Value::Object(inner) if holds_lists(inner) => expanded(&format!("{of}{name}."), inner),
+        value => vec![(format!("{of}{name}"), value)],
+    };
+    record.iter().flat_map(field).collect()
+}
+
+/// Whether `value` holds records, each of which `fits`; endpoints are one word each.
+fn is_list(value: &Value, fits: impl Fn(&Map<String, Value>) -> bool) -> bool {
+    let Some(items) = value.as_array().filter(|items| !items.is_empty()) else { return false };
+    items.iter().all(|item| item.as_object().is_some_and(|item| !item.contains_key("port") && fits(item)))
+}
+
+/// Prints fields line by line: a list of texts below each other, a list of plain records as a table.
+fn fields(fields: &[(String, &Value)]) {
+    let plain = |item: &Map<String, Value>| {
+        let lists = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(|item| !item.is_string()));
+        !item.values().any(|value| value.is_object() || lists(value))
+    };
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in fields {
+        match value {
+            Value::Array(items) if is_list(value, plain) => {
+                line(name);
+                table(items, "  ");
+            }
+            Value::Array(texts) if !texts.is_empty() && texts.iter().all(Value::is_string) => {
+                for (at, text) in texts.iter().enumerate() {
+                    let name = if at == 0 { name.as_str() } else { "" };
+                    line(format_args!("{name:width$}  {}", cell(text)));
+                }
+            }
+            value => line(format_args!("{name:width$}  {}", cell(value))),
+        }
     }
 }
 
@@ -71,7 +106,7 @@ const NOT_IN_TABLES: &[&str] = &[
 ];
 
 /// Columns that a list of records shows: those with plain values in every row.
-fn table(items: &[Value]) {
+fn table(items: &[Value], indent: &str) {
     let Some(first) = items.first().and_then(Value::as_object) else {
         line("(none)");
         return;
@@ -89,7 +124,7 @@ fn table(items: &[Value]) {
         .collect();
     let row_of = |cells: &mut dyn Iterator<Item = &str>| {
         let padded: Vec<String> = cells.zip(&widths).map(|(c, w)| format!("{c:w$}", w = *w)).collect();
-        line(padded.join("  ").trim_end());
+        line(format_args!("{indent}{}", padded.join("  ").trim_end()));
     };
     row_of(&mut names.iter().map(|n| n.as_str()));
     for row in &rows {

@@ -92,6 +92,19 @@ fn explain_tells_each_step_and_the_reason() {
     let short = folder.run(&["waf", "explain", "--in", input, "--matched", "--mode", "detect"]);
     let short = String::from_utf8(short.stdout).unwrap();
     assert!(!short.lines().any(|line| line.ends_with(": passed")), "{short}");
+    // Of a chain that does not match in whole nothing is shown.
+    let chain = folder.path("chain.conf");
+    let rules = "SecRule ARGS:q \"@contains OR\" \"id:100001,phase:2,pass,log,chain\"\nSecRule ARGS:none a\n\
+        SecRule ARGS:q \"@contains OR\" \"id:100002,phase:2,pass,log,ctl:ruleRemoveById=100003\"\n\
+        SecRule ARGS:q \"@contains OR\" \"id:100003,phase:2,pass,log\"";
+    std::fs::write(&chain, rules).unwrap();
+    for (more, shown) in [(vec![], [true, true, true]), (vec!["--matched"], [false, true, false])] {
+        let args = ["waf", "explain", "--in", input, "--rules", chain.to_str().unwrap()];
+        let out = folder.run(&[&args, more.as_slice()].concat());
+        let text = String::from_utf8(out.stdout).unwrap();
+        let has = ["rule 100001,", "rule 100002,", "rule 100003,"].map(|id| text.contains(id));
+        assert_eq!(has, shown, "{more:?}: {text}");
+    }
     assert!(short.lines().last().unwrap().starts_with("detected: "), "{short}");
     let json = folder.run(&["waf", "explain", "--in", input, "--json"]);
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();

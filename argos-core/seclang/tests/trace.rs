@@ -99,6 +99,15 @@ fn of_a_hosts_own_rule_it_is_told_who_left_a_target_out() {
 }
 
 #[test]
+fn a_count_is_not_told_as_left_out() {
+    let rules = "SecRule &TX:none|&ARGS \"@eq 0\" \"id:30,phase:1,pass,nolog\"";
+    let (set, _) = RuleSet::builder(NoFiles).rules_str("test.conf", rules).compile().unwrap();
+    let (_, trace) = explain(&set, Mode::Block, "/?a=1");
+    let steps: Vec<_> = of(&trace, 30).iter().map(|s| (s.variable.as_str(), s.result)).collect();
+    assert_eq!(steps, [("&TX:none", Tried::Matched), ("&ARGS", Tried::Passed)]);
+}
+
+#[test]
 fn hidden_values_are_in_no_step() {
     let (_, trace) = explain(&set(), Mode::Block, "/?token=evil&b=hush");
     assert!(of(&trace, 11).iter().filter(|s| s.variable.starts_with("ARGS")).all(|s| s.value.is_none()));

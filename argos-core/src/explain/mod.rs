@@ -15,12 +15,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::logs::Secrets;
 use crate::proxy::path::matching_form;
 use crate::schema::{WafMode, text_enum};
 use crate::waf::Tuned;
 use crate::waf::asked::Asked;
 use crate::waf::inspect::{Inspector, MatchedRule, RequestLine, ResultLine};
-use hidden::{Hidden, Shared};
+use hidden::Shared;
 pub use propose::{Proposal, ProposedExclusion, RefusedRule, propose};
 pub use rows::from_rows;
 
@@ -281,7 +282,8 @@ fn explanation(source: ExplainedFrom, mode: WafMode, outcome: Outcome, trace: Tr
     }
     let step = |step: Step| {
         let hide = step.value.as_ref().is_none_or(|value| hidden.hides(&step.variable, value, value));
-        shown(step, hide)
+        let variable = hidden.name(&step.variable);
+        shown(Step { variable, ..step }, hide)
     };
     Explanation {
         source,
@@ -297,7 +299,7 @@ fn explanation(source: ExplainedFrom, mode: WafMode, outcome: Outcome, trace: Tr
     }
 }
 
-fn mask(shown: &mut MatchedRule, variable: &str, value: &[u8], hidden: &mut Hidden) {
+fn mask(shown: &mut MatchedRule, variable: &str, value: &[u8], hidden: &mut Secrets) {
     if hidden.hides(variable, value, value) && !shown.data.is_empty() {
         "***".clone_into(&mut shown.data);
     }

@@ -57,6 +57,9 @@ pub struct RefusedRule {
     pub reason: String,
 }
 
+/// Bytes of a name that a target may have: no application gives longer ones.
+const LONGEST_NAME: usize = 128;
+
 /// Rules that are tried to be left out.
 const MOST_CAUSES: usize = 20;
 
@@ -131,7 +134,14 @@ pub fn propose(judge: &Judge<'_>, host_id: i64, known: &[Exclusion], asked: &Ask
             ));
         }
     }
-    Proposal { passes: done, whole: true, exclusions, warnings, refused, before: found.result, after: after.result }
+    let (before, after) = (told(found.result), told(after.result));
+    Proposal { passes: done, whole: true, exclusions, warnings, refused, before, after }
+}
+
+/// A result without the rules that say nothing: those that set up and jump.
+fn told(mut result: ResultLine) -> ResultLine {
+    result.matched.retain(|rule| !rule.msg.is_empty() || rule.severity.is_some());
+    result
 }
 
 impl Judge<'_> {
@@ -215,11 +225,15 @@ fn selectable(variable: &str) -> bool {
 
 /// A target as an exclusion names it; a name with other than plain letters as a pattern.
 fn target(variable: &str) -> Option<String> {
-    // A step shows no more than 256 bytes of a name, and only text.
-    if !selectable(variable) || variable.len() >= 250 || variable.contains(char::REPLACEMENT_CHARACTER) {
+    if !selectable(variable) {
         return None;
     }
     let Some((collection, key)) = variable.split_once(':') else { return Some(variable.to_owned()) };
+    // A name that is content, or too long, or no text, or hidden, is another one with each request.
+    let content = |c: char| matches!(c, '{' | '<' | '"' | char::REPLACEMENT_CHARACTER);
+    if key.len() > LONGEST_NAME || key == "***" || key.contains(content) {
+        return Some(collection.to_owned());
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if key.chars().all(plain) || collection == "XML" {
         return Some(variable.to_owned());
@@ -266,8 +280,37 @@ SecRule TX:blocking_inbound_anomaly_score "@ge %{tx.inbound_anomaly_score_thresh
         assert_eq!((one.path_pattern.as_str(), one.method.as_str(), one.host_id), ("/post", "GET", 7));
         // What stays below the threshold stays.
         assert_eq!((found.before.score_in, found.after.score_in), (13, 3));
-        assert!(found.after.matched.iter().any(|rule| rule.id == 941_100));
+        assert!(!found.before.matched.iter().any(|rule| rule.id == 901_001), "it says nothing");
     }
+
+    #[test]
+    fn a_name_that_is_content_or_hidden_is_no_target() {
+        for (variable, expected) in [
+            ("ARGS:note", Some("ARGS:note")),
+            ("ARGS:a b", Some(r"ARGS:/^a\x20b$/")),
+            ("ARGS_NAMES:***", Some("ARGS_NAMES")),
+            ("ARGS_NAMES:{\"password\":\"x\"}", Some("ARGS_NAMES")),
+            ("ARGS:<a>", Some("ARGS")),
+            ("ARGS:\u{fffd}", Some("ARGS")),
+            ("XML:/*", Some("XML:/*")),
+            ("TX:1", None),
+            ("&ARGS", None),
+        ] {
+            assert_eq!(target(variable).as_deref(), expected, "{variable}");
+        }
+        assert_eq!(target(&format!("ARGS:{}", "n".repeat(129))).as_deref(), Some("ARGS"));
+        // An exclusion for such a request can be used for the next one, too, and shows nothing of it.
+        let (rules, _) = RuleSet::builder(NoFiles).rules_str("own.conf", NAMES).compile().unwrap();
+        let (mode, now) = (WafMode::Block, Timestamp(0));
+        let masked: [Box<str>; 1] = ["password".into()];
+        let judge = Judge { rules: &rules, tuned: None, mode, web_app: "1", now, masked: &masked };
+        let uri = "/?%7B%22password%22:%22evil-hush%22%7D".to_owned();
+        let found = propose(&judge, 7, &[], &Asked::from(&RequestLine { uri, ..RequestLine::default() }), "r1");
+        assert!(found.passes && !serde_json::to_string(&found).unwrap().contains("hush"), "{found:?}");
+        assert_eq!(found.exclusions[0].target, "ARGS_NAMES");
+    }
+
+    const NAMES: &str = r#"SecRule ARGS_NAMES "@contains evil" "id:100001,phase:2,deny,log,msg:'%{MATCHED_VAR_NAME}',logdata:'%{MATCHED_VAR}'""#;
 
     #[test]
     fn more_rules_than_a_proposal_takes_stay() {

@@ -33,15 +33,100 @@ pub fn hides(variable: &str, value: &str, masked: &[Box<str>]) -> bool {
     match collection.to_ascii_uppercase().as_str() {
         "REQUEST_COOKIES" => true,
         "REQUEST_HEADERS" | "RESPONSE_HEADERS" if SECRET_HEADERS.iter().any(|h| key.eq_ignore_ascii_case(h)) => true,
-        _ => is_listed(key, masked) || mask_uri(value, masked) != value,
+        "XML" if tells_markup(value, masked) => true,
+        "REQUEST_BODY" | "RESPONSE_BODY" | "FULL_REQUEST" if tells_markup(value, masked) => true,
+        // A document that was sent as a form is the name of a parameter.
+        _ => {
+            is_listed(key, masked)
+                || mask_uri(value, masked) != value
+                || tells(value, masked)
+                || tells(key, masked)
+                || tells_markup(key, masked)
+        }
     }
+}
+
+/// Whether `text` has a member of a masked name, as JSON writes it: a quote before and behind the name, and a colon.
+#[must_use]
+pub(super) fn tells(text: &str, masked: &[Box<str>]) -> bool {
+    if !text.contains(':') && !text.contains("%3") {
+        return false;
+    }
+    let unquoted = |rest: &str| rest.trim_start_matches(['\\', '"', '\'']).trim_start().starts_with(':');
+    let quote = |c: char| matches!(c, '"' | '\'');
+    names(text, masked, |before, after| {
+        before.ends_with(quote) && after.trim_start_matches('\\').starts_with(quote) && unquoted(after)
+    })
+}
+
+/// Whether `text` has an element or an attribute of a masked name, as XML writes it.
+fn tells_markup(text: &str, masked: &[Box<str>]) -> bool {
+    if !text.contains('<') && !text.contains("%3") {
+        return false;
+    }
+    names(text, masked, |before, after| {
+        let tag = before.rsplit('<').next().filter(|tag| tag.len() < before.len() && !tag.contains('>'));
+        let Some(tag) = tag else { return false };
+        let element = tag.is_empty() || tag.ends_with(':') && !tag.contains(char::is_whitespace);
+        let ends = after.starts_with(|c: char| c == '>' || c == '/' || c.is_whitespace());
+        element && ends || after.trim_start().starts_with('=')
+    })
+}
+
+/// Whether a masked name stands in `text`, as it is or percent-encoded, where `fits` what is before and behind it.
+fn names(text: &str, masked: &[Box<str>], fits: impl Fn(&str, &str) -> bool) -> bool {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    let lower = unescaped(&decoded).to_ascii_lowercase();
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    masked.iter().filter(|name| !name.is_empty()).any(|name| {
+        memchr::memmem::find_iter(lower.as_bytes(), name.as_bytes()).any(|at| {
+            let (before, after) = (&lower[..at], &lower[at + name.len()..]);
+            !before.ends_with(word) && !after.starts_with(word) && fits(before, after)
+        })
+    })
+}
+
+/// `text` with the characters that JSON writes as `\u0061`, as far as they are ASCII.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\u00") {
+        return Cow::Borrowed(text);
+    }
+    let mut pieces = text.split("\\u00");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
+        match byte {
+            Some(byte) => {
+                out.push(byte.into());
+                out.push_str(&piece[2..]);
+            }
+            None => {
+                out.push_str("\\u00");
+                out.push_str(piece);
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// `path` with the values of masked parameters of its segments (`;name=value`) as `***`.
+#[must_use]
+pub(super) fn masked_path<'a>(path: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
+    if !path.contains(';') || !path.split(['/', ';']).any(|part| is_hidden(part, masked)) {
+        return Cow::Borrowed(path);
+    }
+    let segments = path.split_inclusive('/').map(|segment| {
+        let (segment, end) = segment.strip_suffix('/').map_or((segment, ""), |segment| (segment, "/"));
+        format!("{}{end}", masked_query(segment, masked))
+    });
+    Cow::Owned(segments.collect())
 }
 
 /// `text` with masked pairs after its `?`, or everywhere where it has none.
 #[must_use]
 pub fn mask_uri(text: &str, masked: &[Box<str>]) -> String {
     match text.split_once('?') {
-        Some((path, query)) => format!("{path}?{}", masked_query(query, masked)),
+        Some((path, query)) => format!("{}?{}", masked_path(path, masked), masked_query(query, masked)),
         None => masked_query(text, masked).into_owned(),
     }
 }
@@ -97,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn parameters_of_a_path_are_hidden_segment_by_segment() {
+        let masked: Vec<Box<str>> = vec!["token".into()];
+        for (path, expected) in [
+            ("/a;token=x/b", "/a;token=***/b"),
+            ("/a;b=1;TOKEN=x;c=2/d;token=y", "/a;b=1;TOKEN=***;c=2/d;token=***"),
+            ("/token=x", "/token=x"),
+            ("/a;tokens=x", "/a;tokens=x"),
+        ] {
+            assert_eq!(masked_path(path, &masked), expected, "{path}");
+        }
+        assert_eq!(mask_uri("/a;token=x?token=y", &masked), "/a;token=***?token=***");
+    }
+
+    #[test]
     fn secrets_are_hidden_by_variable_and_by_content() {
         let masked: Vec<Box<str>> = vec!["password".into()];
         for (variable, value, expected) in [
@@ -110,6 +209,21 @@ mod tests {
             ("REQUEST_URI", "/a?password=x", true),
             ("REQUEST_BODY", "a=1&password=x", true),
             ("REQUEST_BODY", "a=1", false),
+            ("REQUEST_BODY", r#"{"user": {"password" : "x"}}"#, true),
+            ("REQUEST_BODY", r#"%7B%22password%22%3A%22x%22%7D"#, true),
+            ("REQUEST_BODY", "<a><Password>x</Password></a>", true),
+            ("REQUEST_BODY", "<a><n:password at='1'>x</n:password></a>", true),
+            ("REQUEST_BODY", "<user name='a' password = 'x'/>", true),
+            ("REQUEST_BODY", "<passwords>x</passwords>", false),
+            ("REQUEST_BODY", "<p>a password = 1</p>", false),
+            (r#"ARGS_NAMES:{"password":"x"}"#, r#"{"password":"x"}"#, true),
+            (r#"ARGS:{"pass\u0077ord":"a"#, "b\"}", true),
+            ("ARGS_NAMES:<a><password>x</password></a>", "", true),
+            ("ARGS:json", r#"{\"password\":\"x\"}"#, true),
+            ("ARGS:text", "the \"password\" is old: change it", false),
+            ("ARGS:html", "<code>x</code>", false),
+            ("REQUEST_FILENAME", "/login;password=x/y", true),
+            ("REQUEST_URI", "/login;password=x/y?a=1", true),
         ] {
             assert_eq!(hides(variable, value, &masked), expected, "{variable} {value}");
         }

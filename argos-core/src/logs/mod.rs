@@ -5,11 +5,14 @@
 //! masking and JSON cost the request nothing.
 
 mod batch;
+mod markup;
 mod mask;
 mod queue;
 mod record;
+mod secrets;
 
 pub use batch::AccessBatch;
 pub use mask::{SECRET_HEADERS, hides, mask_uri, masked_query};
 pub use queue::{Counts, QUEUE_ROWS, Queue, Taken};
 pub use record::{Access, AccessAction, Fault, Finding, Masked, OwnTexts, Record, Texts, Timings, Version};
+pub use secrets::Secrets;

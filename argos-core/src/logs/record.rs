@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::mask::masked_query;
+use super::mask::{masked_path, masked_query};
 use crate::clock::Timestamp;
 use crate::schema::{HostId, LogEntry, LogSource, RuleId, text_enum};
 
@@ -230,13 +230,13 @@ impl Access {
         for (column, bytes) in [
             (&mut row.host_domain, t.host),
             (&mut row.method, t.method),
-            (&mut row.path, t.path),
             (&mut row.upstream, t.upstream),
             (&mut row.user_agent, t.agent),
             (&mut row.request_id, t.request_id),
         ] {
             column.push_str(&String::from_utf8_lossy(bytes));
         }
+        row.path.push_str(&masked_path(&String::from_utf8_lossy(t.path), masked));
         row.query.push_str(&masked_query(&String::from_utf8_lossy(t.query), masked));
         row.message.push_str(if self.message.is_empty() { self.action.as_str() } else { self.message });
         row.action.push_str(self.action.as_str());
@@ -254,8 +254,10 @@ impl Access {
             r#","attempts":{attempts},"timings":{{"total_us":{total},"upstream_us":{upstream}}},"referer":"#
         );
         match referer.split_once('?') {
-            Some((page, query)) => push_json(raw, &format!("{page}?{}", masked_query(query, masked))),
-            None => push_json(raw, &referer),
+            Some((page, query)) => {
+                push_json(raw, &format!("{}?{}", masked_path(page, masked), masked_query(query, masked)));
+            }
+            None => push_json(raw, &masked_path(&referer, masked)),
         }
         raw.push('}');
     }
@@ -333,7 +335,7 @@ impl Fault {
         row.host_domain = self.domain.into();
         row.remote_ip = self.client.map(|ip| ip.to_string()).unwrap_or_default();
         row.method = self.method.into();
-        row.path = self.path.into();
+        row.path = masked_path(&self.path, &self.masked).into_owned();
         row.query = masked_query(&self.query, &self.masked).into_owned();
         row.status = self.status.into();
         row.upstream = self.upstream.into();
@@ -383,7 +385,7 @@ impl Finding {
         row.host_domain = text(t.host);
         row.remote_ip = self.client.to_string();
         row.method = text(t.method);
-        row.path = text(t.path);
+        row.path = masked_path(&String::from_utf8_lossy(t.path), &self.masked).into_owned();
         row.query = masked_query(&String::from_utf8_lossy(t.query), &self.masked).into_owned();
         row.status = self.status.into();
         row.user_agent = text(t.agent);

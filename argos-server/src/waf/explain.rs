@@ -33,7 +33,7 @@ pub(super) fn command(with_rules: Command) -> Command {
             Arg::new("matched")
                 .long("matched")
                 .action(ArgAction::SetTrue)
-                .help("Without tries that did not match; not with --json"),
+                .help("Only rules that matched, and what an exclusion left out; not with --json"),
         )
 }
 
@@ -115,8 +115,12 @@ fn print(explained: &Value, matched_only: bool) {
     let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let none = Vec::new();
     let mut last = Value::Null;
+    let matched = explained["result"]["matched"].as_array().unwrap_or(&none);
+    // A link of a chain may match while its rule does not.
+    let matches =
+        |step: &Value| step["result"] == "matched" && matched.iter().any(|rule| rule["id"] == step["rule_id"]);
     for step in explained["steps"].as_array().unwrap_or(&none) {
-        if matched_only && step["result"] == "passed" {
+        if matched_only && !matches(step) && step["excluded_by"] != "exclusion" {
             continue;
         }
         let rule = &step["rule_id"];
@@ -149,7 +153,7 @@ fn print(explained: &Value, matched_only: bool) {
     if let Some(count) = explained["steps_left_out"].as_u64().filter(|count| *count > 0) {
         output::line(format_args!("{count} further tries without a match"));
     }
-    for rule in explained["result"]["matched"].as_array().into_iter().flatten() {
+    for rule in matched {
         let (msg, severity) = (text(rule, "msg"), text(rule, "severity"));
         if !msg.is_empty() {
             output::line(format_args!("matched rule {} {msg:?} {severity}", rule["id"]));

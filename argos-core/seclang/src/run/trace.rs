@@ -209,7 +209,8 @@ impl Transaction {
         let others = |variable: VarId, key: &[u8]| test.targets.excludes(variable, key) || !removed(variable, key);
         let context = Context { now: self.now, rule: Some(rule) };
         let mut found = Vec::new();
-        for target in &test.targets.include {
+        // A count has a value whatever is left out of it.
+        for target in test.targets.include.iter().filter(|target| !target.count) {
             resolve(&mut self.store, context, target, &others, &mut found);
         }
         let place = program.rules.iter().position(|other| std::ptr::eq(other, rule)).unwrap_or_default();

@@ -242,8 +242,8 @@ pub(crate) fn finish(ex: &mut Exchange) {
     match catch_unwind(AssertUnwindSafe(|| transaction.finish())) {
         Ok(outcome) => {
             ex.facts.waf_score = Some(outcome.score_in);
+            rows::record(ex, &inspection, &outcome);
             copy::keep(ex, &mut inspection, &outcome);
-            rows::record(ex, &inspection, outcome);
         }
         Err(_) => ex.record_fault("waf", true, ex.facts.status, "the engine failed in phase 5"),
     }

@@ -21,6 +21,13 @@ pub(super) struct Copied {
     answer: Option<Answered>,
 }
 
+impl Copied {
+    /// The first bytes of the body.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 /// Copies the body that phase 2 saw.
 pub(super) fn body(ex: &mut Exchange, coding: Coding) {
     let (Some(inspection), Some(held)) = (&mut ex.waf, &ex.held) else { return };

@@ -1,23 +1,27 @@
 //! What an inspection leaves behind: a row for each rule that matched, and a line of the audit log. Both masked.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use argos_seclang::{Matched, Outcome, Severity, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::Inspection;
-use crate::logs::{Finding, Record, SECRET_HEADERS, hides, mask_uri};
+use crate::logs::{Finding, Record, SECRET_HEADERS, Secrets, mask_uri};
 use crate::proxy::exchange::Exchange;
 
 /// Most rows of one transaction.
 const MOST_ROWS: usize = 50;
+/// Shorter cookies say no secret that could be told from other text.
+const SHORTEST_COOKIE: usize = 8;
 /// Most bytes of matched data in a row.
 const MOST_DATA: usize = 256;
 
 /// Writes the rows and the line.
-pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
+pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: &Outcome) {
     // What rules want hidden adds to what the settings hide.
     let hidden = outcome.masked.arguments.iter().map(|name| String::from_utf8_lossy(name).into_owned().into());
+    let masked: Vec<Box<str>> = inspection.masked.iter().cloned().chain(hidden).collect();
     let shown = Shown {
         ex,
         verdict: match outcome.verdict {
@@ -25,7 +29,9 @@ pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
             Verdict::Detected => "detected",
             _ => "passed",
         },
-        masked: inspection.masked.iter().cloned().chain(hidden).collect(),
+        secrets: RefCell::default(),
+        body: inspection.copied.body(),
+        masked,
         outcome,
     };
     shown.rows(inspection);
@@ -39,15 +45,18 @@ pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: Outcome) {
 /// An outcome and how it is shown.
 struct Shown<'a> {
     ex: &'a Exchange,
-    outcome: Outcome,
+    outcome: &'a Outcome,
     verdict: &'static str,
     masked: Vec<Box<str>>,
+    /// The copy of the body.
+    body: &'a [u8],
+    secrets: RefCell<Option<Secrets>>,
 }
 
 impl Shown<'_> {
     /// Writes a row for each rule that wants to be logged and is severe enough.
     fn rows(&self, inspection: &Inspection) {
-        let (ex, outcome) = (self.ex, &self.outcome);
+        let (ex, outcome) = (self.ex, self.outcome);
         let least = rank(&inspection.appsec.audit_min_severity);
         let logged = outcome.matched.iter().filter(|m| m.log && rank(severity(m)) <= least).take(MOST_ROWS);
         let mut request = None;
@@ -73,7 +82,7 @@ impl Shown<'_> {
                 texts: ex.texts().into(),
                 masked: Arc::clone(&inspection.masked),
                 rule_id: i64::try_from(rule.id).unwrap_or(i64::MAX),
-                message: rule.msg.as_ref().into(),
+                message: self.message(rule).into(),
                 severity: severity(rule),
                 score,
                 raw: raw.to_string().into(),
@@ -83,7 +92,7 @@ impl Shown<'_> {
 
     /// The request's object in the audit log.
     fn line(&self, inspection: &Inspection) -> Value {
-        let (ex, outcome) = (self.ex, &self.outcome);
+        let (ex, outcome) = (self.ex, self.outcome);
         let matched: Vec<Value> = outcome.matched.iter().filter(|rule| rule.log).map(|rule| self.entry(rule)).collect();
         let mut request = self.request();
         request["version"] = ex.head.version.as_str().into();
@@ -134,14 +143,14 @@ impl Shown<'_> {
         let (data, value) = self.values(rule);
         json!({
             "id": rule.id, "phase": rule.phase, "file": &*rule.file, "line": rule.line, "tags": &*rule.tags, "data": data,
-            "matched_var": {"name": rule.variable, "value": value},
+            "matched_var": {"name": self.secrets(|secrets| secrets.name(&rule.variable)), "value": value},
         })
     }
 
     /// The matched rule in the audit log.
     fn entry(&self, rule: &Matched) -> Value {
         json!({
-            "id": rule.id, "phase": rule.phase, "msg": &*rule.msg, "data": self.values(rule).0,
+            "id": rule.id, "phase": rule.phase, "msg": self.message(rule), "data": self.values(rule).0,
             "severity": severity(rule), "tags": &*rule.tags, "file": &*rule.file, "line": rule.line,
         })
     }
@@ -153,10 +162,33 @@ impl Shown<'_> {
             return (String::new(), String::new());
         }
         let value = String::from_utf8_lossy(&rule.value).into_owned();
-        match hides(&rule.variable, &value, &self.masked) {
+        self.secrets(|secrets| match secrets.hides(&rule.variable, &rule.value, &rule.value) {
             true => ("***".to_owned(), "***".to_owned()),
-            false => (cut(&rule.data).to_owned(), cut(&value).to_owned()),
-        }
+            false => (secrets.text(cut(&rule.data)), cut(&value).to_owned()),
+        })
+    }
+
+    /// The message of a match. It seldom holds anything of the request.
+    fn message(&self, rule: &Matched) -> String {
+        self.secrets(|secrets| {
+            let value = String::from_utf8_lossy(&rule.value);
+            let copied = !value.is_empty() && rule.msg.contains(&*value);
+            let hides = copied && secrets.hides(&rule.variable, &rule.value, &rule.value);
+            if hides || secrets.is_shown_by(&rule.msg) { "***".to_owned() } else { rule.msg.to_string() }
+        })
+    }
+
+    /// Asks the secrets of the request, which are looked for when the first match is shown. What matched tells of more.
+    fn secrets<T>(&self, ask: impl FnOnce(&mut Secrets) -> T) -> T {
+        let mut secrets = self.secrets.borrow_mut();
+        ask(secrets.get_or_insert_with(|| {
+            let bytes = self.ex.bytes();
+            let fields = self.ex.head.fields.iter().map(|f| (f.name.of_bytes(bytes), f.value.of_bytes(bytes)));
+            let target = self.ex.head.target.of_bytes(bytes);
+            let mut secrets = Secrets::of(&self.masked, SHORTEST_COOKIE, target, fields, self.body);
+            self.outcome.matched.iter().for_each(|rule| secrets.learn(&rule.variable, &rule.value));
+            secrets
+        }))
     }
 }
 
