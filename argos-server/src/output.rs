@@ -52,7 +52,7 @@ pub(crate) fn value(value: &Value, as_json: bool) {
 
 /// The fields of a record with their names; those of a record in it that holds lists stand beside them.
 fn expanded<'a>(of: &str, record: &'a Map<String, Value>) -> Vec<(String, &'a Value)> {
-    let holds_lists = |inner: &Map<String, Value>| inner.values().any(|value| is_list(value, |_| true));
+    let holds_lists = |inner: &Map<String, Value>| inner.values().any(Value::is_array);
     let field = |(name, value): (&String, &'a Value)| match value {
         Value::Object(inner) if holds_lists(inner) => expanded(&format!("{of}{name}."), inner),
         value => vec![(format!("{of}{name}"), value)],
@@ -117,8 +117,14 @@ fn table(items: &[Value], indent: &str) {
         .filter(|name| items.iter().any(|row| !is_default(&row[name.as_str()])))
         .take(9)
         .collect();
+    // In a record the last column has all the room there is.
+    let whole = |at: usize| !indent.is_empty() && at + 1 == names.len();
+    let text = |row: &Value, at: usize, name: &str| {
+        let text = cell(&row[name]);
+        if whole(at) { text } else { shortened(text) }
+    };
     let rows: Vec<Vec<String>> =
-        items.iter().map(|row| names.iter().map(|name| shortened(cell(&row[name.as_str()]))).collect()).collect();
+        items.iter().map(|row| names.iter().enumerate().map(|(at, name)| text(row, at, name)).collect()).collect();
     let widths: Vec<usize> = (0..names.len())
         .map(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0).max(names[i].len()))
         .collect();

@@ -110,7 +110,7 @@ pub fn propose(judge: &Judge<'_>, host_id: i64, known: &[Exclusion], asked: &Ask
     }
     let left: Vec<LeftOut> = chosen.iter().map(|(_, left)| left.clone()).collect();
     let after = judge.explain_without(asked, ExplainedFrom::Memory, &left);
-    let Scope { path_pattern, method, mut warnings } = Scope::of(asked);
+    let Scope { path_pattern, method, mut warnings } = Scope::of(asked, judge.masked);
     if chosen.is_empty() {
         warnings.clear();
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::logs::masked_path;
 use crate::proxy::path::matching_form;
 use crate::schema::Exclusion;
 use crate::waf::asked::Asked;
@@ -15,8 +16,8 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// The narrowest path and method that an exclusion for `asked` can have.
-    pub(super) fn of(asked: &Asked) -> Self {
+    /// The narrowest path and method that an exclusion for `asked` can have, without parameters of the names `masked`.
+    pub(super) fn of(asked: &Asked, masked: &[Box<str>]) -> Self {
         let mut scope = Self { path_pattern: String::new(), method: String::new(), warnings: Vec::new() };
         // The proxy refuses a request without such a form.
         let Some(addressed) = asked.addressed(matching_form) else { return scope };
@@ -30,7 +31,10 @@ impl Scope {
             scope.warn("the request names another method, too: the exclusion covers every method");
         }
         let path = addressed.path();
-        let nameable = |path: &[u8]| std::str::from_utf8(path).is_ok_and(Exclusion::has_path);
+        let shows_no_secret = |path: &str| masked_path(path, masked) == path;
+        let nameable = |path: &[u8]| {
+            std::str::from_utf8(path).is_ok_and(|path| Exclusion::has_path(path) && shows_no_secret(path))
+        };
         let found = upwards(path).filter(|path| nameable(path)).map(String::from_utf8_lossy);
         let found: Option<Cow<'_, str>> = { found }.find(|path| holds(path, ""));
         scope.path_pattern = found.unwrap_or_default().into_owned();
@@ -82,7 +86,7 @@ mod tests {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (method, uri) = (method.to_owned(), uri.to_owned());
         let asked = Asked::from(&RequestLine { method, uri, headers, ..RequestLine::default() });
-        let scope = Scope::of(&asked);
+        let scope = Scope::of(&asked, &["token".into()]);
         // What is proposed can be saved, and holds.
         assert!(Exclusion::has_path(&scope.path_pattern), "{}", scope.path_pattern);
         assert!(scope.method.is_empty() || Exclusion::has_method(&scope.method), "{}", scope.method);
@@ -106,6 +110,8 @@ mod tests {
             ("/docs/%E9/x/y", "/docs/", "inside /docs/"),
             ("/%E9", "/", "every path of the host"),
             ("/a/b%01", "/a/", "inside /a/"),
+            ("/a/b;id=1", "/a/b;id=1", ""),
+            ("/a/b;Token=hush/c", "/a/", "inside /a/"),
             (&long, "/a/", "inside /a/"),
             ("/public/..%2Fadmin", "", "in different ways"),
             ("/public/..;/admin", "", "in different ways"),

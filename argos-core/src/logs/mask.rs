@@ -111,7 +111,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
 
 /// `path` with the values of masked parameters of its segments (`;name=value`) as `***`.
 #[must_use]
-pub(super) fn masked_path<'a>(path: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
+pub fn masked_path<'a>(path: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
     if !path.contains(';') || !path.split(['/', ';']).any(|part| is_hidden(part, masked)) {
         return Cow::Borrowed(path);
     }
