@@ -2,6 +2,8 @@
 //!
 //! Reads what a lenient server would read, and notes what a strict one would not accept.
 
+use std::ops::Range;
+
 use super::Pair;
 use crate::variables::VarId;
 
@@ -23,7 +25,8 @@ pub(crate) struct Parsed {
 pub(crate) struct File {
     pub(crate) field: Vec<u8>,
     pub(crate) name: Vec<u8>,
-    pub(crate) content: Vec<u8>,
+    /// Where the content lies in the body.
+    pub(crate) content: Range<usize>,
 }
 
 /// Reads at most `most` parts of `body`; `kind` is the Content-Type header. `cut` means the body goes on.
@@ -75,7 +78,7 @@ impl Parsed {
                 self.error = Some("more arguments than SecArgumentsLimit allows");
                 break;
             }
-            self.part(part, &mut endings);
+            self.part(part, end, &mut endings);
         }
         if endings[1] {
             self.flag(if endings[0] { VarId::MultipartCrlfLfLines } else { VarId::MultipartLfLine });
@@ -91,8 +94,9 @@ impl Parsed {
         }
     }
 
-    /// Reads one part: headers, an empty line, the content with the line end before the next boundary.
-    fn part(&mut self, part: &[u8], endings: &mut [bool; 2]) {
+    /// Reads one part, which ends at `end` of the body: headers, an empty line, the content with the line end before
+    /// the next boundary.
+    fn part(&mut self, part: &[u8], end: usize, endings: &mut [bool; 2]) {
         let mut rest = part;
         let mut lines: Vec<Vec<u8>> = Vec::new();
         loop {
@@ -134,7 +138,10 @@ impl Parsed {
             self.pairs.push((field.clone(), content.to_vec()));
         }
         match name {
-            Some(name) => self.files.push(File { field, name, content: content.to_vec() }),
+            Some(name) => {
+                let start = end - rest.len();
+                self.files.push(File { field, name, content: start..start + content.len() });
+            }
             None => self.pairs.push((field, content.to_vec())),
         }
     }

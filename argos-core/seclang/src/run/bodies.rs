@@ -69,12 +69,12 @@ impl Transaction {
         for file in parsed.files {
             let field = store.value(file.field.as_slice());
             let size = store.value(file.content.len().to_string().into_bytes());
-            let (name, content) = (store.value(file.name), store.value(file.content));
+            let name = store.value(file.name);
             let member = |value| Member { name: field.clone(), value };
             store.files.push(member(name));
             store.file_fields.push(member(field.clone()));
             store.file_sizes.push(member(size));
-            store.file_contents.push(member(content));
+            store.file_places.push(file.content);
         }
     }
 

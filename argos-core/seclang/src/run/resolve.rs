@@ -1,5 +1,7 @@
 //! Variables to the values they stand for now.
 
+use std::ops::Range;
+
 use super::store::{Bytes, Member, Store, Value};
 use super::{Now, time};
 use crate::body::xpath::Path;
@@ -53,6 +55,9 @@ pub(super) fn resolve(
     found: &mut Vec<Candidate>,
 ) {
     let variable = target.variable;
+    if variable == VarId::FilesTmpContent {
+        store.read_files();
+    }
     let start = found.len();
     if matches!(variable, VarId::Xml | VarId::ResponseXml) {
         if let Selector::Path(path) = &target.selector
@@ -115,7 +120,12 @@ pub(super) fn count(store: &Store, target: &Target, excluded: &dyn Fn(VarId, &[u
     if let (VarId::Tx, Selector::Key(key)) = (variable, &target.selector) {
         return Some(usize::from(store.tx(key).is_some() && !excluded(variable, key)));
     }
-    let members = collection(store, variable)?.into_iter().flatten();
+    let named_alike = match variable {
+        // Contents have the names of their fields, and may not be values yet.
+        VarId::FilesTmpContent => VarId::FilesNames,
+        other => other,
+    };
+    let members = collection(store, named_alike)?.into_iter().flatten();
     let counts = |member: &&Member| {
         let key = &member.name.bytes;
         target.selector.accepts(key) && !excluded(variable, key)
@@ -239,7 +249,7 @@ fn computed(store: &Store, context: Context<'_>, variable: VarId, selector: &Sel
         ReqbodyError | ReqbodyProcessorError => flag(store.body_error.is_some()),
         ReqbodyErrorMsg | ReqbodyProcessorErrorMsg => store.body_error.map(|text| text.as_bytes().to_vec()),
         FilesCombinedSize => {
-            let size: usize = store.file_contents.iter().map(|member| member.value.bytes.len()).sum();
+            let size: usize = store.file_places.iter().map(Range::len).sum();
             Some(size.to_string().into_bytes())
         }
         MultipartSemicolonMissing => flag(store.flags.contains(&MultipartMissingSemicolon)),

@@ -1,6 +1,7 @@
 //! The values of one transaction.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::resolve::Candidate;
@@ -54,6 +55,9 @@ pub(super) struct Store {
     /// Field names of files, as values.
     pub(super) file_fields: Vec<Member>,
     pub(super) file_sizes: Vec<Member>,
+    /// Where the contents of files lie in `body`.
+    pub(super) file_places: Vec<Range<usize>>,
+    /// The same as values, once a rule asks for them: few do, and files are large.
     pub(super) file_contents: Vec<Member>,
     pub(super) part_headers: Vec<Member>,
     pub(super) xml: Option<Document>,
@@ -101,6 +105,16 @@ impl Store {
     pub(super) fn value(&mut self, bytes: impl Into<Bytes>) -> Value {
         self.next += 1;
         Value { bytes: bytes.into(), number: self.next }
+    }
+
+    /// Makes values of the contents of files.
+    pub(super) fn read_files(&mut self) {
+        for index in self.file_contents.len()..self.file_places.len() {
+            let name = self.file_fields[index].name.clone();
+            let content = Bytes::from(&self.body[self.file_places[index].clone()]);
+            let value = self.value(content);
+            self.file_contents.push(Member { name, value });
+        }
     }
 
     /// A new member.
