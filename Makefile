@@ -8,13 +8,14 @@ SHARED_DIR ?= ../shared
 override export SHARED_DIR := $(abspath $(SHARED_DIR))
 
 HTTP ?= 127.0.0.1:8080
+HTTPS ?= 127.0.0.1:8443
 PANEL ?= 127.0.0.1:9180
 DATA ?= data
 
 .PHONY: run build test lint test-rust test-python test-node test-readme bench
 
 run: build
-	./target/release/argos serve --demo --data-dir $(DATA) --http $(HTTP) --panel $(PANEL)
+	./target/release/argos serve --demo --data-dir $(DATA) --http $(HTTP) --https $(HTTPS) --panel $(PANEL)
 
 build:
 	cargo build --release --package argos-server

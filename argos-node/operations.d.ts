@@ -85,6 +85,78 @@ export interface CatalogueRule {
   severity?: string | null
 }
 
+/** How the certificate of one name stands. */
+export interface CertStatus {
+  /** The host. */
+  hostId: number
+  /** Its name. */
+  domain: string
+  /** Who signed what is served; empty = nothing is. */
+  issuer: string
+  /** When this was last looked at. */
+  lastCheckedAt: string
+  /** `acme`, `manual` or `local`: where what is served comes from; empty = nothing is. */
+  source: string
+  /** How it stands. */
+  state: CertificateState
+  /** Why it is not `valid`, and what helps; empty = nothing to say. */
+  lastError: string
+  /** The moment at which it ends. */
+  notAfter?: string | null
+  /** Whole days until it ends, negative once it has; null = there is none. */
+  daysLeft?: number | null
+  /** How long it is still good; null = there is none. */
+  status?: Freshness | null
+}
+
+/** A stored certificate. Its key is never shown. */
+export interface Certificate extends Tagged {
+  /** Identity. */
+  id: number
+  /** DNS names and addresses that it is good for. */
+  names: string[]
+  /** Where it comes from. */
+  kind: CertificateKind
+  /** Who signed it. */
+  issuer: string
+  /** SHA-256 of its DER form, in lower-case hexadecimal. */
+  fingerprintSha256: string
+  /** The moment from which it is good. */
+  notBefore: string
+  /** The moment at which it ends. */
+  notAfter: string
+  /** Whether it is served. */
+  active: boolean
+  /** When it was stored. */
+  createdAt: string
+  /** The host that it is for; null = the local CA, or a certificate for names that no host has. */
+  hostId?: number | null
+  /** The user who uploaded it. */
+  uploadedBy?: number | null
+}
+
+/** Where a certificate comes from. */
+export type CertificateKind =
+  /** An ACME authority. */
+  | 'acme'
+  /** Uploaded. */
+  | 'manual'
+  /** The local CA. */
+  | 'local'
+  /** The local CA itself. */
+  | 'local_ca'
+
+/** How the certificate of a name stands. */
+export type CertificateState =
+  /** It is good. */
+  | 'valid'
+  /** The first one is awaited; a certificate of the local CA is served. */
+  | 'pending'
+  /** It has ended, or none could be had. */
+  | 'error'
+  /** There is none. */
+  | 'none'
+
 /** What rules would make, and what to know about them. */
 export interface CheckedRules {
   /** Whether they could be stored. */
@@ -352,6 +424,17 @@ export interface ForwardConfig {
   /** An existing group. */
   targetGroupId: number
 }
+
+/** How long a certificate is still good. */
+export type Freshness =
+  /** More than 30 days. */
+  | 'ok'
+  /** 8–30 days. */
+  | 'warning'
+  /** At most 7 days. */
+  | 'critical'
+  /** It has ended. */
+  | 'expired'
 
 /** What is spoken to the targets. */
 export type GroupProtocol =
@@ -764,6 +847,14 @@ export interface RemoteIpConfig {
   negate?: boolean
 }
 
+/** A renewal that was asked for. */
+export interface Renewal {
+  /** The host. */
+  hostId: number
+  /** Its name; `certificates.status` shows how its certificate stands. */
+  domain: string
+}
+
 /** One request to inspect. Source: section "Offline evaluation" of the WAF reference. */
 export interface RequestLine {
   /** The method. */
@@ -1085,6 +1176,34 @@ export type TryResult =
   /** The target, or the rule, was left out. */
   | 'excluded'
 
+/** A certificate that was uploaded. */
+export interface UploadedCertificate {
+  /** Identity. */
+  id: number
+  /** DNS names and addresses that it is good for. */
+  names: string[]
+  /** Where it comes from. */
+  kind: CertificateKind
+  /** Who signed it. */
+  issuer: string
+  /** SHA-256 of its DER form, in lower-case hexadecimal. */
+  fingerprintSha256: string
+  /** The moment from which it is good. */
+  notBefore: string
+  /** The moment at which it ends. */
+  notAfter: string
+  /** Whether it is served. */
+  active: boolean
+  /** When it was stored. */
+  createdAt: string
+  /** What its owner should know, such as that it ends soon. */
+  warnings: string[]
+  /** The host that it is for; null = the local CA, or a certificate for names that no host has. */
+  hostId?: number | null
+  /** The user who uploaded it. */
+  uploadedBy?: number | null
+}
+
 /** How a header or cookie value is compared. */
 export type ValueMode =
   /** The whole value, case-sensitive; `*` alone = present. */
@@ -1204,6 +1323,10 @@ export class HostsResource {
     maxBodyBytes?: number | null
     /** Whether access rows are written; default true. */
     accessLog?: boolean | null
+    /** Whether plain HTTP is redirected when the host has a certificate; default true. */
+    httpsRedirect?: boolean | null
+    /** Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header. */
+    hstsMaxAgeSeconds?: number | null
     /** Whether visitors must sign in; default false. */
     authRequired?: boolean | null
     /** Contact of the certificate account; default empty. */
@@ -1214,10 +1337,6 @@ export class HostsResource {
     tlsDirectoryUrl?: string | null
     /** Provider for DNS-01; default 0 = none. */
     dnsProviderId?: number | null
-    /** Whether plain HTTP is redirected when the host has a certificate; default true. */
-    httpsRedirect?: boolean | null
-    /** Seconds of `Strict-Transport-Security`; default 0. */
-    hstsMaxAgeSeconds?: number | null
   }, terms?: {
     /** Whether the change is only tried: all checks, and the result it would have. */
     dryRun?: boolean
@@ -1236,6 +1355,10 @@ export class HostsResource {
     enabled?: boolean
     /** Whether access rows are written. */
     accessLog?: boolean
+    /** Whether plain HTTP is redirected when the host has a certificate. */
+    httpsRedirect?: boolean
+    /** Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header. */
+    hstsMaxAgeSeconds?: number
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes?: number | null
     /** Provider for DNS-01; null = none. */
@@ -1248,10 +1371,6 @@ export class HostsResource {
     tlsChallenge?: TlsChallenge
     /** ACME directory. */
     tlsDirectoryUrl?: string
-    /** Whether plain HTTP is redirected when the host has a certificate. */
-    httpsRedirect?: boolean
-    /** Seconds of `Strict-Transport-Security`. */
-    hstsMaxAgeSeconds?: number
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -1270,6 +1389,10 @@ export class HostsResource {
     enabled: boolean
     /** Whether access rows are written. */
     accessLog: boolean
+    /** Whether plain HTTP is redirected when the host has a certificate. */
+    httpsRedirect: boolean
+    /** Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header. */
+    hstsMaxAgeSeconds: number
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes: number | null
     /** Provider for DNS-01; null = none. */
@@ -1282,10 +1405,6 @@ export class HostsResource {
     tlsChallenge: TlsChallenge
     /** ACME directory. */
     tlsDirectoryUrl: string
-    /** Whether plain HTTP is redirected when the host has a certificate. */
-    httpsRedirect: boolean
-    /** Seconds of `Strict-Transport-Security`. */
-    hstsMaxAgeSeconds: number
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -1995,6 +2114,72 @@ export class WafResource {
   }): Promise<WouldBlock>
 }
 
+/** Certificates of hosts, and the local CA. */
+export class CertificatesResource {
+  private constructor()
+  /** Lists certificates by id: those of hosts, the local CA and those it signed. */
+  list(fields?: {
+    /** Only those of this host. */
+    hostId?: number | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<Certificate>>
+  /** Shows one certificate. */
+  get(id: number): Promise<Certificate>
+  /** Gives a certificate and those that signed it as PEM text. */
+  chain(id: number): Promise<string>
+  /** Gives the root of the local CA as PEM text, for clients that are to trust it. */
+  localCa(): Promise<string>
+  /** Shows how the certificate of each host's name stands, by host. */
+  status(fields?: {
+    /** Only this host's. */
+    hostId?: number | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<CertStatus>>
+  /** Stores a certificate with its key for a host and serves it; the host's TLS mode becomes `manual`. */
+  upload(id: number, fields: {
+    /** The certificate in PEM, at most 64 KiB; those that signed it may follow. */
+    certPem: string
+    /** Its key in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB. */
+    keyPem: string
+    /** Those that signed it, nearest first, at most 64 KiB. */
+    chainPem?: string | null
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<UploadedCertificate>>
+  /** Renews the certificate of a host before its time. */
+  renew(id: number, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Renewal>>
+  /** Deletes an uploaded certificate; where it was served, the host goes on with another TLS mode. */
+  delete(id: number, fields?: {
+    /** The host's TLS mode if it was served: `auto` or `none`; default `auto`, for the host `*` `none`. */
+    tlsMode?: TlsMode | null
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
+}
+
 /** Settings of the whole installation. */
 export class SettingsResource {
   private constructor()
@@ -2204,6 +2389,8 @@ export class Operations {
   customRules(hostId: number): CustomRulesResource
   /** The rules that all hosts run. */
   readonly waf: WafResource
+  /** Certificates of hosts, and the local CA. */
+  readonly certificates: CertificatesResource
   /** Settings of the whole installation. */
   readonly settings: SettingsResource
   /** The configuration in time. */

@@ -301,6 +301,46 @@ class WafResource {
   }
 }
 
+class CertificatesResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'certificates.list', { ...fields })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'certificates.get', { id })
+  }
+
+  chain(id) {
+    return records.queryPlain(this.#argos, 'certificates.chain', { id })
+  }
+
+  localCa() {
+    return records.queryPlain(this.#argos, 'certificates.local_ca', {})
+  }
+
+  status(fields = {}) {
+    return records.queryPage(this.#argos, 'certificates.status', { ...fields })
+  }
+
+  upload(id, fields, terms) {
+    return records.change(this.#argos, 'certificates.upload', { ...fields, id }, terms)
+  }
+
+  renew(id, terms) {
+    return records.change(this.#argos, 'certificates.renew', { id }, terms)
+  }
+
+  delete(id, fields = {}, terms) {
+    return records.change(this.#argos, 'certificates.delete', { ...fields, id }, terms)
+  }
+}
+
 class SettingsResource {
   #argos
 
@@ -456,6 +496,10 @@ class Operations {
 
   get waf() {
     return new WafResource(this)
+  }
+
+  get certificates() {
+    return new CertificatesResource(this)
   }
 
   get settings() {

@@ -10,7 +10,7 @@ use argos_core::clock::Clock;
 use argos_core::logs::Queue;
 use argos_core::proxy::{Proxy, ServeOptions};
 use argos_core::schema::{GroupId, HostId, TargetId};
-use argos_core::snapshot::{Group, Host, Snapshot, Target};
+use argos_core::snapshot::{Group, Host, HostTls, Snapshot, Target};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         access_log: true,
         rules: Arc::default(),
         waf: None,
+        tls: HostTls::default(),
         fault: None,
     };
     let mut live = Snapshot::default();

@@ -7,6 +7,7 @@ mod history;
 mod memo;
 mod repeat;
 mod serve;
+mod upkeep;
 
 use std::fmt;
 use std::path::PathBuf;

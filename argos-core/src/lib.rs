@@ -4,12 +4,14 @@
 pub mod api;
 mod argos;
 pub mod auth;
+pub mod certs;
 pub mod clock;
 pub mod error;
 pub mod explain;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod jobs;
 pub mod logs;
 pub mod proxy;
 pub mod schema;

@@ -419,7 +419,8 @@ fn lists_are_never_null() {
         check(&op.output, op.name);
         let needs = op.input["required"].as_array().is_some_and(|r| !r.is_empty());
         // What is asked by POST takes one thing or another.
-        if op.mutates || needs || op.method == Method::Post {
+        let is_text = op.media_type() != "application/json";
+        if op.mutates || needs || is_text || op.method == Method::Post {
             continue;
         }
         let value = world.call(op.name, Map::new()).unwrap_or_else(|e| panic!("{}: {e}", op.name)).value;
@@ -437,7 +438,6 @@ const NOT_WRITTEN_YET: &[&str] = &[
     "auth_bans",
     "backups",
     "bans",
-    "certificates",
     "dns_providers",
     "host_access",
     "notification_channels",
@@ -459,6 +459,7 @@ fn a_duplicate_of_every_unique_key_is_a_conflict_that_names_the_field() {
     block.insert("priority".into(), 10.into());
     let tried: &[(&str, &str, Value, &str)] = &[
         ("hosts domain", "hosts.create", samples::world()[0].1.clone(), "domain"),
+        ("certificates fingerprint_sha256", "certificates.upload", samples::upload(4, "*.tls.example"), "cert_pem"),
         ("hosts domain", "hosts.update", json!({"id": 2, "domain": "A.example"}), "domain"),
         ("target_groups name", "target_groups.create", json!({"name": "spare", "targets": []}), "name"),
         ("target_groups name", "target_groups.update", json!({"id": 1, "name": "spare"}), "name"),

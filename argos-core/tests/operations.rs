@@ -79,12 +79,12 @@ fn refusals_name_the_fault_and_change_nothing() {
     let domain = || Hostname::parse("b.example").unwrap();
     let regex = Matcher::PathRegex(PathRegexConfig { pattern: "(".into(), negate: false });
     let forward = Action::Forward(ForwardConfig { target_group_id: GroupId(99) });
-    let auto = CreateHost { tls_mode: Some(TlsMode::Auto), ..CreateHost::new(domain(), group) };
+    let manual = CreateHost { tls_mode: Some(TlsMode::Manual), ..CreateHost::new(domain(), group) };
     let gate = CreateHost { auth_required: Some(true), ..CreateHost::new(domain(), group) };
     let refused = [
         (argos.hosts().create(CreateHost::new(host.domain.clone(), group)).err(), "host.domain_taken", "domain"),
         (argos.hosts().create(CreateHost::new(domain(), GroupId(99))).err(), "target_group.missing", "target_group_id"),
-        (argos.hosts().create(auto).err(), "not_available_yet", "tls_mode"),
+        (argos.hosts().create(manual).err(), "host.tls_mode", "tls_mode"),
         (argos.hosts().create(gate).err(), "not_available_yet", "auth_required"),
         (
             argos.hosts().create(CreateHost::with_targets(domain(), vec![])).err(),
@@ -142,9 +142,9 @@ fn refusals_name_the_fault_and_change_nothing() {
             "proxy.max_retries",
         ),
         (
-            argos.settings().set(SetSetting { key: "tls.min_version".into(), value: "1.3".into() }).err(),
+            argos.settings().set(SetSetting { key: "acme.email".into(), value: "a@a.test".into() }).err(),
             "setting.not_available_yet",
-            "tls.min_version",
+            "acme.email",
         ),
     ];
     for (i, (error, code, field)) in refused.into_iter().enumerate() {

@@ -18,6 +18,11 @@ __all__ = [
     "AppsecMode",
     "BlockConfig",
     "CatalogueRule",
+    "CertStatus",
+    "Certificate",
+    "CertificateKind",
+    "CertificateState",
+    "CertificatesResource",
     "CheckedRules",
     "ConfigResource",
     "ConfigVersion",
@@ -40,6 +45,7 @@ __all__ = [
     "FirstAdmin",
     "FixedResponseConfig",
     "ForwardConfig",
+    "Freshness",
     "GroupProtocol",
     "HeaderConfig",
     "Health",
@@ -72,6 +78,7 @@ __all__ = [
     "RedirectConfig",
     "RefusedRule",
     "RemoteIpConfig",
+    "Renewal",
     "RequestLine",
     "ResponseLine",
     "ResultLine",
@@ -100,6 +107,7 @@ __all__ = [
     "TokenRole",
     "TokensResource",
     "TryResult",
+    "UploadedCertificate",
     "ValueMode",
     "Version",
     "WafMode",
@@ -136,6 +144,32 @@ class AppsecMode(StrEnum):
     """Hosts do as they say."""
 
 
+class CertificateKind(StrEnum):
+    """Where a certificate comes from."""
+
+    ACME = "acme"
+    """An ACME authority."""
+    MANUAL = "manual"
+    """Uploaded."""
+    LOCAL = "local"
+    """The local CA."""
+    LOCAL_CA = "local_ca"
+    """The local CA itself."""
+
+
+class CertificateState(StrEnum):
+    """How the certificate of a name stands."""
+
+    VALID = "valid"
+    """It is good."""
+    PENDING = "pending"
+    """The first one is awaited; a certificate of the local CA is served."""
+    ERROR = "error"
+    """It has ended, or none could be had."""
+    NONE = "none"
+    """There is none."""
+
+
 class ExcludedBy(StrEnum):
     """Who left a target or a rule out."""
 
@@ -154,6 +188,19 @@ class ExplainedFrom(StrEnum):
     """A request of the proxy that is still in memory."""
     ROW = "row"
     """The log rows of a request that is not in memory any more: without steps."""
+
+
+class Freshness(StrEnum):
+    """How long a certificate is still good."""
+
+    OK = "ok"
+    """More than 30 days."""
+    WARNING = "warning"
+    """8–30 days."""
+    CRITICAL = "critical"
+    """At most 7 days."""
+    EXPIRED = "expired"
+    """It has ended."""
 
 
 class GroupProtocol(StrEnum):
@@ -364,6 +411,60 @@ class CatalogueRule:
     """The level from which it takes part, by its tag ``paranoia-level/…``; null = it says none."""
     severity: str | None = None
     """Such as ``CRITICAL``; null = none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertStatus:
+    """How the certificate of one name stands."""
+
+    host_id: int
+    """The host."""
+    domain: str
+    """Its name."""
+    issuer: str
+    """Who signed what is served; empty = nothing is."""
+    last_checked_at: datetime
+    """When this was last looked at."""
+    source: str
+    """``acme``, ``manual`` or ``local``: where what is served comes from; empty = nothing is."""
+    state: CertificateState
+    """How it stands."""
+    last_error: str
+    """Why it is not ``valid``, and what helps; empty = nothing to say."""
+    not_after: datetime | None = None
+    """The moment at which it ends."""
+    days_left: int | None = None
+    """Whole days until it ends, negative once it has; null = there is none."""
+    status: Freshness | None = None
+    """How long it is still good; null = there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate(records.Resource):
+    """A stored certificate. Its key is never shown."""
+
+    id: int
+    """Identity."""
+    names: Sequence[str]
+    """DNS names and addresses that it is good for."""
+    kind: CertificateKind
+    """Where it comes from."""
+    issuer: str
+    """Who signed it."""
+    fingerprint_sha256: str
+    """SHA-256 of its DER form, in lower-case hexadecimal."""
+    not_before: datetime
+    """The moment from which it is good."""
+    not_after: datetime
+    """The moment at which it ends."""
+    active: bool
+    """Whether it is served."""
+    created_at: datetime
+    """When it was stored."""
+    host_id: int | None = None
+    """The host that it is for; null = the local CA, or a certificate for names that no host has."""
+    uploaded_by: int | None = None
+    """The user who uploaded it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1069,6 +1170,16 @@ class RemoteIpConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A renewal that was asked for."""
+
+    host_id: int
+    """The host."""
+    domain: str
+    """Its name; ``certificates.status`` shows how its certificate stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLine:
     """One request to inspect. Source: section "Offline evaluation" of the WAF reference."""
 
@@ -1377,6 +1488,36 @@ class TargetGroup(records.Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedCertificate:
+    """A certificate that was uploaded."""
+
+    id: int
+    """Identity."""
+    names: Sequence[str]
+    """DNS names and addresses that it is good for."""
+    kind: CertificateKind
+    """Where it comes from."""
+    issuer: str
+    """Who signed it."""
+    fingerprint_sha256: str
+    """SHA-256 of its DER form, in lower-case hexadecimal."""
+    not_before: datetime
+    """The moment from which it is good."""
+    not_after: datetime
+    """The moment at which it ends."""
+    active: bool
+    """Whether it is served."""
+    created_at: datetime
+    """When it was stored."""
+    warnings: Sequence[str]
+    """What its owner should know, such as that it ends soon."""
+    host_id: int | None = None
+    """The host that it is for; null = the local CA, or a certificate for names that no host has."""
+    uploaded_by: int | None = None
+    """The user who uploaded it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """Which build this is."""
 
@@ -1529,13 +1670,13 @@ class HostsResource:
         enabled: bool | None | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
         access_log: bool | None | Unset = UNSET,
+        https_redirect: bool | None | Unset = UNSET,
+        hsts_max_age_seconds: int | None | Unset = UNSET,
         auth_required: bool | None | Unset = UNSET,
         tls_email: str | None | Unset = UNSET,
         tls_challenge: TlsChallenge | None | Unset = UNSET,
         tls_directory_url: str | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
-        https_redirect: bool | None | Unset = UNSET,
-        hsts_max_age_seconds: int | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
     ) -> Applied[Host]:
@@ -1550,14 +1691,15 @@ class HostsResource:
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             access_log: Whether access rows are written; default true.
+            https_redirect: Whether plain HTTP is redirected when the host has a certificate; default
+                true.
+            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; default 0 = no
+                header.
             auth_required: Whether visitors must sign in; default false.
             tls_email: Contact of the certificate account; default empty.
             tls_challenge: How an automatic certificate is proven; default ``auto``.
             tls_directory_url: ACME directory; default empty.
             dns_provider_id: Provider for DNS-01; default 0 = none.
-            https_redirect: Whether plain HTTP is redirected when the host has a certificate; default
-                true.
-            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``; default 0.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
                 answered without being done again.
@@ -1570,13 +1712,13 @@ class HostsResource:
             "enabled": enabled,
             "max_body_bytes": max_body_bytes,
             "access_log": access_log,
+            "https_redirect": https_redirect,
+            "hsts_max_age_seconds": hsts_max_age_seconds,
             "auth_required": auth_required,
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
             "dns_provider_id": dns_provider_id,
-            "https_redirect": https_redirect,
-            "hsts_max_age_seconds": hsts_max_age_seconds,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def update(
@@ -1588,14 +1730,14 @@ class HostsResource:
         tls_mode: TlsMode | Unset = UNSET,
         enabled: bool | Unset = UNSET,
         access_log: bool | Unset = UNSET,
+        https_redirect: bool | Unset = UNSET,
+        hsts_max_age_seconds: int | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
         auth_required: bool | Unset = UNSET,
         tls_email: str | Unset = UNSET,
         tls_challenge: TlsChallenge | Unset = UNSET,
         tls_directory_url: str | Unset = UNSET,
-        https_redirect: bool | Unset = UNSET,
-        hsts_max_age_seconds: int | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Host]:
@@ -1608,6 +1750,8 @@ class HostsResource:
             tls_mode: Where the certificate comes from.
             enabled: Whether it takes traffic.
             access_log: Whether access rows are written.
+            https_redirect: Whether plain HTTP is redirected when the host has a certificate.
+            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; 0 = no header.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -1615,8 +1759,6 @@ class HostsResource:
             tls_email: Contact of the certificate account.
             tls_challenge: How an automatic certificate is proven.
             tls_directory_url: ACME directory.
-            https_redirect: Whether plain HTTP is redirected when the host has a certificate.
-            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -1628,14 +1770,14 @@ class HostsResource:
             "tls_mode": tls_mode,
             "enabled": enabled,
             "access_log": access_log,
+            "https_redirect": https_redirect,
+            "hsts_max_age_seconds": hsts_max_age_seconds,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
-            "https_redirect": https_redirect,
-            "hsts_max_age_seconds": hsts_max_age_seconds,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def replace(
@@ -1647,14 +1789,14 @@ class HostsResource:
         tls_mode: TlsMode,
         enabled: bool,
         access_log: bool,
+        https_redirect: bool,
+        hsts_max_age_seconds: int,
         max_body_bytes: int | None,
         dns_provider_id: int | None,
         auth_required: bool,
         tls_email: str,
         tls_challenge: TlsChallenge,
         tls_directory_url: str,
-        https_redirect: bool,
-        hsts_max_age_seconds: int,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Host]:
@@ -1667,6 +1809,8 @@ class HostsResource:
             tls_mode: Where the certificate comes from.
             enabled: Whether it takes traffic.
             access_log: Whether access rows are written.
+            https_redirect: Whether plain HTTP is redirected when the host has a certificate.
+            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; 0 = no header.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -1674,8 +1818,6 @@ class HostsResource:
             tls_email: Contact of the certificate account.
             tls_challenge: How an automatic certificate is proven.
             tls_directory_url: ACME directory.
-            https_redirect: Whether plain HTTP is redirected when the host has a certificate.
-            hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -1687,14 +1829,14 @@ class HostsResource:
             "tls_mode": tls_mode,
             "enabled": enabled,
             "access_log": access_log,
+            "https_redirect": https_redirect,
+            "hsts_max_age_seconds": hsts_max_age_seconds,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
-            "https_redirect": https_redirect,
-            "hsts_max_age_seconds": hsts_max_age_seconds,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(
@@ -3180,6 +3322,167 @@ class WafResource:
         })
 
 
+class CertificatesResource:
+    """Certificates of hosts, and the local CA."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        host_id: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[Certificate]:
+        """Lists certificates by id: those of hosts, the local CA and those it signed.
+
+        Arguments:
+            host_id: Only those of this host.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, Certificate, "certificates.list", {
+            "host_id": host_id,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> Certificate:
+        """Shows one certificate.
+
+        Arguments:
+            id: The certificate.
+        """
+        return records.query(self._caller, Certificate, "certificates.get", {
+            "id": id,
+        })
+
+    def chain(
+        self,
+        id: int,
+    ) -> str:
+        """Gives a certificate and those that signed it as PEM text.
+
+        Arguments:
+            id: The certificate.
+        """
+        return records.query_plain(self._caller, "certificates.chain", {
+            "id": id,
+        })
+
+    def local_ca(
+        self,
+    ) -> str:
+        """Gives the root of the local CA as PEM text, for clients that are to trust it."""
+        return records.query_plain(self._caller, "certificates.local_ca", {})
+
+    def status(
+        self,
+        *,
+        host_id: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[CertStatus]:
+        """Shows how the certificate of each host's name stands, by host.
+
+        Arguments:
+            host_id: Only this host's.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, CertStatus, "certificates.status", {
+            "host_id": host_id,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def upload(
+        self,
+        id: int,
+        *,
+        cert_pem: str,
+        key_pem: str,
+        chain_pem: str | None | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[UploadedCertificate]:
+        """Stores a certificate with its key for a host and serves it; the host's TLS mode becomes
+        ``manual``.
+
+        Arguments:
+            id: The host.
+            cert_pem: The certificate in PEM, at most 64 KiB; those that signed it may follow.
+            key_pem: Its key in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB.
+            chain_pem: Those that signed it, nearest first, at most 64 KiB.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, UploadedCertificate, "certificates.upload", {
+            "id": id,
+            "cert_pem": cert_pem,
+            "key_pem": key_pem,
+            "chain_pem": chain_pem,
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def renew(
+        self,
+        id: int,
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[Renewal]:
+        """Renews the certificate of a host before its time.
+
+        Arguments:
+            id: The host.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, Renewal, "certificates.renew", {
+            "id": id,
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        tls_mode: TlsMode | None | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[None]:
+        """Deletes an uploaded certificate; where it was served, the host goes on with another TLS mode.
+
+        Arguments:
+            id: The certificate.
+            tls_mode: The host's TLS mode if it was served: ``auto`` or ``none``; default ``auto``, for
+                the host ``*`` ``none``.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change_plain(self._caller, "certificates.delete", {
+            "id": id,
+            "tls_mode": tls_mode,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+
 class SettingsResource:
     """Settings of the whole installation."""
 
@@ -3674,6 +3977,11 @@ class Operations:
     def waf(self) -> WafResource:
         """The rules that all hosts run."""
         return WafResource(self)
+
+    @property
+    def certificates(self) -> CertificatesResource:
+        """Certificates of hosts, and the local CA."""
+        return CertificatesResource(self)
 
     @property
     def settings(self) -> SettingsResource:

@@ -152,7 +152,7 @@ fn operation_command(op: &Described) -> Command {
     for (field, schema) in properties(op).filter(|(field, _)| !by_position.contains(&field.as_str())) {
         let mut arg = Arg::new(field.clone())
             .long(field.replace('_', "-"))
-            .value_name(placeholder(schema))
+            .value_name(if is_file(field) { "FILE".to_owned() } else { placeholder(schema) })
             .required(required.contains(&field.as_str()))
             .allow_hyphen_values(true)
             .help(help(op, field));
@@ -232,7 +232,8 @@ pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String,
     let mut fields = Map::new();
     for (field, _) in properties(op) {
         if let Some(text) = matches.try_get_one::<String>(field).ok().flatten() {
-            fields.insert(field.clone(), coerce(op, field, text)?);
+            let value = if is_file(field) { Value::String(file(field, text)?) } else { coerce(op, field, text)? };
+            fields.insert(field.clone(), value);
         }
     }
     for pair in matches.try_get_many::<String>("").ok().flatten().into_iter().flatten() {
@@ -241,6 +242,20 @@ pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String,
         fields.insert(key.to_owned(), Value::String(value.to_owned()));
     }
     Ok(fields)
+}
+
+/// Whether a field is given as a file: arguments are seen by every process of the machine, and a key is a secret.
+fn is_file(field: &str) -> bool {
+    field.ends_with("_pem")
+}
+
+/// The text of the file that an argument names; `-` is standard input.
+fn file(field: &str, path: &str) -> Result<String> {
+    let text = match path {
+        "-" => std::io::read_to_string(std::io::stdin()),
+        path => std::fs::read_to_string(path),
+    };
+    text.map_err(|e| Error::invalid("file", field, format!("{path}: {e}")))
 }
 
 fn call_command() -> Command {

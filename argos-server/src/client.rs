@@ -121,8 +121,13 @@ async fn ask(socket: &std::path::Path, op: &Described, mut input: Map<String, Va
     let generation = header("x-argos-generation").and_then(|text| text.parse().ok());
     let etag = header("etag").filter(|_| op.tagged).map(|text| text.trim_matches('"').to_owned());
     let bytes = response.into_body().collect().await.map_err(|e| gone(&e))?.to_bytes();
-    let value: Value =
-        if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).map_err(|e| gone(&e))? };
+    let value = match &bytes[..] {
+        [] => Value::Null,
+        text if status.is_success() && op.media_type() != "application/json" => {
+            Value::String(String::from_utf8_lossy(text).into_owned())
+        }
+        json => serde_json::from_slice(json).map_err(|e| gone(&e))?,
+    };
     if status.is_success() { Ok(Reply { value, generation, etag }) } else { Err(refusal(status.as_u16(), &value)) }
 }
 

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use argos_core::Argos;
 use argos_core::api::{CreateHost, GetGroup, ListHosts, NewGroup, NewTarget, UpdateSecurity, UpdateTarget};
 use argos_core::error::{Error, ErrorKind, Result};
-use argos_core::schema::{GroupName, Hostname, TargetHost, WafMode};
+use argos_core::schema::{GroupName, Hostname, TargetHost, TlsMode, WafMode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -91,7 +91,12 @@ fn place(argos: &Argos, known: Stored, address: SocketAddr) -> Result<()> {
             let targets = vec![NewTarget { host, port: address.port(), weight: None, enabled: None }];
             let domain = Hostname::parse(DOMAIN).map_err(|_| fault())?;
             let name = Some(GroupName::parse(GROUP).ok_or_else(fault)?);
-            let mut new = CreateHost::with_targets(domain, vec![]);
+            // With both doors open, so that the same call can be tried at each.
+            let mut new = CreateHost {
+                tls_mode: Some(TlsMode::Auto),
+                https_redirect: Some(false),
+                ..CreateHost::with_targets(domain, vec![])
+            };
             new.target_group = Some(NewGroup { name, targets, preserve_host: None });
             let host = argos.hosts().create(new)?.value;
             let block = UpdateSecurity { waf_mode: Some(WafMode::Block), ..UpdateSecurity::new(host.id) };

@@ -46,6 +46,8 @@ pub(crate) fn value(value: &Value, as_json: bool) {
             Some(items) => table(items, ""),
             None => fields(&expanded("", record)),
         },
+        // A text of several lines, such as a certificate.
+        Value::String(text) => text.lines().for_each(|row| line(cell(&row.into()))),
         other => line(cell(other)),
     }
 }

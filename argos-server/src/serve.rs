@@ -31,6 +31,7 @@ pub(crate) fn command() -> Command {
     Command::new("serve")
         .about("Runs the gateway")
         .arg(listen("http", "ARGOS_HTTP_LISTEN", "[::]:80", "Plain HTTP: address:port, a list, or off"))
+        .arg(listen("https", "ARGOS_HTTPS_LISTEN", "[::]:443", "HTTP over TLS: address:port, a list, or off"))
         .arg(listen("panel", "ARGOS_PANEL_LISTEN", "127.0.0.1:9180", "The HTTP API: address:port, a list, or off"))
         .arg(
             Arg::new("threads")
@@ -119,6 +120,7 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         tracing::warn!("the environment has {name}, which Argos does not know");
     }
     let http = addresses(matches, "http")?;
+    let https = addresses(matches, "https")?;
     let panel = addresses(matches, "panel")?;
     let data_dir = environment::data_dir(matches);
     let argos = Argos::open(Options {
@@ -151,7 +153,7 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         .enable_all()
         .build()
         .map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
-    let options = ServeOptions { http, threads, audit_log };
+    let options = ServeOptions { http, https, threads, audit_log };
     runtime.block_on(serve(argos, options, &panel, &data_dir, matches.get_flag("demo"), grace))?;
     Ok(())
 }
@@ -200,7 +202,10 @@ async fn serve(
     for address in serving.addresses() {
         tracing::info!("http: http://{address}");
     }
-    if serving.addresses().is_empty() && panel.is_empty() {
+    for address in serving.secure_addresses() {
+        tracing::info!("https: https://{address}");
+    }
+    if serving.addresses().is_empty() && serving.secure_addresses().is_empty() && panel.is_empty() {
         tracing::warn!("no listener is on: nothing is served but the command line");
     }
     if let (true, Some(address)) = (with_demo, serving.addresses().first()) {

@@ -25,7 +25,7 @@ fn each_kind_of_failure_has_its_exit_code() {
         (&create[..], 4, "already served"),
         (&["host", "get", "99"][..], 3, "host 99 does not exist"),
         (&["host", "create", "--domain", "-", "--tls-mode", "none"][..], 5, "domain"),
-        (&["host", "create", "--domain", "b.test"][..], 5, "tls_mode"),
+        (&["host", "create", "--domain", "b.test", "--tls-mode", "manual"][..], 5, "tls_mode"),
         (&["host", "explode"][..], 2, "unrecognized"),
         (&["setting", "set", "proxy.max_retries", "9"][..], 5, "proxy.max_retries"),
         (&["call", "no.such"][..], 3, "no.such"),
@@ -43,7 +43,7 @@ fn each_kind_of_failure_has_its_exit_code() {
 fn a_second_process_on_one_folder_is_refused_with_the_first_one_named() {
     let folder = Folder::new();
     let server = Server::start(&folder, &[]);
-    let (exit, stderr) = code(&folder, &["serve", "--http", "127.0.0.1:0", "--panel", "off"]);
+    let (exit, stderr) = code(&folder, &["serve", "--http", "127.0.0.1:0", "--https", "off", "--panel", "off"]);
     assert_eq!(exit, 4, "{stderr}");
     assert!(stderr.contains("data folder is in use by process"), "{stderr}");
     assert!(server.stop());
@@ -54,7 +54,7 @@ fn a_second_process_on_one_port_is_refused() {
     let (one, other) = (Folder::new(), Folder::new());
     let server = Server::start(&one, &[]);
     let taken = server.http.to_string();
-    let (exit, stderr) = code(&other, &["serve", "--http", &taken, "--panel", "off"]);
+    let (exit, stderr) = code(&other, &["serve", "--http", &taken, "--https", "off", "--panel", "off"]);
     assert_eq!(exit, 8, "{stderr}");
     assert!(stderr.contains(&taken), "{stderr}");
     assert!(server.stop());
@@ -79,7 +79,8 @@ fn a_wrong_key_or_a_newer_database_leaves_the_file_untouched() {
     std::fs::write(&key, "ab".repeat(32)).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let key = key.to_str().unwrap();
-    let (exit, stderr) = code(&folder, &["serve", "--master-key-file", key, "--http", "off", "--panel", "off"]);
+    let (exit, stderr) =
+        code(&folder, &["serve", "--master-key-file", key, "--http", "off", "--https", "off", "--panel", "off"]);
     assert_eq!(exit, 6, "{stderr}");
     assert!(stderr.contains("the master key does not match this database (generation 0"), "{stderr}");
     assert!(std::fs::read(&file).unwrap() == before);
@@ -88,7 +89,7 @@ fn a_wrong_key_or_a_newer_database_leaves_the_file_untouched() {
     db.execute("INSERT INTO schema_migrations (version, checksum) VALUES ('9999_later', 'x')", []).unwrap();
     drop(db);
     let before = std::fs::read(&file).unwrap();
-    let (exit, stderr) = code(&folder, &["serve", "--http", "off", "--panel", "off"]);
+    let (exit, stderr) = code(&folder, &["serve", "--http", "off", "--https", "off", "--panel", "off"]);
     assert_eq!(exit, 6, "{stderr}");
     assert!(stderr.contains("newer than this version: it has migration 9999_later"), "{stderr}");
     assert!(std::fs::read(&file).unwrap() == before);
@@ -97,9 +98,9 @@ fn a_wrong_key_or_a_newer_database_leaves_the_file_untouched() {
 #[test]
 fn variables_of_later_parts_are_refused_and_unknown_ones_named() {
     let folder = Folder::new();
-    let later = folder.command(&["host", "list"]).env("ARGOS_HTTPS_LISTEN", "[::]:443").output().unwrap();
+    let later = folder.command(&["host", "list"]).env("ARGOS_H3_LISTEN", "[::]:443").output().unwrap();
     assert_eq!(later.status.code(), Some(5));
-    assert!(String::from_utf8_lossy(&later.stderr).contains("ARGOS_HTTPS_LISTEN: not available yet"));
+    assert!(String::from_utf8_lossy(&later.stderr).contains("ARGOS_H3_LISTEN: not available yet"));
     let unknown = folder.command(&["host", "list", "--create"]).env("ARGOS_SERVICE_PORT", "1").output().unwrap();
     assert_eq!(unknown.status.code(), Some(0));
 }

@@ -93,7 +93,8 @@ fn what_is_no_rule_set_is_refused_by_name() {
     assert!(exit == 3 && text.contains("/no/such/file"), "{exit} {text}");
     assert_eq!(refusal(&["crs", "status"]).0, 3);
     assert_eq!(refusal(&["crs", "rollback"]).0, 3);
-    let (exit, text) = refusal(&["serve", "--crs", "/no/such/set", "--http", "off", "--panel", "off"]);
+    let (exit, text) =
+        refusal(&["serve", "--crs", "/no/such/set", "--http", "off", "--https", "off", "--panel", "off"]);
     assert!(exit == 5 && text.contains("crs.path"), "{exit} {text}");
 }
 

@@ -148,6 +148,11 @@ fn whatever_can_be_written_has_an_effect_or_is_refused() {
     }
     // Hosts run the built-in rules here, whatever is installed; that it takes effect is shown in `crs.rs`.
     w.call("waf.install", samples::sample("waf.install"));
+    let secure = w.site(echo());
+    let uploaded = w.call("certificates.upload", samples::upload(secure.host, &secure.domain));
+    assert_eq!(w.get(&secure, "/").status, 308);
+    w.call("certificates.delete", json!({"id": uploaded["id"]}));
+    w.call("certificates.renew", json!({"id": secure.host}));
     let called = w.called.borrow().clone();
     let operations = describe();
     let changing = operations.iter().filter(|op| op.mutates).map(|op| op.name);

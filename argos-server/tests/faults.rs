@@ -135,7 +135,7 @@ fn a_full_disk_refuses_changes_and_nothing_else() {
 
 /// Starts on this folder and expects to be refused with exit code 8.
 fn refused(folder: &Folder, text: &str) {
-    for command in [&["serve", "--http", "off", "--panel", "off"][..], &["host", "list"]] {
+    for command in [&["serve", "--http", "off", "--https", "off", "--panel", "off"][..], &["host", "list"]] {
         let out = folder.run(command);
         let stderr = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(8), "{command:?}: {stderr}");
@@ -150,7 +150,7 @@ fn a_start_on_a_full_disk_is_refused_and_the_next_one_works() {
         return;
     };
     let filler = disk.fill(64 * 1024);
-    let out = folder.run(&["serve", "--http", "off", "--panel", "off"]);
+    let out = folder.run(&["serve", "--http", "off", "--https", "off", "--panel", "off"]);
     let stderr = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(8), "{stderr}");
     assert!(stderr.contains("full"), "{stderr}");

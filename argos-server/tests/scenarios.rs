@@ -101,7 +101,14 @@ fn outcome(op: &Described, answer: &Answer) -> Outcome {
         return Outcome::Refused(Refusal { status: Some(answer.status), ..refusal(kind, &problem) });
     }
     assert_eq!(answer.status, op.status, "{}: {}", op.name, answer.head);
-    let value = if answer.status == 204 { Value::Null } else { answer.json() };
+    let value = match answer.status {
+        204 => Value::Null,
+        _ if op.media_type() != "application/json" => {
+            assert_eq!(answer.header("content-type"), Some(op.media_type()));
+            Value::String(answer.body.clone())
+        }
+        _ => answer.json(),
+    };
     let generation = answer.header("x-argos-generation").map(|text| text.parse().unwrap());
     // What is only looked at has a tag for caches, also where no change takes it.
     let etag = answer.header("etag").filter(|_| op.tagged).map(|text| text.trim_matches('"').to_owned());
@@ -190,7 +197,8 @@ fn by_name(step: &Step, input: Map<String, Value>, terms: Map<String, Value>) ->
 
 /// The words of the operation's own command; none where the input can't be said in words.
 fn words(op: &Described, input: &Map<String, Value>, terms: &Map<String, Value>) -> Option<Vec<String>> {
-    if op.name == "logs.tail" {
+    // A text that stands in a file.
+    if op.name == "logs.tail" || input.keys().any(|field| field.ends_with("_pem")) {
         return None;
     }
     let (resource, verb) = op.command()?;

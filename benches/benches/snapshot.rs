@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that unwraps fails with the position")]
 
 use argos_core::api::{CreateGroup, CreateHost, NewTarget};
+use argos_core::certs::Opener;
 use argos_core::clock::Timestamp;
 use argos_core::schema::{GroupName, Hostname, TargetHost};
 use argos_core::snapshot::compile_all;
@@ -27,9 +28,9 @@ fn snapshot(c: &mut Criterion) {
         // The built-in rules are compiled once and shared; what they cost is in `engine`.
         let rule_sets = RuleSets::default();
         c.bench_function(&format!("compile {hosts} hosts"), |b| {
-            b.iter(|| compile_all(&read, 1, &rule_sets).unwrap());
+            b.iter(|| compile_all(&read, 1, &rule_sets, Opener::default()).unwrap());
         });
-        assert_eq!(compile_all(&read, 1, &rule_sets).unwrap().0.hosts.len(), hosts);
+        assert_eq!(compile_all(&read, 1, &rule_sets, Opener::default()).unwrap().0.hosts.len(), hosts);
     }
 }
 

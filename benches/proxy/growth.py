@@ -84,7 +84,7 @@ def load(port, script, hosts, spread, seconds):
 def measure(argos, folder, script, hosts, spread, seconds):
     port = free_port()
     command = ["taskset", "-c", "0", argos, "serve", "--data-dir", folder, "--http", f"127.0.0.1:{port}"]
-    proxy = subprocess.Popen(command + ["--panel", "off", "--threads", "1", "--log-level", "error"])
+    proxy = subprocess.Popen(command + ["--https", "off", "--panel", "off", "--threads", "1", "--log-level", "error"])
     try:
         await_port(port)
         load(port, script, hosts, spread, 1)

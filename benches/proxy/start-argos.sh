@@ -35,4 +35,4 @@ fill() {
 }
 
 fill | "$argos" call - --create --data-dir "$data" >/dev/null
-exec "$argos" serve ${crs:+--crs "$crs"} --data-dir "$data" --http "$http" --panel off --threads 1 --log-level warn
+exec "$argos" serve ${crs:+--crs "$crs"} --data-dir "$data" --http "$http" --https off --panel off --threads 1 --log-level warn

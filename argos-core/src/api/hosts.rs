@@ -9,11 +9,14 @@ use super::page::{by_number, list_input};
 use super::target_groups::store_new_group;
 use super::{Context, Mutation, Page, Query, View, in_range, input_with_later, not_yet};
 use crate::error::{Error, Result};
-use crate::schema::{GroupId, GroupName, Host, HostId, Hostname, Order, Patch, TargetHost, TlsChallenge, TlsMode};
-use crate::store::Tx;
+use crate::schema::{
+    Certificate, CertificateKind, GroupId, GroupName, Host, HostId, Hostname, Order, Patch, TargetHost, TlsChallenge,
+    TlsMode,
+};
 use crate::store::hosts::{self, HostFields, HostFilter};
 use crate::store::target_groups::{self, GroupFields};
 use crate::store::targets::TargetFields;
+use crate::store::{Tx, certificates};
 
 list_input! {
     /// Lists hosts by id.
@@ -115,6 +118,10 @@ input_with_later! {
         max_body_bytes: Option<i64>,
         /// Whether access rows are written; default true.
         access_log: Option<bool>,
+        /// Whether plain HTTP is redirected when the host has a certificate; default true.
+        https_redirect: Option<bool>,
+        /// Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header.
+        hsts_max_age_seconds: Option<i64>,
     }
     later {
         /// Whether visitors must sign in; default false.
@@ -127,10 +134,6 @@ input_with_later! {
         tls_directory_url: String = String::new(),
         /// Provider for DNS-01; default 0 = none.
         dns_provider_id: i64 = 0,
-        /// Whether plain HTTP is redirected when the host has a certificate; default true.
-        https_redirect: bool = true,
-        /// Seconds of `Strict-Transport-Security`; default 0.
-        hsts_max_age_seconds: i64 = 0,
     }
 }
 operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201,
@@ -170,12 +173,29 @@ impl CreateHost {
     }
 }
 
-fn check_tls_mode(mode: TlsMode) -> Result<()> {
-    if mode == TlsMode::None {
-        return Ok(());
-    }
-    let reason = format!("{mode} is not available yet: this version serves plain HTTP; use \"none\"");
-    Err(Error::invalid("not_available_yet", "tls_mode", reason))
+/// Refuses a mode that has no certificate to serve: `stored` are the names of those that were uploaded.
+fn check_tls_mode(mode: TlsMode, domain: &Hostname, stored: &[Certificate]) -> Result<()> {
+    let reason = match mode {
+        // One for it could only be proven over DNS, for every name there is.
+        TlsMode::Auto if domain.is_catch_all() => "the host * stands for every name: none or manual",
+        TlsMode::Manual if !domain.is_catch_all() => {
+            let mut uploaded = stored.iter().filter(|c| c.kind == CertificateKind::Manual).peekable();
+            if uploaded.peek().is_none() {
+                "no certificate is stored for this host: upload one, which sets this mode"
+            } else if !uploaded.any(|c| c.names.iter().any(|name| domain.is_covered_by(name))) {
+                let reason = format!("the certificate that was uploaded does not cover {domain}");
+                return Err(Error::invalid("host.certificate_covers", "domain", reason));
+            } else {
+                return Ok(());
+            }
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::invalid("host.tls_mode", "tls_mode", reason))
+}
+
+fn check_hsts(seconds: i64) -> Result<()> {
+    in_range("hsts_max_age_seconds", seconds, 0, i32::MAX.into())
 }
 
 fn check_max_body(bytes: Option<i64>) -> Result<()> {
@@ -185,8 +205,11 @@ fn check_max_body(bytes: Option<i64>) -> Result<()> {
 impl Mutation for CreateHost {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
         self.refuse_later()?;
-        let tls_mode = self.tls_mode.unwrap_or(TlsMode::Auto);
-        check_tls_mode(tls_mode)?;
+        let by_default = if self.domain.is_catch_all() { TlsMode::None } else { TlsMode::Auto };
+        let tls_mode = self.tls_mode.unwrap_or(by_default);
+        check_tls_mode(tls_mode, &self.domain, &[])?;
+        let hsts_max_age_seconds = self.hsts_max_age_seconds.unwrap_or(0);
+        check_hsts(hsts_max_age_seconds)?;
         check_max_body(self.max_body_bytes)?;
         // First, because a group of the same name would be reported instead.
         hosts::refuse_taken(tx, &self.domain, None)?;
@@ -210,6 +233,8 @@ impl Mutation for CreateHost {
                 enabled: self.enabled.unwrap_or(true),
                 max_body_bytes: self.max_body_bytes,
                 access_log: self.access_log.unwrap_or(true),
+                https_redirect: self.https_redirect.unwrap_or(true),
+                hsts_max_age_seconds,
             },
         )?;
         let host = hosts::get(tx, id)?;
@@ -265,6 +290,10 @@ changes! {
         enabled: bool,
         /// Whether access rows are written.
         access_log: bool,
+        /// Whether plain HTTP is redirected when the host has a certificate.
+        https_redirect: bool,
+        /// Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header.
+        hsts_max_age_seconds: i64,
     }
     nullable {
         /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
@@ -281,10 +310,6 @@ changes! {
         tls_challenge: TlsChallenge = TlsChallenge::Auto,
         /// ACME directory.
         tls_directory_url: String = String::new(),
-        /// Whether plain HTTP is redirected when the host has a certificate.
-        https_redirect: bool = true,
-        /// Seconds of `Strict-Transport-Security`.
-        hsts_max_age_seconds: i64 = 0,
     }
 }
 operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200,
@@ -292,7 +317,7 @@ operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 20
 operation!(ReplaceHost => Host, "hosts.replace", Put "/hosts/{id}", Operator, 200,
     "Replaces every field of a host.", of GetHost { id });
 
-fn fields_of(host: &Host) -> HostFields {
+pub(super) fn fields_of(host: &Host) -> HostFields {
     HostFields {
         domain: host.domain.clone(),
         target_group_id: host.target_group_id,
@@ -300,6 +325,8 @@ fn fields_of(host: &Host) -> HostFields {
         enabled: host.enabled,
         max_body_bytes: host.max_body_bytes,
         access_log: host.access_log,
+        https_redirect: host.https_redirect,
+        hsts_max_age_seconds: host.hsts_max_age_seconds,
     }
 }
 
@@ -316,9 +343,12 @@ impl Mutation for UpdateHost {
         new.access_log = self.access_log.unwrap_or(new.access_log);
         self.max_body_bytes.apply(&mut new.max_body_bytes);
         check_max_body(new.max_body_bytes)?;
-        if let Some(mode) = self.tls_mode {
-            check_tls_mode(mode)?;
-            new.tls_mode = mode;
+        new.https_redirect = self.https_redirect.unwrap_or(new.https_redirect);
+        new.hsts_max_age_seconds = self.hsts_max_age_seconds.unwrap_or(new.hsts_max_age_seconds);
+        check_hsts(new.hsts_max_age_seconds)?;
+        new.tls_mode = self.tls_mode.unwrap_or(new.tls_mode);
+        if (new.tls_mode, &new.domain) != (old.tls_mode, &old.domain) {
+            check_tls_mode(new.tls_mode, &new.domain, &certificates::of_host(tx, self.id)?)?;
         }
         if let Some(group) = self.target_group_id {
             require_group(tx, group)?;

@@ -4,6 +4,7 @@
 //! and documentation are on it. A [`Query`] looks, a [`Mutation`] changes. What is in [`for_each_operation`]
 //! exists in Rust, over HTTP, at the command line and in the bindings; nothing else does.
 
+mod certificates;
 mod changes;
 mod config;
 pub(crate) mod cursor;
@@ -33,6 +34,7 @@ mod waf;
 mod waf_reports;
 mod waf_rules;
 
+pub use certificates::*;
 pub use config::*;
 pub use custom_rules::*;
 pub use exclusions::*;

@@ -104,7 +104,7 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
     let (input, output) = op.schemas(all);
     let in_path: Vec<&str> = op.path_fields().collect();
     let required = |field: &str| names(&input["required"]).any(|name| name == field);
-    let in_query = op.method == Method::Get;
+    let in_query = matches!(op.method, Method::Get | Method::Delete);
     let (mut parameters, mut body) = (Vec::new(), Map::new());
     for (field, schema) in input["properties"].as_object().into_iter().flatten() {
         let path = in_path.contains(&field.as_str());
@@ -177,7 +177,7 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
     }
     answer["headers"] = headers.into();
     if op.status != 204 {
-        answer["content"] = json!({ "application/json": { "schema": output } });
+        answer["content"] = json!({ op.media_type(): { "schema": output } });
     }
     let mut responses = Map::from_iter([(op.status.to_string(), answer)]);
     if op.method == Method::Get {

@@ -302,6 +302,12 @@ impl Described {
         Some((one.replace('_', "-"), self.verb()))
     }
 
+    /// The media type of its result over HTTP: JSON, unless the result is a text of its own.
+    #[must_use]
+    pub fn media_type(&self) -> &'static str {
+        if self.path.ends_with(".pem") { "application/x-pem-file" } else { "application/json" }
+    }
+
     /// The fields that stand in the path, in order.
     pub fn path_fields(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))

@@ -54,6 +54,12 @@ macro_rules! for_each_operation {
                 propose: query ProposeExclusions, overview: query GetWafOverview,
                 would_block: query GetWouldBlock,
             }
+            /// Certificates of hosts, and the local CA.
+            certificates: Certificates () {
+                list: query ListCertificates, get: query GetCertificate, chain: query GetChain,
+                local_ca: query GetLocalCa, status: query ListCertStatus, upload: change UploadCertificate,
+                renew: change RenewCertificate, delete: change DeleteCertificate,
+            }
             /// Settings of the whole installation.
             settings: Settings () {
                 list: query ListSettings, get: query GetSetting, set: change SetSetting,

@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Applied, Argos, Inner};
 use crate::api::{Mutation, Terms, View};
+use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::schema::{Actor, ApiToken};
@@ -35,6 +36,7 @@ impl Inner {
         let done = transact(conn, now, actor, keep, |tx| {
             terms.check(&op, &View { read: **tx, live: self.live.load_full(), cx: &self.cx })?;
             let value = op.run(tx, &self.cx)?;
+            certs::follow(tx, &self.cx.key)?;
             tx.settle();
             if !tx.wrote() {
                 return Ok((Applied { value, generation: None }, None));

@@ -11,9 +11,11 @@ use super::change::in_transaction;
 use super::history::History;
 use super::memo::Memo;
 use super::repeat::Answers;
+use super::upkeep::Upkeep;
 use super::{Argos, Inner};
 use crate::api::{Context, Terms};
 use crate::auth::SetupToken;
+use crate::certs::Opener;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::logs::Queue;
@@ -35,6 +37,8 @@ const ROWS_IN_TRANSACTION: u64 = 2000;
 pub struct ServeOptions {
     /// Addresses of the plain HTTP listener; port 0 picks one.
     pub http: Vec<SocketAddr>,
+    /// Addresses of the TLS listener.
+    pub https: Vec<SocketAddr>,
     /// Proxy threads; 0 = one for each core.
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
@@ -45,6 +49,7 @@ pub struct ServeOptions {
 pub struct Serving {
     proxy: Proxy,
     argos: Argos,
+    _upkeep: Upkeep,
 }
 
 impl fmt::Debug for Serving {
@@ -54,10 +59,16 @@ impl fmt::Debug for Serving {
 }
 
 impl Serving {
-    /// The real addresses of the listeners.
+    /// The real addresses of the plain HTTP listeners.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.proxy.addresses()
+    }
+
+    /// The real addresses of the TLS listeners.
+    #[must_use]
+    pub fn secure_addresses(&self) -> &[SocketAddr] {
+        self.proxy.secure_addresses()
     }
 
     /// Stops accepting, lets requests in flight finish for `grace`, and writes the last log rows.
@@ -72,7 +83,7 @@ impl Argos {
         let rules = RuleSets::new(places);
         let (first, faults) = store.read(|conn| {
             let read = Read::new(conn, clock.now());
-            snapshot::compile_all(&read, versions::generation(&read)?, &rules)
+            snapshot::compile_all(&read, versions::generation(&read)?, &rules, Opener::new(&key))
         })??;
         for fault in &faults {
             tracing::error!("host {} ({}) can't be served: {}", fault.host, fault.domain, fault.error);
@@ -94,15 +105,19 @@ impl Argos {
     pub fn start(&self, options: &ServeOptions) -> Result<Serving> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores } else { options.threads };
+        if !options.https.is_empty() {
+            self.prepare_tls()?;
+        }
         let inner = &self.inner;
         let options = proxy::ServeOptions {
             http: options.http.clone(),
+            https: options.https.clone(),
             threads,
             audit_log: options.audit_log.clone(),
             flagged: inner.cx.flagged.clone(),
         };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
-        Ok(Serving { proxy, argos: self.clone() })
+        Ok(Serving { proxy, argos: self.clone(), _upkeep: Upkeep::start(self.clone())? })
     }
 
     /// Writes every waiting log row before it returns.

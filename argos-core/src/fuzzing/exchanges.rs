@@ -22,8 +22,9 @@ use crate::proxy::path::PathForms;
 use crate::proxy::stage::balance::Choice;
 use crate::proxy::stage::decide;
 use crate::proxy::stop::Stop;
+use crate::proxy::stream::Stream;
 use crate::schema::{self, GroupId, HostId, RuleId, TargetId, parse_range};
-use crate::snapshot::{Action, Group, Host, Piece, ProxySettings, Rule, Snapshot, Target, Template};
+use crate::snapshot::{Action, Group, Host, HostTls, Piece, ProxySettings, Rule, Snapshot, Target, Template};
 
 const LIMITS: Limits = Limits { head: 65_536, fields: 64, uri: 8_192 };
 /// What is forwarded is longer by what the proxy adds.
@@ -54,7 +55,7 @@ impl Room {
         let guard = runtime.enter();
         let socket = tokio::net::TcpStream::from_std(socket).expect("a runtime is entered");
         drop(guard);
-        let ex = Exchange::new(Rc::clone(&core), socket, address, address);
+        let ex = Exchange::new(Rc::clone(&core), Stream::Plain(socket), address, address);
         Self { runtime, ex, _listener: listener }
     }
 }
@@ -115,6 +116,7 @@ fn host(rule: Option<Rule>) -> Host {
         access_log: false,
         rules: rule.into_iter().collect(),
         waf: None,
+        tls: HostTls::default(),
         fault: None,
     }
 }

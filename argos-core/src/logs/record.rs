@@ -15,6 +15,10 @@ text_enum! {
     AccessAction {
         /// The upstream's answer was passed on.
         Proxied = "proxied",
+        /// Plain HTTP was sent on to https.
+        HttpsRedirect = "https_redirect",
+        /// A name that is not served over this connection.
+        Misdirected = "misdirected",
         /// A redirect rule.
         Redirect = "redirect",
         /// A fixed-response rule.
@@ -67,6 +71,8 @@ pub struct Texts<'a> {
     pub query: &'a [u8],
     /// The name asked for.
     pub host: &'a [u8],
+    /// The name asked for in the TLS handshake; empty = none, or no TLS.
+    pub sni: &'a [u8],
     /// `User-Agent`.
     pub agent: &'a [u8],
     /// `Referer`.
@@ -80,7 +86,7 @@ pub struct Texts<'a> {
 impl Texts<'_> {
     fn parts(&self) -> [&[u8]; TEXTS] {
         let t = self;
-        [t.method, t.path, t.query, t.host, t.agent, t.referer, t.upstream, t.request_id]
+        [t.method, t.path, t.query, t.host, t.sni, t.agent, t.referer, t.upstream, t.request_id]
     }
 
     /// Appends all to `bytes`; where each one ends.
@@ -96,17 +102,17 @@ impl Texts<'_> {
 }
 
 /// How many texts a row has.
-pub(super) const TEXTS: usize = 8;
+pub(super) const TEXTS: usize = 9;
 
 /// The texts that [`Texts::pack`] put behind `start`.
 pub(super) fn unpack(bytes: &[u8], start: usize, ends: [u32; TEXTS]) -> Texts<'_> {
     let mut at = start;
-    let [method, path, query, host, agent, referer, upstream, request_id] = ends.map(|end| {
+    let [method, path, query, host, sni, agent, referer, upstream, request_id] = ends.map(|end| {
         let part = bytes.get(at..end as usize).unwrap_or_default();
         at = end as usize;
         part
     });
-    Texts { method, path, query, host, agent, referer, upstream, request_id }
+    Texts { method, path, query, host, sni, agent, referer, upstream, request_id }
 }
 
 /// [`Texts`] of their own.
@@ -175,6 +181,8 @@ pub struct Access {
     pub message: &'static str,
     /// The request's HTTP version.
     pub version: Version,
+    /// The TLS version that the client spoke; empty = plain HTTP.
+    pub tls: &'static str,
     /// Upstreams tried.
     pub attempts: u8,
     /// Where the time went.
@@ -200,6 +208,7 @@ impl Access {
             action: AccessAction::ClientClosed,
             message: "",
             version: Version::Http11,
+            tls: "",
             attempts: 0,
             timings: Timings::default(),
             bytes_in: 0,
@@ -245,6 +254,10 @@ impl Access {
         let raw = &mut row.raw;
         raw.push_str(r#"{"protocol":"#);
         push_json(raw, &row.http_version);
+        if !self.tls.is_empty() {
+            let _ = write!(raw, r#","tls":"{}","sni":"#, self.tls);
+            push_json(raw, &String::from_utf8_lossy(t.sni));
+        }
         raw.push_str(r#","request_id":"#);
         push_json(raw, &row.request_id);
         let Timings { total, upstream } = self.timings;
@@ -439,6 +452,7 @@ mod tests {
         access.status = 404;
         access.action = AccessAction::Proxied;
         access.attempts = 1;
+        access.tls = "TLSv1.3";
         access.timings = Timings { total: 5_999, upstream: 12 };
         (access.bytes_in, access.bytes_out, access.waf_score) = (1, 2, Some(5));
         let texts = Texts {
@@ -446,6 +460,7 @@ mod tests {
             path: b"/a",
             query: b"token=x&b=1",
             host: b"a.example",
+            sni: b"b.example",
             agent: b"ua",
             referer: b"/r?code=1",
             upstream: b"u:80",
@@ -469,6 +484,7 @@ mod tests {
             (&raw["referer"], &raw["attempts"], &raw["protocol"]),
             (&json!("/r?code=***"), &json!(1), &json!("HTTP/1.1"))
         );
+        assert_eq!((&raw["tls"], &raw["sni"]), (&json!("TLSv1.3"), &json!("b.example")));
         assert!(!batch.next_into(&mut row));
     }
 

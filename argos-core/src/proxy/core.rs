@@ -39,15 +39,17 @@ pub(crate) struct Shared {
     pub(crate) audit_log: Option<Arc<AuditLog>>,
     /// The last requests that rules had something to say about.
     pub(crate) flagged: Arc<Flagged>,
+    /// The port of the first TLS listener.
+    pub(crate) https_port: Option<u16>,
     second: AtomicI64,
     refusals: AtomicU64,
     unrecorded: AtomicU64,
 }
 
 impl Shared {
-    /// With a file for inspected requests, and a memory of flagged ones.
-    pub(crate) fn new(audit_log: Option<Arc<AuditLog>>, flagged: Arc<Flagged>) -> Self {
-        Self { audit_log, flagged, ..Self::default() }
+    /// With a file for inspected requests, a memory of flagged ones, and where https is.
+    pub(crate) fn new(audit_log: Option<Arc<AuditLog>>, flagged: Arc<Flagged>, https_port: Option<u16>) -> Self {
+        Self { audit_log, flagged, https_port, ..Self::default() }
     }
 
     /// Whether this second still has room for a refusal's row, and how many had none since the last one.

@@ -8,8 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::net::TcpStream;
-
 use super::client::Client;
 use super::core::{Core, Live};
 use super::h1::body::{Framer, Pump, Sink, Source};
@@ -19,6 +17,8 @@ use super::h1::reply_head::ReplyHead;
 use super::path::PathForms;
 use super::stage::inspect::{self, Held, Inspection};
 use super::stop::Stop;
+use super::stream::Stream;
+use super::tls::TlsStream;
 use crate::clock::Timestamp;
 use crate::logs::{Access, AccessAction, Fault, Record, Texts, Timings};
 use crate::schema::{HostId, RuleId};
@@ -28,7 +28,7 @@ use crate::snapshot::{Host, Snapshot};
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) core: Rc<Core>,
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Stream,
     pub(crate) deadline: super::timer::Deadline,
     pub(crate) peer: Peer,
     /// The head and what came after it.
@@ -38,7 +38,7 @@ pub(crate) struct Exchange {
     pub(crate) head: Head,
     pub(crate) reply: ReplyHead,
     pub(crate) client: Client,
-    /// Whether the client came over TLS.
+    /// Whether the client came over TLS, to us or to a trusted proxy.
     pub(crate) https: bool,
     /// The requested name: lower-case, no port, no trailing dot, IPv6 without brackets; empty = none.
     pub(crate) name: String,
@@ -94,6 +94,8 @@ pub(crate) struct Facts {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) waf_score: Option<i64>,
+    /// Seconds of `Strict-Transport-Security`; 0 = no header.
+    pub(crate) hsts_max_age: u32,
 }
 
 /// The text that names a request in the log, at the upstream and to the client.
@@ -137,7 +139,7 @@ impl RequestId {
 }
 
 impl Exchange {
-    pub(crate) fn new(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, local: SocketAddr) -> Self {
+    pub(crate) fn new(core: Rc<Core>, socket: Stream, peer: SocketAddr, local: SocketAddr) -> Self {
         let deadline = core.timers.deadline();
         let ip = peer.ip().to_canonical();
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
@@ -176,7 +178,7 @@ impl Exchange {
         self.facts = Facts { open: true, ..Facts::new(at) };
         self.id = RequestId::new(&self.core, at);
         self.client = Client { ip: self.peer.ip, trusted: false, chain: smallvec::SmallVec::new() };
-        (self.https, self.cut, self.sending) = (false, false, None);
+        (self.https, self.cut, self.sending) = (self.socket.tls().is_some(), false, None);
         (self.waf, self.held) = (None, None);
         self.name.clear();
         (self.path, self.query, self.rewritten) = (Span::default(), None, None);
@@ -306,6 +308,8 @@ impl Exchange {
     pub(crate) fn serve_by(&mut self, host: &Host, live: &Snapshot) {
         self.facts.host = Some(host.id);
         self.facts.access_log = host.access_log;
+        // Over plain HTTP the header means nothing. Source: RFC 6797 §7.2.
+        self.facts.hsts_max_age = if self.https { host.tls.hsts_max_age } else { 0 };
         let limit = host.max_body_bytes.unwrap_or(live.proxy.max_body_bytes);
         self.body.limit = if limit == 0 { u64::MAX } else { limit };
     }
@@ -323,6 +327,7 @@ impl Exchange {
             path: if self.path == Span::default() { &[] } else { self.matching_path() },
             query: self.raw_query().unwrap_or_default(),
             host: self.name.as_bytes(),
+            sni: self.socket.tls().and_then(TlsStream::name).unwrap_or_default().as_bytes(),
             agent: &agent[..agent.len().min(512)],
             referer: self.known(Known::Referer).unwrap_or_default(),
             upstream: self.facts.upstream.as_deref().unwrap_or_default().as_bytes(),
@@ -382,6 +387,7 @@ impl Exchange {
         access.action = facts.action;
         access.message = facts.message;
         access.version = self.head.version;
+        access.tls = self.socket.tls().map_or("", TlsStream::version);
         access.attempts = facts.attempts;
         access.timings =
             Timings { total: u64::try_from(total.as_micros()).unwrap_or(u64::MAX), upstream: facts.upstream_us };
@@ -418,6 +424,7 @@ impl Facts {
             bytes_in: 0,
             bytes_out: 0,
             waf_score: None,
+            hsts_max_age: 0,
         }
     }
 }

@@ -10,6 +10,9 @@ use super::stage::balance::Choice;
 use crate::logs::Version;
 use crate::snapshot::Snapshot;
 
+/// Source: RFC 6797 §6.1.
+const HSTS: &str = "Strict-Transport-Security";
+
 /// The cookie that is Argos's own.
 const SESSION_COOKIE: &[u8] = b"argos_session";
 
@@ -222,6 +225,9 @@ pub(crate) fn reply_head(out: &mut Vec<u8>, ex: &Exchange, bytes: &[u8], to: Rep
         if head.connection_lists && field.known != Known::Length && listed(&head.fields, bytes, name) {
             continue;
         }
+        if ex.facts.hsts_max_age > 0 && name.eq_ignore_ascii_case(HSTS.as_bytes()) {
+            continue;
+        }
         line(out, name, value);
     }
     if matches!(to.sink, Sink::Chunked { .. }) {
@@ -229,6 +235,7 @@ pub(crate) fn reply_head(out: &mut Vec<u8>, ex: &Exchange, bytes: &[u8], to: Rep
     }
     if !interim {
         put(out, "X-Request-Id", ex.id.as_bytes());
+        put_hsts(out, ex);
     }
     if !dated {
         put(out, "Date", &ex.core.date(ex.facts.at));
@@ -239,6 +246,13 @@ pub(crate) fn reply_head(out: &mut Vec<u8>, ex: &Exchange, bytes: &[u8], to: Rep
         (false, true) => {}
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// Says for how long the client shall ask over https only, where the host wants that.
+pub(crate) fn put_hsts(out: &mut Vec<u8>, ex: &Exchange) {
+    if ex.facts.hsts_max_age > 0 {
+        drop(write!(out, "{HSTS}: max-age={}\r\n", ex.facts.hsts_max_age));
+    }
 }
 
 /// Says whether the connection goes on where the version's default is otherwise.

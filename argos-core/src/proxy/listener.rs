@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use tokio::sync::Notify;
 
 use super::core::Core;
 use super::h1::connection;
+use super::stream::Stream;
+use super::tls::{Terms, TlsStream};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -72,20 +75,30 @@ pub(crate) fn connection_limit() -> usize {
     (files.saturating_sub(OTHER_FILES) / 2).max(64)
 }
 
+/// A listening socket of one core.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) socket: StdListener,
+    /// How TLS is spoken there; none = it is not.
+    pub(crate) terms: Option<Arc<Terms>>,
+}
+
 /// The connections of one core, and who wants to know that one ended.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
     pub(crate) count: Cell<usize>,
     pub(crate) ended: Notify,
-    /// Told once to stop accepting.
+    /// Set once no more is to be accepted, and told to who waits.
+    pub(crate) stopping: Cell<bool>,
     pub(crate) stop: Notify,
 }
 
 /// Accepts until told to stop; then what was already waiting is still taken.
-pub(crate) async fn accept(core: Rc<Core>, open: Rc<Open>, listener: StdListener, fd_limit: usize) {
-    let Ok(listener) = TcpListener::from_std(listener) else { return };
-    let mut stopping = false;
+pub(crate) async fn accept(core: Rc<Core>, open: Rc<Open>, door: Door, fd_limit: usize) {
+    let Door { socket, terms } = door;
+    let Ok(listener) = TcpListener::from_std(socket) else { return };
     loop {
+        let stopping = open.stopping.get();
         let accepted = if stopping {
             tokio::select! { biased;
                 accepted = listener.accept() => accepted,
@@ -93,15 +106,12 @@ pub(crate) async fn accept(core: Rc<Core>, open: Rc<Open>, listener: StdListener
             }
         } else {
             tokio::select! { biased;
-                () = open.stop.notified() => {
-                    stopping = true;
-                    continue;
-                }
+                () = open.stop.notified() => continue,
                 accepted = listener.accept() => accepted,
             }
         };
         match accepted {
-            Ok((socket, peer)) => start(&core, &open, socket, peer, fd_limit),
+            Ok((socket, peer)) => start(&core, &open, socket, peer, terms.as_deref(), fd_limit),
             // Out of files or memory: others must end first.
             Err(e) if !stopping => {
                 tracing::warn!(error = %e, "accepting a connection failed");
@@ -112,7 +122,14 @@ pub(crate) async fn accept(core: Rc<Core>, open: Rc<Open>, listener: StdListener
     }
 }
 
-fn start(core: &Rc<Core>, open: &Rc<Open>, socket: TcpStream, peer: SocketAddr, fd_limit: usize) {
+fn start(
+    core: &Rc<Core>,
+    open: &Rc<Open>,
+    socket: TcpStream,
+    peer: SocketAddr,
+    terms: Option<&Terms>,
+    fd_limit: usize,
+) {
     let limit = match core.live().proxy.max_connections {
         0 => fd_limit,
         limit => limit,
@@ -125,9 +142,16 @@ fn start(core: &Rc<Core>, open: &Rc<Open>, socket: TcpStream, peer: SocketAddr, 
     // A delay of small writes would be the only effect of an error here.
     let _ = socket.set_nodelay(true);
     let core = Rc::clone(core);
+    let stream = match terms {
+        None => Stream::Plain(socket),
+        Some(terms) => match TlsStream::new(socket, Rc::clone(&core), terms) {
+            Ok(tls) => Stream::Tls(Box::new(tls)),
+            Err(e) => return tracing::warn!(error = %e, "a connection can't speak TLS"),
+        },
+    };
     tokio::task::spawn_local(async move {
         let _slot = slot;
-        connection::serve(core, socket, peer, local).await;
+        connection::serve(core, stream, peer, local).await;
     });
 }
 

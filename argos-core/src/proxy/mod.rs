@@ -29,10 +29,12 @@ mod pool;
 pub(crate) mod stage;
 mod state;
 pub(crate) mod stop;
+pub(crate) mod stream;
 mod timer;
+mod tls;
 mod tunnel;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -42,8 +44,9 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use self::core::{Core, Shared};
-use self::listener::Open;
+use self::listener::{Door, Open};
 use self::timer::TICK;
+use self::tls::Terms;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::logs::Queue;
@@ -56,6 +59,8 @@ use crate::waf::flagged::Flagged;
 pub struct ServeOptions {
     /// Addresses for plain HTTP. Port 0 picks one; [`Proxy::addresses`] tells which.
     pub http: Vec<SocketAddr>,
+    /// Addresses for TLS.
+    pub https: Vec<SocketAddr>,
     /// Threads; 0 = one per core.
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
@@ -68,6 +73,7 @@ pub struct ServeOptions {
 #[derive(Debug)]
 pub struct Proxy {
     addresses: Vec<SocketAddr>,
+    secure: Vec<SocketAddr>,
     threads: Vec<Worker>,
     shared: Arc<Shared>,
 }
@@ -93,9 +99,14 @@ impl Proxy {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        let mut sockets: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
-        for wanted in options.http {
+        let mut sockets: Vec<Vec<Door>> = (0..count).map(|_| Vec::new()).collect();
+        let (mut addresses, mut secure) = (Vec::new(), Vec::new());
+        let terms = match options.https.is_empty() {
+            true => None,
+            false => Some(Arc::new(Terms::new(Arc::clone(&live), &clock)?)),
+        };
+        let plain = options.http.into_iter().map(|address| (address, None));
+        for (wanted, terms) in plain.chain(options.https.into_iter().map(|address| (address, terms.clone()))) {
             // The first socket picks the port, and the family, for all.
             let mut address = wanted;
             for (i, sockets) in sockets.iter_mut().enumerate() {
@@ -104,13 +115,13 @@ impl Proxy {
                 let socket = bind(address).map_err(failed)?;
                 if i == 0 {
                     address = socket.local_addr().map_err(failed)?;
-                    addresses.push(address);
+                    if terms.is_some() { &mut secure } else { &mut addresses }.push(address);
                 }
-                sockets.push(socket);
+                sockets.push(Door { socket, terms: terms.clone() });
             }
         }
-        let shared = Arc::new(Shared::new(options.audit_log, options.flagged));
-        let mut proxy = Self { addresses, threads: Vec::new(), shared };
+        let shared = Arc::new(Shared::new(options.audit_log, options.flagged, secure.first().map(SocketAddr::port)));
+        let mut proxy = Self { addresses, secure, threads: Vec::new(), shared };
         for (i, sockets) in sockets.into_iter().enumerate() {
             let (stop, stopped) = oneshot::channel();
             let (live, logs, clock) = (Arc::clone(&live), Arc::clone(&logs), clock.clone());
@@ -123,10 +134,16 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// The addresses that are listened on, in the order of the options.
+    /// The addresses of plain HTTP, in the order of the options.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses of TLS, in the order of the options.
+    #[must_use]
+    pub fn secure_addresses(&self) -> &[SocketAddr] {
+        &self.secure
     }
 
     /// Client connections that are open.
@@ -161,7 +178,7 @@ impl Drop for Proxy {
 const ASIDE: usize = 4;
 
 /// One core, from its first connection to its last row.
-fn run(sockets: Vec<TcpListener>, stopped: oneshot::Receiver<Duration>, core: impl FnOnce() -> Rc<Core>) {
+fn run(sockets: Vec<Door>, stopped: oneshot::Receiver<Duration>, core: impl FnOnce() -> Rc<Core>) {
     // The threads aside look up names and inspect large bodies; what waits for them is bounded by the held bodies.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(ASIDE).build();
     let runtime = match runtime {
@@ -176,7 +193,7 @@ fn run(sockets: Vec<TcpListener>, stopped: oneshot::Receiver<Duration>, core: im
     core.flush();
 }
 
-async fn serve(core: Rc<Core>, sockets: Vec<TcpListener>, stopped: oneshot::Receiver<Duration>) {
+async fn serve(core: Rc<Core>, sockets: Vec<Door>, stopped: oneshot::Receiver<Duration>) {
     let open = Rc::new(Open::default());
     let fd_limit = listener::connection_limit();
     let accepting: Vec<_> = sockets
@@ -185,9 +202,9 @@ async fn serve(core: Rc<Core>, sockets: Vec<TcpListener>, stopped: oneshot::Rece
         .collect();
     tokio::task::spawn_local(tick(Rc::clone(&core)));
     let grace = stopped.await.unwrap_or(Duration::ZERO);
+    open.stopping.set(true);
+    open.stop.notify_waiters();
     for task in accepting {
-        open.stop.notify_one();
-        // One at a time, so that each permit is taken by a task that still listens.
         let _ = task.await;
     }
     core.stopping.set(true);

@@ -32,6 +32,10 @@ pub(crate) enum Stop {
     EngineFailed,
     /// No host serves the name.
     UnknownHost,
+    /// The name is not served over this TLS connection.
+    Misdirected,
+    /// Plain HTTP for a host that is served over https: where to ask instead.
+    HttpsRedirect(Vec<u8>),
     /// The host is switched off; 404 or 503 by setting.
     HostDisabled(u16),
     /// The host's stored configuration does not compile.
@@ -93,6 +97,8 @@ impl Stop {
             Self::ClientGone => 499,
             Self::Waf(block) => block.status,
             Self::UnknownHost => 404,
+            Self::Misdirected => 421,
+            Self::HttpsRedirect(_) => 308,
             Self::HostDisabled(status) => *status,
             Self::Redirect { status, .. } => *status,
             Self::Fixed(reply) | Self::Block(reply) => reply.status,
@@ -109,6 +115,8 @@ impl Stop {
             Self::TooLarge | Self::Coding | Self::SlowClient => AccessAction::BadRequest,
             Self::ClientGone => AccessAction::ClientClosed,
             Self::UnknownHost | Self::HostDisabled(_) => AccessAction::NotFound,
+            Self::Misdirected => AccessAction::Misdirected,
+            Self::HttpsRedirect(_) => AccessAction::HttpsRedirect,
             Self::Waf(_) | Self::EngineFailed => AccessAction::WafBlocked,
             Self::Redirect { .. } => AccessAction::Redirect,
             Self::Fixed(_) => AccessAction::FixedResponse,
@@ -139,6 +147,8 @@ impl Stop {
             Self::SlowClient => "the request did not arrive in time",
             Self::ClientGone => "the client left",
             Self::UnknownHost => "no host serves this name",
+            Self::Misdirected => "this name is not served over this connection",
+            Self::HttpsRedirect(_) => "",
             Self::HostDisabled(_) => "the host is disabled",
             Self::Waf(_) => "",
             Self::EngineFailed => "the request could not be inspected",
@@ -176,7 +186,7 @@ impl Stop {
             Self::ClientGone => None,
             Self::Waf(block) if block.drop => None,
             Self::Waf(block) => answer(block.content, block.location),
-            Self::Redirect { location, .. } => answer(None, Some(location)),
+            Self::Redirect { location, .. } | Self::HttpsRedirect(location) => answer(None, Some(location)),
             Self::Fixed(reply) => answer(Some(reply), None),
             Self::Block(reply) => answer((!reply.body.is_empty()).then_some(reply), None),
             _ => answer(None, None),
@@ -210,6 +220,8 @@ mod tests {
             (Stop::Waf(block(true)), 406, A::WafBlocked, false, false, false),
             (Stop::EngineFailed, 503, A::WafBlocked, false, true, true),
             (Stop::UnknownHost, 404, A::NotFound, false, false, true),
+            (Stop::Misdirected, 421, A::Misdirected, false, false, true),
+            (Stop::HttpsRedirect(b"https://a/".to_vec()), 308, A::HttpsRedirect, false, false, true),
             (Stop::HostDisabled(503), 503, A::NotFound, false, false, true),
             (Stop::HostFault, 503, A::UpstreamError, false, true, true),
             (Stop::Redirect { status: 308, location: b"/".to_vec() }, 308, A::Redirect, false, false, true),

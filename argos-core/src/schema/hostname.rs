@@ -93,11 +93,38 @@ impl Hostname {
         &*self.0 == "*"
     }
 
+    /// Whether a public certificate authority may issue a certificate for it, as far as the name alone tells. Those for
+    /// one's own networks and for examples are nobody's. Source: RFC 6761, RFC 6762 appendix G, RFC 7686, RFC 8375.
+    #[must_use]
+    pub fn is_publicly_issuable(&self) -> bool {
+        const OWN: &[&str] =
+            &["localhost", "internal", "test", "local", "lan", "home.arpa", "example", "invalid", "onion"];
+        let name = self.0.strip_prefix("*.").unwrap_or(&self.0);
+        let below = |suffix: &str| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        name.contains('.') && name.parse::<IpAddr>().is_err() && !OWN.iter().any(|suffix| below(suffix))
+    }
+
+    /// Whether a certificate for `name` (a DNS name, a wildcard or an address) is good for this name. Source: RFC 9525
+    /// §6.3: a wildcard stands for exactly one label.
+    #[must_use]
+    pub fn is_covered_by(&self, name: &str) -> bool {
+        covers(name, &self.0)
+    }
+
     /// Whether it is `*.` and a name.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with("*.")
     }
+}
+
+/// Whether a certificate's `pattern` is good for `name`.
+pub(crate) fn covers(pattern: &str, name: &str) -> bool {
+    if pattern.eq_ignore_ascii_case(name) {
+        return true;
+    }
+    let (Some(parent), Some((label, rest))) = (pattern.strip_prefix("*."), name.split_once('.')) else { return false };
+    label != "*" && parent.eq_ignore_ascii_case(rest) && name.parse::<IpAddr>().is_err()
 }
 
 fn is_plain(byte: u8) -> bool {

@@ -38,6 +38,8 @@ ids! {
     ExclusionId,
     /// Identity of an own WAF rule of a host.
     CustomRuleId,
+    /// Identity of a certificate.
+    CertificateId,
     /// Identity of a user.
     UserId,
     /// Identity of an API token.

@@ -4,6 +4,7 @@
 //! [`Hostname`]) can't hold a value that would be refused. Only this module, `api` and `event` derive serde.
 
 mod actor;
+mod certificate;
 mod custom_rule;
 mod exclusion;
 mod host;
@@ -22,12 +23,15 @@ mod token;
 mod version;
 
 pub use actor::{Actor, Role};
+pub(crate) use certificate::DAY_MS;
+pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};
 pub use custom_rule::{CustomRule, RuleFinding};
 pub use exclusion::{Exclusion, MOST_PATH};
 pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
+pub(crate) use hostname::covers;
 pub use hostname::{Hostname, HostnameError};
-pub use ids::{CustomRuleId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
+pub use ids::{CertificateId, CustomRuleId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
 pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;
 pub(crate) use patch::CLEARABLE;

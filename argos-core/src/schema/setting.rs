@@ -224,7 +224,7 @@ pub const SETTINGS: &[Setting] = &[
     row("session.absolute_timeout_hours", "168", Integer(1, 720, Unit::Hours), NotYet),
     row("session.idle_timeout_hours", "24", Integer(1, 720, Unit::Hours), NotYet),
     row("storage.mutation_synchronous", "normal", OneOf(&["normal", "full"]), Writable),
-    row("tls.min_version", "1.2", OneOf(&["1.2", "1.3"]), NotYet),
+    row("tls.min_version", "1.2", OneOf(&["1.2", "1.3"]), Writable),
 ];
 
 impl Setting {
@@ -335,7 +335,7 @@ mod tests {
         ] {
             assert_eq!(check(key, value).code(), "setting.value", "{key}={value}");
         }
-        assert_eq!(check("tls.min_version", "1.3").code(), "setting.not_available_yet");
+        assert_eq!(check("acme.email", "a@a.test").code(), "setting.not_available_yet");
         assert_eq!(check("crypto.key_check", "x").code(), "setting.read_only");
     }
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use argos_seclang::RuleSet;
 
 use super::limits::Values;
-use super::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
+use super::{AppsecSettings, Group, Host, HostTls, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
+use crate::certs::{FALLBACK_NAME, Opener, Served};
 use crate::error::{Error, Result};
-use crate::schema::{self, GroupId, HostId, TargetGroup, csv};
+use crate::schema::{self, CertificateKind, GroupId, HostId, TargetGroup, TlsMode, csv};
 use crate::store::{
-    Change, Read, Span, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
+    Change, Read, Span, certificates, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
 };
 use crate::waf::{Composition, RuleSets, RuleSource, Tuned, Tuning};
 
@@ -42,6 +43,9 @@ pub fn compile(
         if old.rules.is_unusable() && others {
             touched.hosts.extend(hosts::ids(read)?);
         }
+    }
+    if touched.fallback {
+        next.fallback = fallback(read, &next)?;
     }
     let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
@@ -87,8 +91,14 @@ pub struct HostFault {
 /// # Errors
 /// Those of the database, and of rules that the caller gave. Stored ones that can't be used are a fault of the hosts
 /// that need them.
-pub fn compile_all(read: &Read<'_>, generation: u64, rule_sets: &RuleSets) -> Result<(Snapshot, Vec<HostFault>)> {
-    let mut next = Snapshot { generation, ..Snapshot::default() };
+pub fn compile_all(
+    read: &Read<'_>,
+    generation: u64,
+    rule_sets: &RuleSets,
+    opener: Opener,
+) -> Result<(Snapshot, Vec<HostFault>)> {
+    let mut next = Snapshot { generation, opener, ..Snapshot::default() };
+    next.fallback = fallback(read, &next)?;
     let read_rules = source(read, rule_sets).and_then(|rules| read_settings(read, &mut next, rules, rule_sets));
     if let Err(why) = read_rules {
         if rule_sets.given() {
@@ -122,6 +132,8 @@ struct Touched {
     settings: bool,
     /// The setting that chooses the rules.
     rules: bool,
+    /// Certificates that belong to no host.
+    fallback: bool,
 }
 
 impl Touched {
@@ -134,6 +146,10 @@ impl Touched {
                 "rules" | "host_security" | "waf_exclusions" | "waf_custom_rules" => {
                     touched.hosts.extend(id("host_id").map(HostId))
                 }
+                "certificates" => match id("host_id") {
+                    Some(host) => drop(touched.hosts.insert(HostId(host))),
+                    None => touched.fallback = true,
+                },
                 "target_groups" => touched.groups.extend(id("id").map(GroupId)),
                 "targets" => touched.groups.extend(id("target_group_id").map(GroupId)),
                 "settings" => {
@@ -272,6 +288,7 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
     };
     Ok(Host {
         id: row.id,
+        tls: tls(read, row, next)?,
         domain: row.domain.as_str().into(),
         enabled: row.enabled,
         group: row.target_group_id,
@@ -281,6 +298,26 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
         waf,
         fault: None,
     })
+}
+
+fn tls(read: &Read<'_>, row: &schema::Host, next: &Snapshot) -> Result<HostTls> {
+    let known = next.names.get(&row.id).and_then(|name| next.hosts.get(name)?.tls.certificate.as_ref());
+    let certificate = match row.tls_mode {
+        TlsMode::None => None,
+        _ => certificates::served(read, row.id)?.map(|pair| match known {
+            // A stored certificate never changes, so one that was opened stays open.
+            Some(known) if known.id == pair.id => Arc::clone(known),
+            _ => Arc::new(Served::new(pair, &next.opener)),
+        }),
+    };
+    let hsts_max_age = u32::try_from(row.hsts_max_age_seconds).unwrap_or(u32::MAX);
+    Ok(HostTls { mode: row.tls_mode, redirect: row.https_redirect, hsts_max_age, certificate })
+}
+
+/// The certificate where no host has one.
+fn fallback(read: &Read<'_>, next: &Snapshot) -> Result<Option<Arc<Served>>> {
+    let pair = certificates::unowned(read, CertificateKind::Local, FALLBACK_NAME)?;
+    Ok(pair.map(|pair| Arc::new(Served::new(pair, &next.opener))))
 }
 
 fn rule_of(read: &Read<'_>, rule: &schema::Rule) -> Result<Rule> {
@@ -308,6 +345,7 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
         access_log: true,
         rules: Arc::default(),
         waf: None,
+        tls: HostTls { mode: row.tls_mode, ..HostTls::default() },
         fault: Some(error.message().into()),
     }
 }

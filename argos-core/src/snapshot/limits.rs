@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::schema::{AppsecMode, Setting, csv, parse_range};
 
-/// Limits and switches of the proxy: the settings `proxy.*`.
+/// Limits and switches of the proxy: the settings `proxy.*` and `tls.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxySettings {
     /// Peers whose `X-Forwarded-*` are believed.
@@ -42,6 +42,8 @@ pub struct ProxySettings {
     pub disabled_host_status: u16,
     /// Whether upstreams get `Forwarded`.
     pub send_forwarded: bool,
+    /// Whether clients must speak TLS 1.3.
+    pub only_tls13: bool,
 }
 
 /// Limits and switches of the WAF: the settings `appsec.*`.
@@ -110,6 +112,7 @@ impl ProxySettings {
             max_retries: v.number("proxy.max_retries"),
             disabled_host_status: v.number("proxy.disabled_host_status"),
             send_forwarded: v.text("proxy.send_forwarded") == "true",
+            only_tls13: v.text("tls.min_version") == "1.3",
         }
     }
 }

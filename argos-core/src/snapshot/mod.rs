@@ -9,6 +9,7 @@ mod limits;
 mod parts;
 mod rule;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use argos_seclang::RuleSet;
@@ -18,7 +19,8 @@ pub use limits::{AppsecSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
-use crate::schema::{AppsecMode, GroupId, HostId, TargetId, WafMode};
+use crate::certs::{Opener, Served};
+use crate::schema::{AppsecMode, GroupId, HostId, TargetId, TlsMode, WafMode};
 use crate::waf::{RuleSource, Tuned};
 
 /// The whole configuration in the form that requests use.
@@ -40,6 +42,10 @@ pub struct Snapshot {
     pub rules: RuleSource,
     /// Parameters whose values never reach a log, lower-case.
     pub masked: Arc<[Box<str>]>,
+    /// What opens the keys of certificates.
+    pub opener: Opener,
+    /// The certificate where no host has one.
+    pub fallback: Option<Arc<Served>>,
     /// Further names of the panel listener, comma-separated.
     pub panel_hosts: Arc<str>,
 }
@@ -58,6 +64,17 @@ impl Snapshot {
                 self.hosts.get(wildcard.as_str())
             })
             .or_else(|| self.hosts.get("*"))
+    }
+
+    /// The certificate for a client that asks for `name`, or for none but reached the address `local`: that of the host
+    /// which would answer for the name.
+    #[must_use]
+    pub fn certificate(&self, name: Option<&str>, local: IpAddr) -> Option<&Arc<Served>> {
+        let host = match name {
+            Some(name) => self.host(name),
+            None => self.hosts.get(local.to_canonical().to_string().as_str()).or_else(|| self.hosts.get("*")),
+        };
+        host.and_then(|h| h.tls.certificate.as_ref()).or(self.fallback.as_ref())
     }
 }
 
@@ -80,8 +97,29 @@ pub struct Host {
     pub rules: Arc<[Rule]>,
     /// The WAF of this host, unless off.
     pub waf: Option<Waf>,
+    /// How it is served over TLS.
+    pub tls: HostTls,
     /// Why this host can't be served; it answers 503.
     pub fault: Option<Box<str>>,
+}
+
+/// How one host is served over TLS.
+#[derive(Clone, Debug)]
+pub struct HostTls {
+    /// Where its certificate comes from; `none` = it is served over plain HTTP only.
+    pub mode: TlsMode,
+    /// Whether plain HTTP is redirected.
+    pub redirect: bool,
+    /// Seconds of `Strict-Transport-Security`; 0 = no header.
+    pub hsts_max_age: u32,
+    /// What is served; none = the certificate where no host has one.
+    pub certificate: Option<Arc<Served>>,
+}
+
+impl Default for HostTls {
+    fn default() -> Self {
+        Self { mode: TlsMode::None, redirect: false, hsts_max_age: 0, certificate: None }
+    }
 }
 
 /// The WAF of one host.

@@ -23,6 +23,10 @@ pub struct HostFields {
     pub max_body_bytes: Option<i64>,
     /// Whether access rows are written.
     pub access_log: bool,
+    /// Whether plain HTTP is redirected.
+    pub https_redirect: bool,
+    /// Seconds of `Strict-Transport-Security`.
+    pub hsts_max_age_seconds: i64,
 }
 
 const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
@@ -125,8 +129,10 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
     refuse_taken(tx, &fields.domain, None)?;
     let id = tx.insert(
         HOSTS,
-        "INSERT INTO hosts (domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, created_at, updated_at)
-         VALUES (:domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :now, :now)",
+        "INSERT INTO hosts (domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, https_redirect,
+            hsts_max_age_seconds, created_at, updated_at)
+         VALUES (:domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :https_redirect,
+            :hsts_max_age_seconds, :now, :now)",
         named_params! {
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
@@ -134,6 +140,8 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
             ":enabled": fields.enabled,
             ":max_body_bytes": fields.max_body_bytes,
             ":access_log": fields.access_log,
+            ":https_redirect": fields.https_redirect,
+            ":hsts_max_age_seconds": fields.hsts_max_age_seconds,
             ":now": tx.now().0,
         },
     )?;
@@ -152,7 +160,8 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
         HOSTS,
         id.0,
         "UPDATE hosts SET domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
-            enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log, updated_at = :now
+            enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log,
+            https_redirect = :https_redirect, hsts_max_age_seconds = :hsts_max_age_seconds, updated_at = :now
          WHERE id = :id",
         named_params! {
             ":id": id.0,
@@ -162,6 +171,8 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
             ":enabled": fields.enabled,
             ":max_body_bytes": fields.max_body_bytes,
             ":access_log": fields.access_log,
+            ":https_redirect": fields.https_redirect,
+            ":hsts_max_age_seconds": fields.hsts_max_age_seconds,
             ":now": tx.now().0,
         },
     )

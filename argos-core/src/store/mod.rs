@@ -2,6 +2,8 @@
 
 pub mod audit;
 mod background;
+pub mod cert_status;
+pub mod certificates;
 mod columns;
 pub mod custom_rules;
 mod error;

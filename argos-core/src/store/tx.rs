@@ -46,6 +46,8 @@ pub(super) const HOST_SECURITY: Table = Table { name: "host_security", key: "hos
 pub(super) const WAF_EXCLUSIONS: Table = table("waf_exclusions");
 /// `waf_custom_rules`
 pub(super) const WAF_CUSTOM_RULES: Table = table("waf_custom_rules");
+/// `certificates`
+pub(super) const CERTIFICATES: Table = Table { name: "certificates", key: "id", secrets: &["key_encrypted"] };
 /// `settings`
 pub(super) const SETTINGS: Table = Table { name: "settings", key: "key", secrets: &[] };
 
@@ -61,7 +63,7 @@ pub const CONFIG_TABLES: &[Table] = &[
     WAF_CUSTOM_RULES,
     table("security_whitelist"),
     table("host_access"),
-    Table { name: "certificates", key: "id", secrets: &["key_encrypted"] },
+    CERTIFICATES,
     Table { name: "notification_channels", key: "id", secrets: &["config"] },
     table("notification_rules"),
     SETTINGS,

@@ -85,7 +85,7 @@ fn body(out: &mut String, resource: &Resource, method: &Method) {
         (true, None | Some(Type::Named(_))) if method.free.is_none() => "change",
         (false, Some(Type::Page(_))) => "queryPage",
         (false, Some(Type::Named(_))) => "query",
-        (false, Some(Type::Any)) => "queryPlain",
+        (false, Some(Type::Any | Type::Text)) => "queryPlain",
         (_, other) => panic!("{}: no face knows a result like {other:?}", method.op.name),
     };
     let mut fields = fields;

@@ -2,6 +2,9 @@
 //! that go through all operations.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use argos_core::api::{Described, Method};
 use serde_json::{Map, Value, json};
 
@@ -19,9 +22,21 @@ fn own_rule(host: i64, id: u32) -> Value {
     json!({"host_id": host, "name": "own", "secrule": secrule})
 }
 
+/// The upload of a certificate for a name, the same each time.
+pub fn upload(host: i64, name: &str) -> Value {
+    static MADE: Mutex<BTreeMap<String, (String, String)>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap();
+    let (cert, key) = made.entry(name.to_owned()).or_insert_with(|| {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    });
+    json!({"id": host, "cert_pem": cert, "key_pem": key})
+}
+
 /// Calls that make the configuration: hosts 1 and 2 with groups 1 and 2 of two targets each, group 3 without a host,
 /// rules 1 and 2 and exclusions 1 and 2 of host 1, exclusions 3 and 4 of host 2, own WAF rules 1 and 2 of host 1
-/// and 3 and 4 of host 2, tokens 1 and 2, one setting.
+/// and 3 and 4 of host 2, tokens 1 and 2, one setting; host 3 with certificate 2, which the local CA (certificate 1)
+/// signed, host 4 with certificate 4, which was uploaded.
 pub fn world() -> Vec<(&'static str, Value)> {
     vec![
         ("hosts.create", host("a.example")),
@@ -40,6 +55,9 @@ pub fn world() -> Vec<(&'static str, Value)> {
         ("custom_rules.create", own_rule(1, 100_002)),
         ("custom_rules.create", own_rule(2, 100_001)),
         ("custom_rules.create", own_rule(2, 100_002)),
+        ("hosts.create", json!({"domain": "tls.example", "target_group_id": 1})),
+        ("hosts.create", json!({"domain": "*.tls.example", "target_group_id": 1})),
+        ("certificates.upload", upload(4, "*.tls.example")),
     ]
 }
 
@@ -47,9 +65,24 @@ pub fn world() -> Vec<(&'static str, Value)> {
 /// what is stored by [`put`].
 pub fn sample(name: &str) -> Value {
     match name {
-        "hosts.list" | "target_groups.list" | "settings.list" | "config.versions" | "tokens.list" | "logs.search"
-        | "logs.tail" | "system.version" | "system.health" | "system.openapi" => json!({}),
+        "hosts.list"
+        | "target_groups.list"
+        | "settings.list"
+        | "config.versions"
+        | "tokens.list"
+        | "logs.search"
+        | "certificates.list"
+        | "certificates.status"
+        | "certificates.local_ca"
+        | "logs.tail"
+        | "system.version"
+        | "system.health"
+        | "system.openapi" => json!({}),
         "hosts.get" | "target_groups.get" | "logs.get" => json!({"id": 1}),
+        "certificates.get" | "certificates.chain" => json!({"id": 2}),
+        "certificates.upload" => upload(1, "a.example"),
+        "certificates.renew" => json!({"id": 3}),
+        "certificates.delete" => json!({"id": 4}),
         "hosts.create" => host("c.example"),
         "hosts.update" => json!({"id": 1, "access_log": false}),
         "hosts.replace" => json!({"id": 1, "enabled": false}),

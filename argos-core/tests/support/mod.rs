@@ -16,7 +16,7 @@ use argos_core::schema::{self, GroupId, HostId, LogEntry, RuleId, TargetId};
 #[allow(unused_imports, reason = "each test file uses its part")]
 pub use folder::{Folder, argos, shared};
 
-use argos_core::snapshot::{AppsecSettings, Group, Host, ProxySettings, Rule, Snapshot, Target};
+use argos_core::snapshot::{AppsecSettings, Group, Host, HostTls, ProxySettings, Rule, Snapshot, Target};
 
 /// How long a test waits for bytes that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -330,6 +330,7 @@ pub fn host(id: i64, domain: &str, group: i64) -> Host {
         access_log: true,
         rules: Arc::default(),
         waf: None,
+        tls: HostTls::default(),
         fault: None,
     }
 }

@@ -8,6 +8,8 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+const JSON: &str = "application/json";
+
 /// The answer to a call that was done. `unless` is the text of `If-None-Match`.
 pub(super) fn success(
     op: &Described,
@@ -34,8 +36,11 @@ pub(super) fn success(
         headers.insert(header::LOCATION, text(&format!("/api/v1{}", fill_path(place, field)?))?);
     }
     if !matches!(status, 204 | 304) {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *response.body_mut() = Body::from(done.value.to_string());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(op.media_type()));
+        *response.body_mut() = match done.value {
+            Value::String(text) if op.media_type() != JSON => Body::from(text),
+            value => Body::from(value.to_string()),
+        };
     }
     Ok(response)
 }

@@ -104,7 +104,9 @@ pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Ma
         if seen.contains(&name) {
             return Err(Error::invalid("duplicate_field", name, "is given twice"));
         }
-        if op.method == Method::Get {
+        // A deletion has no body either.
+        let is_field = op.method == Method::Delete && op.input["properties"].get(&name).is_some();
+        if op.method == Method::Get || is_field {
             fields.insert(name.clone(), coerce(op, &name, &word)?);
         } else if TERMS.iter().any(|term| term.place == Place::Query && term.name == name) {
             terms.set(&name, &word)?;

@@ -15,8 +15,6 @@ pub const UNWRITTEN: &[&str] = &[
     "auth_bans",
     "backups",
     "bans",
-    "cert_status",
-    "certificates",
     "dns_providers",
     "host_access",
     "jobs",
@@ -45,6 +43,8 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("host_security", host_security()),
         ("waf_exclusions", waf_exclusions()),
         ("waf_custom_rules", waf_custom_rules()),
+        ("certificates", certificates()),
+        ("cert_status", cert_status()),
         ("api_tokens", api_tokens()),
         ("users", users()),
         ("settings", settings()),
@@ -107,7 +107,15 @@ fn hosts() -> Vec<(&'static str, Proof)> {
                 assert_eq!(w.get(&site, "/").body, "second");
             }),
         ),
-        ("tls_mode", later("tls_mode", json!("auto"))),
+        (
+            "tls_mode",
+            Effect(|w| {
+                let site = w.site(echo());
+                assert_eq!(w.get(&site, "/").status, 200);
+                w.call("hosts.update", json!({"id": site.host, "tls_mode": "auto"}));
+                assert_eq!(w.get(&site, "/").status, 308);
+            }),
+        ),
         ("tls_email", later("tls_email", json!("a@a.test"))),
         (
             "enabled",
@@ -124,8 +132,30 @@ fn hosts() -> Vec<(&'static str, Proof)> {
         ("tls_challenge", later("tls_challenge", json!("http"))),
         ("tls_directory_url", later("tls_directory_url", json!("staging"))),
         ("dns_provider_id", later("dns_provider_id", json!(1))),
-        ("https_redirect", later("https_redirect", json!(false))),
-        ("hsts_max_age_seconds", later("hsts_max_age_seconds", json!(60))),
+        (
+            "https_redirect",
+            Effect(|w| {
+                let site = w.site(echo());
+                w.call("hosts.update", json!({"id": site.host, "tls_mode": "auto", "https_redirect": false}));
+                assert_eq!(w.get(&site, "/").status, 200);
+                w.call("hosts.update", json!({"id": site.host, "https_redirect": true}));
+                assert_eq!(w.get(&site, "/").status, 308);
+            }),
+        ),
+        (
+            "hsts_max_age_seconds",
+            Effect(|w| {
+                let site = w.site(echo());
+                w.set("proxy.trusted_proxies", "127.0.0.0/8");
+                let said = || {
+                    let answer = w.request(&site, "GET", "/", &[("X-Forwarded-Proto", "https")], "");
+                    answer.header("strict-transport-security").map(str::to_owned)
+                };
+                assert_eq!(said(), None);
+                w.call("hosts.update", json!({"id": site.host, "hsts_max_age_seconds": 60}));
+                assert_eq!(said().as_deref(), Some("max-age=60"));
+            }),
+        ),
         (
             "max_body_bytes",
             Effect(|w| {
@@ -148,6 +178,43 @@ fn hosts() -> Vec<(&'static str, Proof)> {
             }),
         ),
     ]
+}
+
+/// Shown over TLS, with a client that looks at what it gets.
+fn over_tls(test: &'static str) -> Proof {
+    ShownBy("argos-core/tests/tls.rs", test)
+}
+
+fn certificates() -> Vec<(&'static str, Proof)> {
+    let served = || over_tls("a_host_is_served_with_a_certificate_of_the_local_ca");
+    let follows = || over_tls("certificates_follow_what_becomes_of_their_host");
+    let renewed = || over_tls("certificates_of_the_local_ca_are_renewed_in_time_without_a_word_to_open_connections");
+    vec![
+        ("id", Filled),
+        ("host_id", follows()),
+        ("names", follows()),
+        ("kind", Filled),
+        ("cert_pem", served()),
+        ("chain_pem", ShownBy("argos-core/tests/tls.rs", "an_uploaded_certificate_is_served_with_its_chain")),
+        ("key_encrypted", served()),
+        ("issuer", Filled),
+        ("fingerprint_sha256", Filled),
+        ("not_before", Filled),
+        ("not_after", renewed()),
+        ("ari_window_start", Unwritten),
+        ("ari_window_end", Unwritten),
+        ("active", follows()),
+        ("uploaded_by", Unwritten),
+        ("created_at", Filled),
+    ]
+}
+
+fn cert_status() -> Vec<(&'static str, Proof)> {
+    ["domain", "issuer", "not_after", "last_checked_at", "source", "state"]
+        .map(|column| (column, Filled))
+        .into_iter()
+        .chain([("last_error", over_tls("a_name_for_everybody_waits_for_a_public_authority_behind_the_local_ca"))])
+        .collect()
 }
 
 fn target_groups() -> Vec<(&'static str, Proof)> {

@@ -58,6 +58,7 @@ pub fn all() -> Vec<(&'static str, Proof)> {
             "storage.mutation_synchronous",
             ShownBy("argos-core/src/argos/change.rs", "full_waits_for_the_disk_at_each_change"),
         ),
+        ("tls.min_version", ShownBy("argos-core/tests/tls.rs", "only_versions_that_the_host_allows_are_spoken")),
     ]
 }
 

@@ -61,7 +61,9 @@ pub struct Server {
 
 impl Server {
     pub fn start(folder: &Folder, extra: &[&str]) -> Self {
-        let args = [&["serve", "--http", "127.0.0.1:0", "--panel", "127.0.0.1:0", "--threads", "1"], extra].concat();
+        let args =
+            [&["serve", "--http", "127.0.0.1:0", "--https", "off", "--panel", "127.0.0.1:0", "--threads", "1"], extra]
+                .concat();
         #[expect(clippy::zombie_processes, reason = "a server that ends while it starts fails the test at once")]
         let mut child = folder.command(&args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());

@@ -8,7 +8,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::field::LineScan;
 use super::head::{Limits, Refusal, arrived};
@@ -17,6 +16,7 @@ use crate::proxy::core::{Core, Live};
 use crate::proxy::exchange::Exchange;
 use crate::proxy::pipeline;
 use crate::proxy::stop::Stop;
+use crate::proxy::stream::Stream;
 
 /// How long a closed connection is read on, so that the client sees the answer before a reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -24,8 +24,11 @@ const LINGER: Duration = Duration::from_secs(1);
 const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, local: SocketAddr) {
+pub(crate) async fn serve(core: Rc<Core>, socket: Stream, peer: SocketAddr, local: SocketAddr) {
     let mut ex = Exchange::new(Rc::clone(&core), socket, peer, local);
+    if !handshake(&mut ex, &core).await {
+        return;
+    }
     let mut first = true;
     while next_bytes(&mut ex, &core, first).await {
         first = false;
@@ -44,6 +47,23 @@ pub(crate) async fn serve(core: Rc<Core>, socket: TcpStream, peer: SocketAddr, l
             After::Cut => return,
         }
     }
+}
+
+/// Agrees on TLS, where it is spoken; false when that fails or takes too long.
+async fn handshake(ex: &mut Exchange, core: &Rc<Core>) -> bool {
+    let Stream::Tls(tls) = &mut ex.socket else { return true };
+    ex.deadline.set(core.live().proxy.header_timeout);
+    let mut last_call = false;
+    let agreed = poll_fn(|cx| {
+        if let Poll::Ready(agreed) = tls.poll_handshake(cx) {
+            return Poll::Ready(agreed.is_ok());
+        }
+        if core.stopping.get() && !std::mem::replace(&mut last_call, true) {
+            ex.deadline.set(LAST_CALL);
+        }
+        ex.deadline.poll(cx).map(|_| false)
+    });
+    agreed.await
 }
 
 /// Waits without a buffer until there is something to read; false when the connection is over.

@@ -231,6 +231,7 @@ fn write_answer(out: &mut Vec<u8>, ex: &Exchange, core: &Core, answer: &Answer, 
     out.extend_from_slice(b"\r\nDate: ");
     out.extend_from_slice(&core.date(ex.facts.at));
     out.extend_from_slice(b"\r\n");
+    forward::put_hsts(out, ex);
     forward::connection(out, ex, close);
     out.extend_from_slice(b"\r\n");
     if bodiless || ex.method() == b"HEAD" {

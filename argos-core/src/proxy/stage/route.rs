@@ -1,16 +1,29 @@
-//! Which host answers, and whether it takes the body that is announced.
+//! Which host answers, over which connection, and whether it takes the body that is announced.
 
 use std::net::IpAddr;
 
 use crate::proxy::exchange::Exchange;
 use crate::proxy::h1::body::Source;
+use crate::proxy::h1::head::split_authority;
 use crate::proxy::stop::Stop;
+use crate::schema::TlsMode;
 use crate::snapshot::{Host, Snapshot};
 
 /// The host for the requested name: exact, then wildcard, then the literal of the address that the client reached,
 /// then `*`.
 pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host, Stop> {
-    let host = find(live, &ex.name, ex.peer.local.ip()).ok_or(Stop::UnknownHost)?;
+    let local = ex.peer.local.ip();
+    let found = find(live, &ex.name, local);
+    let host = match ex.socket.tls() {
+        None => found.ok_or(Stop::UnknownHost)?,
+        Some(tls) => {
+            let host = found.filter(|h| h.tls.mode != TlsMode::None).ok_or(Stop::Misdirected)?;
+            if !is_meant(live, host, tls.name(), &ex.name) {
+                return Err(Stop::Misdirected);
+            }
+            host
+        }
+    };
     if !host.enabled {
         ex.facts.host = Some(host.id);
         return Err(Stop::HostDisabled(live.proxy.disabled_host_status));
@@ -19,10 +32,46 @@ pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host
     if host.fault.is_some() {
         return Err(Stop::HostFault);
     }
+    if host.tls.redirect && host.tls.mode != TlsMode::None && !ex.https {
+        return Err(Stop::HttpsRedirect(secure_location(ex)));
+    }
     match ex.body.source {
         Source::Length(size) if size > ex.body.limit => Err(Stop::TooLarge),
         _ => Ok(host),
     }
+}
+
+/// Whether a client that shook hands for `sni` may ask `host` by `name`: for the same host, for none that is known, or
+/// where the certificate it was shown is good for both.
+fn is_meant(live: &Snapshot, host: &Host, sni: Option<&str>, name: &str) -> bool {
+    let Some(sni) = sni.filter(|sni| *sni != name) else { return true };
+    match live.host(sni) {
+        Some(other) if other.id != host.id => other.tls.certificate.as_ref().is_some_and(|c| c.covers(name)),
+        _ => true,
+    }
+}
+
+/// The same request over https. The port is left out unless the client reached a port of ours by its number: then no
+/// other one stands between, and https has a number too.
+fn secure_location(ex: &Exchange) -> Vec<u8> {
+    let mut location = b"https://".to_vec();
+    let ipv6 = ex.name.contains(':');
+    location.extend_from_slice(if ipv6 { b"[" } else { b"" });
+    location.extend_from_slice(ex.name.as_bytes());
+    location.extend_from_slice(if ipv6 { b"]" } else { b"" });
+    let bytes = ex.bytes();
+    let asked = ex.head.host.and_then(|host| split_authority(host.of_bytes(bytes))).and_then(|(_, port)| port);
+    if asked == Some(ex.peer.local.port())
+        && let Some(port) = ex.core.shared.https_port.filter(|port| *port != 443)
+    {
+        location.extend_from_slice(format!(":{port}").as_bytes());
+    }
+    location.extend_from_slice(ex.forwarded_path());
+    if let Some(query) = ex.raw_query() {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    location
 }
 
 fn find<'a>(live: &'a Snapshot, name: &str, local: IpAddr) -> Option<&'a Host> {
@@ -44,6 +93,7 @@ mod tests {
 
     use super::*;
     use crate::schema::{GroupId, HostId};
+    use crate::snapshot::HostTls;
 
     #[test]
     fn exact_then_wildcard_then_own_address_then_catch_all() {
@@ -59,6 +109,7 @@ mod tests {
                 access_log: true,
                 rules: Arc::default(),
                 waf: None,
+                tls: HostTls::default(),
                 fault: None,
             };
             (Box::from(*name), Some(Arc::new(host)))

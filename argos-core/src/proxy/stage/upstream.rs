@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::balance::Choice;
@@ -264,8 +264,8 @@ fn poll_head(
     if *watch && ex.sending.is_none() && ex.at == ex.input.len() {
         // Nobody waits for the answer when the client is gone; one that only said that it sends no more looks the
         // same and is taken as gone too. Bytes of a next request end the watch.
-        match ex.socket.poll_peek(cx, &mut ReadBuf::new(&mut [0; 1])) {
-            Poll::Ready(Ok(n)) if n > 0 => *watch = false,
+        match ex.socket.poll_more(cx) {
+            Poll::Ready(Ok(true)) => *watch = false,
             Poll::Ready(_) => return fail(Failure::Final(Stop::ClientGone)),
             Poll::Pending => {}
         }

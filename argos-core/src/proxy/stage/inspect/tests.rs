@@ -11,6 +11,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::logs::{Queue, Record};
 use crate::proxy::core::{Core, Shared};
+use crate::proxy::stream::Stream;
 
 fn no_rules() -> RuleSet {
     RuleSet::builder(NoFiles).rules_str("none", "").compile().unwrap().0
@@ -28,7 +29,7 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
         let socket = TcpStream::connect(address).unwrap();
         socket.set_nonblocking(true).unwrap();
         let socket = tokio::net::TcpStream::from_std(socket).unwrap();
-        let mut ex = Exchange::new(Rc::clone(&core), socket, address, address);
+        let mut ex = Exchange::new(Rc::clone(&core), Stream::Plain(socket), address, address);
         ex.begin(&core.live());
         ex.facts.access_log = false;
         ex.waf = Some(Box::new(Inspection {

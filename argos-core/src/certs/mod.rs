@@ -1,0 +1,30 @@
+//! Certificates: the local CA, uploaded ones, and which of them each host serves.
+//!
+//! | File | What it does |
+//! |---|---|
+//! | `local_ca.rs` | the root of this installation and what it signs |
+//! | `follow.rs` | after each change: every host has the certificate that its TLS mode asks for, and `cert_status` says so |
+//! | `manual.rs` | what is checked of an uploaded one |
+//! | `served.rs` | a stored certificate and its key as the proxy serves them, opened when first asked for |
+//!
+//! Keys are stored as envelopes only. What is stored here is configuration: a change of it is a generation.
+
+mod follow;
+mod local_ca;
+mod manual;
+mod served;
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::crypto::CryptoProvider;
+
+pub use follow::{FALLBACK_NAME, follow, prepare, renew_due, renewal_horizon};
+pub use manual::{MOST_PEM, Texts, Uploaded};
+pub use served::{Opener, Served};
+
+/// The one provider of TLS's algorithms. X25519MLKEM768 comes first; all suites are AEAD.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+        LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    Arc::clone(&PROVIDER)
+}

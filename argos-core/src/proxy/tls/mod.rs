@@ -1,0 +1,113 @@
+//! TLS towards clients: what is spoken, which certificate a client gets, and the stream of one connection.
+
+mod stream;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::aws_lc_rs::Ticketer;
+use rustls::pki_types::UnixTime;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+
+pub(crate) use self::stream::TlsStream;
+use crate::certs;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
+
+/// What all handshakes share.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    any: ServerConfig,
+    only_tls13: ServerConfig,
+    live: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Terms {
+    /// The terms under which the hosts of `live` are served. Their session tickets are sealed with keys of this process
+    /// alone, which change every six hours and open nothing after twelve.
+    ///
+    /// # Errors
+    /// `internal`, when the algorithms don't suit the versions or the system gives no randomness.
+    pub(crate) fn new(live: Arc<ArcSwap<Snapshot>>, clock: &Clock) -> Result<Self> {
+        let failed = |e: rustls::Error| Error::internal(format!("setting up TLS: {e}"));
+        let ticketer = Ticketer::new().map_err(failed)?;
+        let config = |versions: &[&'static SupportedProtocolVersion]| -> Result<ServerConfig> {
+            let time = Arc::new(Time(clock.clone()));
+            let builder = ServerConfig::builder_with_details(certs::provider(), time);
+            let builder = builder.with_protocol_versions(versions).map_err(failed)?;
+            let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Nobody));
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.ticketer = Arc::clone(&ticketer);
+            Ok(config)
+        };
+        Ok(Self { any: config(&[&TLS13, &TLS12])?, only_tls13: config(&[&TLS13])?, live })
+    }
+
+    /// The terms of one connection that reached the address `local`, and where the name that the client asks for will
+    /// stand.
+    fn for_one(&self, local: IpAddr) -> (Arc<ServerConfig>, Arc<Asked>) {
+        let live = self.live.load();
+        let mut config = if live.proxy.only_tls13 { self.only_tls13.clone() } else { self.any.clone() };
+        let asked = Arc::new(Asked { live: Arc::clone(&self.live), local, name: Mutex::default() });
+        config.cert_resolver = Arc::clone(&asked) as _;
+        (Arc::new(config), asked)
+    }
+}
+
+/// Chooses the certificate of one connection, and keeps the name that was asked for.
+struct Asked {
+    live: Arc<ArcSwap<Snapshot>>,
+    local: IpAddr,
+    name: Mutex<Option<Box<str>>>,
+}
+
+impl Asked {
+    fn name(&self) -> Option<Box<str>> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl ResolvesServerCert for Asked {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name: Option<Box<str>> = hello.server_name().map(|name| name.to_ascii_lowercase().into());
+        let live = self.live.load();
+        let chosen = live.certificate(name.as_deref(), self.local);
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        let certified = chosen.and_then(|c| c.certified()).or_else(|| live.fallback.as_ref()?.certified());
+        certified.map(Arc::clone)
+    }
+}
+
+/// Stands where the resolver of each connection will be.
+#[derive(Debug)]
+struct Nobody;
+
+impl ResolvesServerCert for Nobody {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+}
+
+#[derive(Debug)]
+struct Time(Clock);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now().millis().max(0).unsigned_abs())))
+    }
+}

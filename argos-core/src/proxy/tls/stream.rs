@@ -1,0 +1,363 @@
+//! The TLS stream of one connection. It keeps no buffer while it is idle.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustls::ProtocolVersion;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::{Asked, Terms};
+use crate::proxy::buffer::LARGE;
+use crate::proxy::core::Core;
+
+/// Plain bytes that are sealed and written together.
+const SEALED_AT_ONCE: usize = 128 * 1024;
+/// Plain bytes of one record, and what a record adds to them at most. Source: RFC 8446 §5.1 and §5.2.
+const RECORD: usize = 16 * 1024;
+const RECORD_ADDS: usize = 256 + 5;
+
+/// A connection inside TLS.
+pub(crate) struct TlsStream {
+    socket: TcpStream,
+    core: Rc<Core>,
+    session: UnbufferedServerConnection,
+    asked: Arc<Asked>,
+    /// What the client asked for, once the handshake is over.
+    name: Option<Box<str>>,
+    /// Received bytes that are no whole record yet.
+    incoming: Vec<u8>,
+    /// Opened bytes that nobody has taken; those before `taken` are.
+    plain: Vec<u8>,
+    taken: usize,
+    outgoing: Outgoing,
+    /// Plain bytes that lie sealed in `outgoing` and are not reported as written.
+    owed: usize,
+    /// The client sends no more.
+    ended: bool,
+    /// The client was told that no more comes.
+    closed: bool,
+}
+
+impl std::fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsStream").field("name", &self.name).field("version", &self.version()).finish_non_exhaustive()
+    }
+}
+
+/// Sealed bytes: those in `at..end` wait to be written.
+#[derive(Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    at: usize,
+    end: usize,
+}
+
+impl Outgoing {
+    /// Room behind what waits.
+    fn room(&mut self, size: usize, core: &Core) -> &mut [u8] {
+        if self.bytes.capacity() == 0 {
+            self.bytes = if size > RECORD { core.buffers.large() } else { core.buffers.small() };
+        }
+        if self.bytes.len() < self.end + size {
+            self.bytes.resize(self.end + size, 0);
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.at == self.end
+    }
+}
+
+fn broken(e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, e)
+}
+
+impl TlsStream {
+    /// A stream over `socket`, before its handshake.
+    pub(crate) fn new(socket: TcpStream, core: Rc<Core>, terms: &Terms) -> io::Result<Self> {
+        let (config, asked) = terms.for_one(socket.local_addr()?.ip());
+        let session = UnbufferedServerConnection::new(config).map_err(broken)?;
+        Ok(Self {
+            socket,
+            core,
+            session,
+            asked,
+            name: None,
+            incoming: Vec::new(),
+            plain: Vec::new(),
+            taken: 0,
+            outgoing: Outgoing::default(),
+            owed: 0,
+            ended: false,
+            closed: false,
+        })
+    }
+
+    /// The name that the client asked for.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The version that is spoken.
+    pub(crate) fn version(&self) -> &'static str {
+        match self.session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "",
+        }
+    }
+
+    /// Ready once the handshake is over. What it leaves to be written goes with the first answer.
+    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.session.is_handshaking() {
+            ready!(self.poll_out(cx))?;
+            let received = match self.poll_in(cx) {
+                Poll::Pending if self.incoming.is_empty() => {
+                    // Whoever connects and says nothing holds no buffer.
+                    self.give_back();
+                    return Poll::Pending;
+                }
+                received => ready!(received)?,
+            };
+            if received == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if let Err(e) = self.open(None) {
+                // The client is told why, if it takes that at once.
+                let _ = self.open(None);
+                let _ = self.poll_out(cx);
+                return Poll::Ready(Err(e));
+            }
+        }
+        self.name = self.asked.name();
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.taken < self.plain.len() || self.ended {
+            return Poll::Ready(Ok(()));
+        }
+        if let Poll::Ready(Err(e)) = self.poll_out(cx) {
+            return Poll::Ready(Err(e));
+        }
+        self.give_back();
+        self.socket.poll_read_ready(cx)
+    }
+
+    pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        loop {
+            if self.taken < self.plain.len() {
+                return Poll::Ready(Ok(true));
+            }
+            if self.ended {
+                return Poll::Ready(Ok(false));
+            }
+            ready!(self.socket.poll_read_ready(cx))?;
+            ready!(self.poll_in(cx))?;
+            self.open(None)?;
+        }
+    }
+
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.taken < self.plain.len() {
+            let n = buf.remaining().min(self.plain.len() - self.taken);
+            buf.put_slice(&self.plain[self.taken..self.taken + n]);
+            self.taken += n;
+            if self.taken == self.plain.len() {
+                self.plain.clear();
+                self.taken = 0;
+            }
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        while !self.ended && buf.remaining() > 0 {
+            if self.poll_in(cx)?.is_pending() {
+                if let Poll::Ready(Err(e)) = self.poll_out(cx) {
+                    return Poll::Ready(Err(e));
+                }
+                return Poll::Pending;
+            }
+            self.open(Some(&mut *buf))?;
+            if buf.filled().len() > before {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Seals and writes. Whoever is told to wait comes back with the same bytes, as [`Pump`] does.
+    ///
+    /// [`Pump`]: crate::proxy::h1::body::Pump
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.owed == 0 {
+            let bytes = &bytes[..bytes.len().min(SEALED_AT_ONCE)];
+            self.step(None, Some(Say::Bytes(bytes)))?;
+            self.owed = bytes.len();
+        }
+        ready!(self.poll_out(cx))?;
+        Poll::Ready(Ok(std::mem::take(&mut self.owed)))
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_out(cx)
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.closed, true) {
+            self.step(None, Some(Say::Close))?;
+        }
+        ready!(self.poll_out(cx))?;
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+
+    /// Gives back the buffers that hold nothing.
+    fn give_back(&mut self) {
+        if self.incoming.is_empty() {
+            self.core.buffers.give(std::mem::take(&mut self.incoming));
+        }
+        if self.outgoing.is_empty() {
+            self.core.buffers.give(std::mem::take(&mut self.outgoing).bytes);
+        }
+        if self.taken == self.plain.len() {
+            self.plain = Vec::new();
+            self.taken = 0;
+        }
+    }
+
+    /// Receives what there is; 0 at the end.
+    fn poll_in(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let incoming = &mut self.incoming;
+        if incoming.capacity() == 0 {
+            *incoming = self.core.buffers.small();
+        } else if incoming.len() == incoming.capacity() && incoming.capacity() < LARGE {
+            // More than fits comes at once: a body, which is read in larger pieces.
+            let mut large = self.core.buffers.large();
+            large.extend_from_slice(incoming);
+            self.core.buffers.give(std::mem::replace(incoming, large));
+        }
+        let n = ready!(pin!(self.socket.read_buf(incoming)).poll(cx))?;
+        self.ended |= n == 0;
+        Poll::Ready(Ok(n))
+    }
+
+    /// Writes what waits.
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let out = &mut self.outgoing;
+        while out.at < out.end {
+            match ready!(Pin::new(&mut self.socket).poll_write(cx, &out.bytes[out.at..out.end]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => out.at += n,
+            }
+        }
+        (out.at, out.end) = (0, 0);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Opens the records that are here whole: into `into` first, and what is too much for it into `plain`.
+    fn open(&mut self, into: Option<&mut ReadBuf<'_>>) -> io::Result<()> {
+        self.step(into, None)
+    }
+
+    /// Goes through the states of the session until it needs more of the client, then says `say`.
+    fn step(&mut self, mut into: Option<&mut ReadBuf<'_>>, say: Option<Say<'_>>) -> io::Result<()> {
+        let mut done = 0;
+        let result = loop {
+            let UnbufferedStatus { mut discard, state } = self.session.process_tls_records(&mut self.incoming[done..]);
+            let state = match state {
+                Ok(state) => state,
+                Err(e) => {
+                    done += discard;
+                    break Err(broken(e));
+                }
+            };
+            match state {
+                ConnectionState::ReadTraffic(mut traffic) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(broken)?;
+                        discard += record.discard;
+                        let mut payload = record.payload;
+                        if let Some(buf) = into.as_deref_mut() {
+                            let n = if self.plain.is_empty() { buf.remaining().min(payload.len()) } else { 0 };
+                            buf.put_slice(&payload[..n]);
+                            payload = &payload[n..];
+                        }
+                        self.plain.extend_from_slice(payload);
+                    }
+                }
+                ConnectionState::EncodeTlsData(mut data) => {
+                    let out = &mut self.outgoing;
+                    let mut size = RECORD;
+                    out.end += loop {
+                        match data.encode(out.room(size, &self.core)) {
+                            Ok(n) => break n,
+                            Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                                size = required_size;
+                            }
+                            Err(e) => return Err(broken(e)),
+                        }
+                    };
+                }
+                // It goes out in its turn, with all that waits.
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                ConnectionState::PeerClosed => self.ended = true,
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    let out = &mut self.outgoing;
+                    let mut size = match say {
+                        Some(Say::Bytes(bytes)) => bytes.len() + (bytes.len() / RECORD + 1) * RECORD_ADDS,
+                        Some(Say::Close) => RECORD_ADDS,
+                        None => {
+                            done += discard;
+                            break Ok(());
+                        }
+                    };
+                    out.end += loop {
+                        let room = out.room(size, &self.core);
+                        let sealed = match say {
+                            Some(Say::Bytes(bytes)) => traffic.encrypt(bytes, room),
+                            _ => traffic.queue_close_notify(room),
+                        };
+                        match sealed {
+                            Ok(n) => break n,
+                            Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                                size = required_size;
+                            }
+                            Err(e) => return Err(broken(e)),
+                        }
+                    };
+                    done += discard;
+                    break Ok(());
+                }
+                // More of the client is needed, or nothing can be said any more.
+                _ => {
+                    done += discard;
+                    break if say.is_some() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) };
+                }
+            }
+            done += discard;
+        };
+        self.incoming.drain(..done);
+        result
+    }
+}
+
+/// What is to be said once the session lets us.
+#[derive(Clone, Copy)]
+enum Say<'a> {
+    Bytes(&'a [u8]),
+    Close,
+}
+
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        self.core.buffers.give(std::mem::take(&mut self.incoming));
+        self.core.buffers.give(std::mem::take(&mut self.outgoing.bytes));
+    }
+}
