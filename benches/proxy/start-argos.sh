@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Fills a data folder and becomes an Argos that the proxy harness measures: one thread, a catch-all host before the
 # upstream, and the virtual hosts of s9. The WAF is off, or at paranoia 1 in block mode with the core rule set of
-# SHARED_DIR.
-# usage: start-argos.sh DIR HTTP HTTPS UPSTREAM VHOSTS ACCESS_LOG [waf]
+# SHARED_DIR. Over TLS the catch-all host has the given certificate.
+# usage: start-argos.sh DIR HTTP HTTPS UPSTREAM CERT KEY VHOSTS ACCESS_LOG [waf]
 set -eu
-dir=$1 http=$2 upstream=$4 vhosts=$5 access_log=$6
+dir=$1 http=$2 https=$3 upstream=$4 cert=$5 key=$6 vhosts=$7 access_log=$8
 crs=
-[ "${7:-}" != waf ] || crs=$(cd "${SHARED_DIR:?}/crs" && pwd)
+[ "${9:-}" != waf ] || crs=$(cd "${SHARED_DIR:?}/crs" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 argos=${ARGOS_BIN:-$here/../../target/release/argos}
 data=$dir/data
@@ -16,7 +16,7 @@ waf='"waf_enabled":false'
 
 host() { # NAME: a host of the one group
   n=$((n + 1))
-  printf '{"call":"hosts.create","input":{"domain":"%s","target_group_id":1,"tls_mode":"none","access_log":%s}}\n' "$1" "$access_log"
+  printf '{"call":"hosts.create","input":{"domain":"%s","target_group_id":1,"tls_mode":"none","https_redirect":false,"access_log":%s}}\n' "$1" "$access_log"
   printf '{"call":"security.update","input":{"host_id":%s,%s}}\n' "$n" "$waf"
 }
 
@@ -35,4 +35,5 @@ fill() {
 }
 
 fill | "$argos" call - --create --data-dir "$data" >/dev/null
-exec "$argos" serve ${crs:+--crs "$crs"} --data-dir "$data" --http "$http" --https off --panel off --threads 1 --log-level warn
+"$argos" certificate upload 1 --cert-pem "$cert" --key-pem "$key" --data-dir "$data" >/dev/null
+exec "$argos" serve ${crs:+--crs "$crs"} --data-dir "$data" --http "$http" --https "$https" --panel off --threads 1 --log-level warn
