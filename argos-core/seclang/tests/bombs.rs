@@ -78,6 +78,22 @@ fn a_hundred_thousand_arguments_are_not_parsed() {
 }
 
 #[test]
+fn more_cookies_than_arguments_are_allowed_are_refused() {
+    let set = set(Limits::default());
+    for (cookies, refused) in [(1000, None), (1001, Some(400))] {
+        let mut transaction = set.transaction(Now::default());
+        transaction.request_line(b"GET", b"/", b"HTTP/1.1");
+        // In two lines: the limit is that of the request.
+        let lines = [cookies - 600, 600].map(|count| vec!["a=1"; count].join("; "));
+        lines.iter().for_each(|line| transaction.request_header(b"Cookie", line.as_bytes()));
+        if transaction.phase1().is_none() {
+            transaction.phase2();
+        }
+        assert_eq!(status(&transaction.finish()), refused, "{cookies} cookies");
+    }
+}
+
+#[test]
 fn a_gibibyte_of_one_field_is_inspected_to_the_limit_or_refused() {
     let head = b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
     let mebibyte = vec![b'a'; 1 << 20];

@@ -294,7 +294,7 @@ fn rules_that_take_bytes_stay_bytes() {
     let mut transaction = set.transaction(Now::default());
     transaction.request_line(b"GET", b"/?a=%ff%fe&b=\xff", b"HTTP/1.1");
     transaction.phase1();
-    assert_eq!(transaction.finish().matched[0].value, b"\xff\xfe");
+    assert_eq!(*transaction.finish().matched[0].value, *b"\xff\xfe");
 }
 
 /// Knows one address, and lists one.

@@ -22,6 +22,10 @@ pub(super) fn values(text: &[u8], masked: impl Fn(&str) -> bool) -> (Vec<Vec<u8>
             rest = &content[end..];
             continue;
         }
+        if let Some(behind) = behind_aside(rest) {
+            rest = behind;
+            continue;
+        }
         let end = end_of_tag(rest);
         let (tag, behind) = (&rest[..end], &rest[(end + 1).min(rest.len())..]);
         rest = behind;
@@ -50,6 +54,14 @@ pub(super) fn values(text: &[u8], masked: impl Fn(&str) -> bool) -> (Vec<Vec<u8>
         found.push(decoded(rest).into_owned());
     }
     (found, named)
+}
+
+/// What stands behind the comment or instruction that `text`, behind a `<`, begins with: quotes mean nothing in one.
+fn behind_aside(text: &[u8]) -> Option<&[u8]> {
+    [(&b"!--"[..], &b"-->"[..]), (b"?", b"?>")].into_iter().find_map(|(start, end)| {
+        let inner = text.strip_prefix(start)?;
+        Some(memchr::memmem::find(inner, end).map_or(&b""[..], |at| &inner[at + end.len()..]))
+    })
 }
 
 /// The offset of the `>` that ends a tag; one in an attribute's value does not.
@@ -130,6 +142,8 @@ mod tests {
             ("<a password=\"o>e\" b='x'/>", vec!["o>e"]),
             ("<a b='x' password = 'one'>x</a>", vec!["one"]),
             ("<a><password>cut", vec!["cut"]),
+            ("<a><!-- it's --><password>one</password><?x it's \"?><b>no</b></a>", vec!["one"]),
+            ("<a><!--\"--><password>one</password><!-- no end <b>x", vec!["one"]),
             ("<a><password/>no</a>", vec![]),
             ("<a><passwords>x</passwords></a>", vec![]),
         ] {

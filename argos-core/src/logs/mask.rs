@@ -6,13 +6,14 @@ use std::borrow::Cow;
 /// compared percent-decoded and without case, so that no spelling of a name uncovers its value.
 #[must_use]
 pub fn masked_query<'a>(query: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
-    if masked.is_empty() || !pairs(query).any(|(pair, _)| is_hidden(pair, masked)) {
+    let is_secret = |pair: &str| is_hidden(pair, masked) || nests(pair, masked);
+    if masked.is_empty() || !pairs(query).any(|(pair, _)| is_secret(pair)) {
         return Cow::Borrowed(query);
     }
     let mut out = String::with_capacity(query.len());
     for (pair, end) in pairs(query) {
         match pair.split_once('=') {
-            Some((name, _)) if is_hidden(pair, masked) => {
+            Some((name, _)) if is_secret(pair) => {
                 out.push_str(name);
                 out.push_str("=***");
             }
@@ -26,13 +27,21 @@ pub fn masked_query<'a>(query: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
 /// Headers whose values are never stored, lower-case.
 pub const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
 
+/// Whether the header `name` is one of [`SECRET_HEADERS`], or some upstream reads it as one: a CGI program can't tell `_`
+/// from `-`.
+#[must_use]
+pub fn is_secret_header(name: &[u8]) -> bool {
+    let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    SECRET_HEADERS.iter().any(|known| known.len() == name.len() && name.iter().map(folded).eq(known.bytes()))
+}
+
 /// Whether `value` of the WAF's `variable`, such as `ARGS:password`, must not be stored or shown.
 #[must_use]
 pub fn hides(variable: &str, value: &str, masked: &[Box<str>]) -> bool {
     let (collection, key) = variable.split_once(':').unwrap_or((variable, ""));
     match collection.to_ascii_uppercase().as_str() {
         "REQUEST_COOKIES" => true,
-        "REQUEST_HEADERS" | "RESPONSE_HEADERS" if SECRET_HEADERS.iter().any(|h| key.eq_ignore_ascii_case(h)) => true,
+        "REQUEST_HEADERS" | "RESPONSE_HEADERS" if is_secret_header(key.as_bytes()) => true,
         "XML" if tells_markup(value, masked) => true,
         "REQUEST_BODY" | "RESPONSE_BODY" | "FULL_REQUEST" if tells_markup(value, masked) => true,
         // A document that was sent as a form is the name of a parameter.
@@ -150,6 +159,26 @@ fn is_hidden(pair: &str, masked: &[Box<str>]) -> bool {
     is_listed(&name, masked)
 }
 
+/// Whether the value of `pair` is an address or a form of its own with a masked name, also one that is encoded for that.
+fn nests(pair: &str, masked: &[Box<str>]) -> bool {
+    let Some((_, value)) = pair.split_once('=') else { return false };
+    let mut plain = Cow::Borrowed(value);
+    for _ in 0..MOST_NESTED {
+        if !plain.contains('=') && !plain.contains("%3") && !plain.contains("%25") {
+            return false;
+        }
+        let query = plain.split_once('?').map_or(&*plain, |(_, query)| query);
+        if pairs(query).any(|(pair, _)| is_hidden(pair, masked)) {
+            return true;
+        }
+        plain = Cow::Owned(percent_encoding::percent_decode_str(&plain).decode_utf8_lossy().into_owned());
+    }
+    false
+}
+
+/// How often a value is decoded in search of what it holds.
+const MOST_NESTED: usize = 4;
+
 /// Whether `name`, or a part of it, is one of `masked`.
 fn is_listed(name: &str, masked: &[Box<str>]) -> bool {
     name.split(['[', ']', '.']).any(|part| masked.iter().any(|m| part.trim().eq_ignore_ascii_case(m)))
@@ -174,6 +203,10 @@ mod tests {
             ("token[]=x;a=1", "token[]=***;a=1"),
             ("a=1;token=x", "a=1;token=***"),
             ("a=1#token=x", "a=1#token=***"),
+            ("next=/login?token=x&a=1", "next=/login?token=***&a=1"),
+            ("next=%2Flogin%3Ftoken%3Dx&a=%3D", "next=***&a=%3D"),
+            ("next=%252Flogin%253Fa%253D1%2526token%253Dx", "next=***"),
+            ("next=%2Flogin%3Fa%3Dtoken", "next=%2Flogin%3Fa%3Dtoken"),
             ("?token=x", "?token=***"),
             ("", ""),
         ] {

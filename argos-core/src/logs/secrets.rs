@@ -3,21 +3,29 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::markup;
-use super::mask::{SECRET_HEADERS, hides, tells};
+use super::mask::{hides, is_secret_header, tells};
 
-/// Bytes that are shown of a value; the engine keeps no more of it.
+/// Bytes that are shown of a value.
 const SHOWN: usize = 256;
+/// Bytes of a value in which masked names are looked for.
+const LOOKED_AT: usize = 16 << 10;
 /// A shorter text is no secret that could be told from others.
 const SHORTEST: usize = 4;
 /// Secrets that are remembered: each value that may be shown is searched for each of them.
 const MOST: usize = 64;
 /// Bytes of all of them.
 const MOST_BYTES: usize = 64 << 10;
+/// Documents and addresses that are looked into one in the other.
+const DEPTH: usize = 4;
+/// Stands before some documents in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The secrets of one request.
 #[derive(Clone, Default)]
@@ -52,8 +60,9 @@ impl Secrets {
         let mut hidden = Self { masked: masked.to_vec(), ..Self::default() };
         for (name, value) in headers {
             let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-            if SECRET_HEADERS.contains(&name.as_str()) {
+            if is_secret_header(name.as_bytes()) {
                 hidden.remember(value);
+                hidden.basic(value);
                 // Each cookie; `Bearer abc`, `Basic abc`.
                 let cookies = name.ends_with("cookie");
                 let parts = value.split(|b| matches!((cookies, b), (true, b';') | (false, b' ' | b',' | b';')));
@@ -73,28 +82,62 @@ impl Secrets {
         hidden
     }
 
+    /// User and password of `Basic` credentials. Source: RFC 7617 §2.
+    fn basic(&mut self, credentials: &[u8]) {
+        let Some((scheme, rest)) = credentials.split_at_checked(6) else { return };
+        if scheme.eq_ignore_ascii_case(b"basic ")
+            && let Ok(plain) = STANDARD.decode(rest.trim_ascii())
+        {
+            self.remember(&plain);
+            self.remember(memchr::memchr(b':', &plain).map_or(b"", |at| &plain[at + 1..]));
+        }
+    }
+
     fn body(&mut self, body: &[u8]) {
         self.pairs(body);
-        let start = body.trim_ascii_start();
-        let decoded: Vec<u8>;
-        let json = match start.first() {
-            // Sent as a form.
-            Some(b'%') => {
-                decoded = percent_decode(start).collect();
-                &decoded
-            }
-            _ => start,
-        };
-        // What stands before an error counts too: rules may have seen it.
-        let _ = Json { hidden: self, secret: false }.deserialize(&mut serde_json::Deserializer::from_slice(json));
-        if json.first() == Some(&b'<') {
-            let is_masked = |name: &str| self.is_masked(name);
-            let (found, named) = markup::values(json, is_masked);
-            self.markup |= named;
-            found.iter().for_each(|value| self.remember(value));
-        }
+        self.document(body, DEPTH);
         for value in markup::parts(body, |name| self.is_masked(name)) {
             self.remember(value);
+        }
+    }
+
+    /// Looks for values of masked names in JSON and XML, also where `text` is percent-encoded, and in what is written
+    /// in their texts, `depth` times one in the other.
+    fn document(&mut self, text: &[u8], depth: usize) {
+        let start = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii_start();
+        match start.first() {
+            // Sent as a form.
+            Some(b'%') if depth > 0 => self.document(&percent_decode(start).collect::<Vec<_>>(), depth - 1),
+            Some(b'{' | b'[' | b'"') => {
+                let json = Json { hidden: self, secret: false, depth };
+                // What stands before an error counts too: rules may have seen it.
+                let _ = json.deserialize(&mut serde_json::Deserializer::from_slice(start));
+            }
+            Some(b'<') => {
+                let whole = depth == DEPTH;
+                // A text with examples of code is no document with secrets.
+                let is_masked = |name: &str| self.is_masked(name) && (whole || !name.eq_ignore_ascii_case("code"));
+                let (found, named) = markup::values(start, is_masked);
+                self.markup |= named && whole;
+                found.iter().for_each(|value| self.remember(value));
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks into a value that may be a document or an address with masked names.
+    fn value(&mut self, value: &[u8], depth: usize) {
+        let Some(depth) = depth.checked_sub(1) else { return };
+        if !value.iter().any(|byte| matches!(byte, b'{' | b'[' | b'<' | b'=' | b'%')) {
+            return;
+        }
+        let spaced: Vec<u8> = value.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+        let plain: Vec<u8> = percent_decode(&spaced).collect();
+        let query = if memchr::memchr(b'?', &plain).is_some() { after_mark(&plain) } else { &plain };
+        self.pairs_in(query, depth);
+        self.document(&plain, depth);
+        if plain != value {
+            self.value(&plain, depth);
         }
     }
 
@@ -123,7 +166,13 @@ impl Secrets {
         if collection.starts_with('&') || collection.ends_with("_NAMES") {
             return self.shows_secret(seen);
         }
-        if hides(variable, &text(raw), &self.masked) || hides(variable, &text(seen), &self.masked) {
+        // Looked at far beyond what is shown: what rules quote may lie anywhere in it.
+        let whole = String::from_utf8_lossy(&raw[..raw.len().min(LOOKED_AT)]);
+        let holds = |secret: &[u8]| memchr::memmem::find(raw, secret).is_some();
+        if !key.is_empty() && self.secrets.iter().any(|secret| holds(secret)) {
+            return true;
+        }
+        if hides(variable, &whole, &self.masked) || hides(variable, &text(seen), &self.masked) {
             // Only what is a secret in whole; a target that holds one among others is not.
             if !key.is_empty() {
                 self.remember(raw);
@@ -190,6 +239,10 @@ impl Secrets {
 
     /// Values of masked parameters in `name=value&…`.
     fn pairs(&mut self, text: &[u8]) {
+        self.pairs_in(text, DEPTH);
+    }
+
+    fn pairs_in(&mut self, text: &[u8], depth: usize) {
         for pair in text.split(|b| matches!(b, b'&' | b';')) {
             let (name, value) = pair.split_at(memchr::memchr(b'=', pair).unwrap_or(pair.len()));
             let name = percent_decode(name).decode_utf8_lossy();
@@ -198,6 +251,8 @@ impl Secrets {
                 let spaced: Vec<u8> = value.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
                 self.remember(value);
                 self.remember(&percent_decode(&spaced).collect::<Vec<_>>());
+            } else if let Some(value) = value.strip_prefix(b"=") {
+                self.value(value, depth);
             }
         }
     }
@@ -222,12 +277,15 @@ struct Json<'a> {
     hidden: &'a mut Secrets,
     /// Whether the name of this value is masked.
     secret: bool,
+    /// How often one more document may lie in a text of this one.
+    depth: usize,
 }
 
 impl Json<'_> {
     fn found(self, text: &str) {
-        if self.secret {
-            self.hidden.remember(text.as_bytes());
+        match self.secret {
+            true => self.hidden.remember(text.as_bytes()),
+            false => self.hidden.value(text.as_bytes(), self.depth),
         }
     }
 }
@@ -276,7 +334,8 @@ impl<'de> Visitor<'de> for Json<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Json { hidden: self.hidden, secret: self.secret })?.is_some() {}
+        while items.next_element_seed(Json { hidden: self.hidden, secret: self.secret, depth: self.depth })?.is_some() {
+        }
         Ok(())
     }
 
@@ -284,8 +343,65 @@ impl<'de> Visitor<'de> for Json<'_> {
         while let Some(name) = members.next_key::<String>()? {
             // What lies below a masked name is one, too.
             let secret = self.secret || self.hidden.is_masked(&name);
-            members.next_value_seed(Json { hidden: self.hidden, secret })?;
+            members.next_value_seed(Json { hidden: self.hidden, secret, depth: self.depth })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "1' UNION SELECT sesame FROM users";
+
+    fn secrets(target: &str, headers: &[(&str, &str)], body: &[u8]) -> Secrets {
+        let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        Secrets::of(&["password".into(), "code".into()], 8, target.as_bytes(), headers, body)
+    }
+
+    fn encoded(text: &str) -> String {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    }
+
+    #[test]
+    fn a_secret_is_found_in_what_a_value_holds() {
+        let json = format!(r#"{{"x": "{}", "password": "{SECRET}"}}"#, "a".repeat(300));
+        let xml = format!("<a><password>{SECRET}</password></a>");
+        let address = format!("/login?a=1&password={}", encoded(SECRET));
+        let quoted = serde_json::json!({"data": json}).to_string();
+        let bodies = [
+            format!("data={}", encoded(&json)),
+            format!("data={}", encoded(&xml)),
+            format!("next={}", encoded(&address)),
+            format!("next={}", encoded(&encoded(&address))),
+            quoted,
+            format!("\u{feff}{xml}"),
+            format!("<a><!-- it's -->{}", &xml[3..]),
+        ];
+        for body in &bodies {
+            let found = secrets("/", &[], body.as_bytes());
+            assert_eq!(found.text(&format!("seen: {SECRET}.")), "***", "{body}");
+            assert_eq!(found.text("seen: something"), "seen: something", "{body}");
+        }
+        // What a rule quotes of such a value is hidden with it, wherever the secret begins in it.
+        let mut found = secrets("/", &[], bodies[0].as_bytes());
+        assert!(found.hides("ARGS:data", json.as_bytes(), json.as_bytes()));
+        assert!(!found.hides("ARGS:other", b"plain", b"plain"));
+    }
+
+    #[test]
+    fn markup_in_a_value_may_show_code() {
+        let found = secrets("/", &[], b"text=%3Cp%3E%3Ccode%3Elet x = 1;%3C/code%3E%3C/p%3E");
+        assert_eq!(found.text("let x = 1;"), "let x = 1;");
+    }
+
+    #[test]
+    fn user_and_password_of_basic_credentials_are_secrets() {
+        let found = secrets("/", &[("Authorization", "Basic dXNlcjpvcGVuIHNlc2FtZQ==")], b"");
+        for text in ["user:open sesame", "open sesame", "dXNlcjpvcGVuIHNlc2FtZQ=="] {
+            assert_eq!(found.text(text), "***");
+        }
+        assert_eq!(secrets("/", &[("X_Api_Key", "open sesame")], b"").text("open sesame"), "***");
     }
 }

@@ -43,7 +43,7 @@ impl<'a> Addressed<'a> {
         let path = path.into();
         let parameters = query.split(|byte| matches!(byte, b'&' | b';')).filter_map(|pair| {
             let at = memchr::memchr(b'=', pair)?;
-            percent_decode(&pair[..at]).eq(METHOD_PARAMETER.iter().copied()).then(|| &pair[at + 1..])
+            is_method_parameter(&pair[..at]).then(|| &pair[at + 1..])
         });
         let other_methods = parameters.map(|value| percent_decode(value).collect::<Vec<u8>>().to_ascii_uppercase());
         Self { method, leaves: climbs(&path), path, other_paths: Vec::new(), other_methods: other_methods.collect() }
@@ -56,7 +56,9 @@ impl<'a> Addressed<'a> {
         headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
         form: impl Fn(&[u8]) -> Option<Vec<u8>>,
     ) -> Self {
-        let is = |name: &[u8], known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        // A CGI program can't tell `_` from `-`.
+        let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+        let is = |name: &[u8], known: &[&str]| known.iter().any(|known| name.iter().map(folded).eq(known.bytes()));
         for (name, value) in headers.filter(|(name, _)| matches!(name.len(), 13..=22)) {
             if is(name, &OTHER_METHOD) {
                 self.other_methods.push(value.trim_ascii().to_ascii_uppercase());
@@ -112,6 +114,16 @@ impl When {
     }
 }
 
+/// Whether some upstream reads the parameter `name` as [`METHOD_PARAMETER`]: in any case, and with what PHP makes `_`.
+fn is_method_parameter(name: &[u8]) -> bool {
+    let plain = percent_decode(name).map(|byte| if byte == b'+' { b' ' } else { byte });
+    let folded = plain.skip_while(|byte| *byte == b' ').map(|byte| match byte {
+        b'.' | b' ' | b'[' => b'_',
+        byte => byte.to_ascii_lowercase(),
+    });
+    folded.eq(METHOD_PARAMETER.iter().copied())
+}
+
 /// The path of a target: without its origin, and without query and fragment.
 #[must_use]
 pub fn path_of(target: &[u8]) -> &[u8] {
@@ -155,6 +167,10 @@ pub fn climbs(path: &[u8]) -> bool {
         return true;
     }
     if !plain.is_ascii() {
+        // A percent sign that only looks like one: nobody else writes that.
+        if [&b"\xef\xbc\x85"[..], b"\xef\xb9\xaa"].iter().any(|sign| memchr::memmem::find(&plain, sign).is_some()) {
+            return true;
+        }
         plain = likened(&plain);
     }
     let name = |segment: &[u8]| segment.split(|byte| b";?#".contains(byte)).next().is_some_and(|name| name == b"..");
@@ -162,17 +178,24 @@ pub fn climbs(path: &[u8]) -> bool {
 }
 
 /// What some upstreams read as dots and slashes: characters that stand for them by Unicode's compatibility forms or best
-/// fit (U+FF0E, U+2024, U+FE52, U+2025; U+FF0F, U+2044, U+2215; U+FF3C, U+FE68), and overlong forms of UTF-8.
+/// fit (U+FF0E, U+2024, U+FE52, U+FF61, U+3002, U+2025, U+FE30; U+FF0F, U+2044, U+2215; U+FF3C, U+FE68, U+2216, U+00A5,
+/// U+20A9), and overlong forms of UTF-8.
 const ALIKE: &[(&[u8], &[u8])] = &[
     (b"\xef\xbc\x8e", b"."),
     (b"\xe2\x80\xa4", b"."),
     (b"\xef\xb9\x92", b"."),
+    (b"\xef\xbd\xa1", b"."),
+    (b"\xe3\x80\x82", b"."),
     (b"\xe2\x80\xa5", b".."),
+    (b"\xef\xb8\xb0", b".."),
     (b"\xef\xbc\x8f", b"/"),
     (b"\xe2\x81\x84", b"/"),
     (b"\xe2\x88\x95", b"/"),
     (b"\xef\xbc\xbc", b"/"),
     (b"\xef\xb9\xa8", b"/"),
+    (b"\xe2\x88\x96", b"/"),
+    (b"\xc2\xa5", b"/"),
+    (b"\xe2\x82\xa9", b"/"),
     (b"\xc0\xae", b"."),
     (b"\xc0\xaf", b"/"),
     (b"\xc1\x9c", b"/"),
@@ -244,6 +267,12 @@ mod tests {
             "/public/‥/admin",
             "/public/x／..／..／admin",
             "/public/%C0%AE%C0%AE/admin",
+            "/public/%EF%B8%B0/admin",
+            "/public/︰%5cadmin",
+            "/public/..∖admin",
+            "/public/..%C2%A5admin",
+            "/public/｡｡/admin",
+            "/public/％2e％2e/admin",
         ] {
             assert!(climbs(path.as_bytes()), "{path}");
         }
@@ -277,7 +306,7 @@ mod tests {
             ("admin", false),
             ("", false),
         ] {
-            for name in ["X-Original-URL", "x-rewrite-url"] {
+            for name in ["X-Original-URL", "x-rewrite-url", "X_Original_URL"] {
                 assert_eq!(api.holds(&with("/api", &[(name, value)])), expected, "{name}: {value}");
             }
         }
@@ -291,13 +320,15 @@ mod tests {
     fn a_method_holds_only_where_each_method_that_the_request_names_is_meant() {
         let post = When::new("", "POST");
         assert!(post.holds(&plain("POST", "/")) && !post.holds(&plain("GET", "/")));
-        for name in ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override"] {
+        for name in ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override", "X_HTTP-Method_Override"] {
             assert!(!post.holds(&with("/", &[(name, "delete")])), "{name}");
             assert!(post.holds(&with("/", &[(name, " post ")])), "{name}");
             assert!(When::new("/", "").holds(&with("/", &[(name, "DELETE")])), "{name}");
         }
         assert!(!post.holds(&plain("POST", "/?a=1&_method=put")));
-        assert!(!post.holds(&plain("POST", "/?%5Fmethod=PU%54")));
+        for query in ["/?%5Fmethod=PU%54", "/?.method=put", "/?+%20_method=put", "/?[method=put", "/?_METHOD=put"] {
+            assert!(!post.holds(&plain("POST", query)), "{query}");
+        }
         assert!(When::new("", "POST,PUT").holds(&plain("POST", "/?_method=put")));
     }
 }

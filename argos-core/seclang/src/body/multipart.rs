@@ -126,15 +126,21 @@ impl Parsed {
             }
         }
         let content = rest.strip_suffix(b"\r\n").or_else(|| rest.strip_suffix(b"\n")).unwrap_or(rest);
-        let disposition = lines.iter().find_map(|line| header(line, b"content-disposition"));
-        let Some(disposition) = disposition.map(<[u8]>::to_vec) else {
+        let mut dispositions = lines.iter().filter_map(|line| header(line, b"content-disposition"));
+        let Some(disposition) = dispositions.next().map(<[u8]>::to_vec) else {
             return self.flag(VarId::MultipartInvalidPart);
         };
+        // Servers differ in which one counts, so what one takes for a file may be a field for another.
+        let repeated = dispositions.next().is_some();
+        if repeated {
+            self.flag(VarId::MultipartInvalidPart);
+            self.error = self.error.or(Some("a part has more than one Content-Disposition"));
+        }
         let (field, name) = (self.parameter(&disposition, b"name"), self.parameter(&disposition, b"filename"));
         let Some(field) = field else { return self.flag(VarId::MultipartInvalidPart) };
         self.part_headers.extend(lines.into_iter().map(|line| (field.clone(), line)));
         // Some servers take a part with an empty file name for a field; browsers leave its content empty.
-        if name.as_ref().is_some_and(Vec::is_empty) && !content.is_empty() {
+        if name.as_ref().is_some_and(|name| name.is_empty() || repeated) && !content.is_empty() {
             self.pairs.push((field.clone(), content.to_vec()));
         }
         match name {

@@ -386,9 +386,7 @@ impl Transaction {
             file: rule.file.clone(),
             line: rule.line,
             variable: last.map(|last| readable(last.name())).unwrap_or_default(),
-            value: last
-                .map(|last| last.value.bytes[..last.value.bytes.len().min(MATCHED_BYTES)].to_vec())
-                .unwrap_or_default(),
+            value: last.map(|last| last.value.bytes.clone()).unwrap_or_default(),
             log: rule.log,
             audit: rule.audit,
         });
@@ -454,6 +452,3 @@ fn stages(program: &Program, test: &Test, value: &Bytes) -> Vec<Bytes> {
 
 /// Patterns that may give up in one transaction before those that need backtracking are not tried any more.
 const GIVEN_UP: u32 = 8;
-
-/// Bytes of a matched value that are kept for the log.
-const MATCHED_BYTES: usize = 256;

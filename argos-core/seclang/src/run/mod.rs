@@ -296,8 +296,8 @@ pub struct Matched {
     pub line: u32,
     /// Name of the last value that matched, such as `ARGS:q`.
     pub variable: String,
-    /// That value, at most 256 bytes.
-    pub value: Vec<u8>,
+    /// That value.
+    pub value: Arc<[u8]>,
     /// The rule wants to be logged.
     pub log: bool,
     /// The rule alone makes a transaction worth a record.

@@ -193,9 +193,11 @@ impl Transaction {
         let member = self.store.member(name, value);
         self.store.request_headers.push(member);
         if name.eq_ignore_ascii_case(b"cookie") {
-            for (name, value) in
-                body::cookies(value, self.own.settings.cookies_v1).take(self.own.settings.limits.arguments)
-            {
+            for (name, value) in body::cookies(value, self.own.settings.cookies_v1) {
+                if self.store.cookies.len() >= self.own.settings.limits.arguments {
+                    self.store.body_error = Some(TOO_MANY);
+                    break;
+                }
                 let member = self.store.member(name, value);
                 self.store.cookies.push(member);
             }
@@ -408,7 +410,7 @@ impl Transaction {
                     collections.contains(&collection) && key.as_bytes().eq_ignore_ascii_case(name)
                 });
                 if meant {
-                    matched.value = MASK.as_bytes().to_vec();
+                    matched.value = MASK.as_bytes().into();
                     MASK.clone_into(&mut matched.data);
                 }
             }
@@ -450,4 +452,4 @@ fn too_large(status: u16, phase: u8) -> Interruption {
 const MASK: &str = "***";
 
 /// Text of `REQBODY_ERROR_MSG` when arguments are left out.
-pub(super) const TOO_MANY: &str = "more arguments than SecArgumentsLimit allows";
+pub(super) const TOO_MANY: &str = "more arguments or cookies than SecArgumentsLimit allows";

@@ -7,7 +7,7 @@ use argos_seclang::{Matched, Outcome, Severity, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::Inspection;
-use crate::logs::{Finding, Record, SECRET_HEADERS, Secrets, mask_uri};
+use crate::logs::{Finding, Record, Secrets, is_secret_header, mask_uri};
 use crate::proxy::exchange::Exchange;
 
 /// Most rows of one transaction.
@@ -125,7 +125,7 @@ impl Shown<'_> {
         let mut headers = Map::new();
         for field in ex.head.fields.iter().filter(|_| self.outcome.audit.parts.contains('B')) {
             let name = text(field.name.of_bytes(bytes)).to_ascii_lowercase();
-            let secret = SECRET_HEADERS.contains(&name.as_str())
+            let secret = is_secret_header(name.as_bytes())
                 || hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(name.as_bytes()));
             let value = if secret { "***".into() } else { mask_uri(&text(field.value.of_bytes(bytes)), masked) };
             match headers.get_mut(&name) {
@@ -142,7 +142,7 @@ impl Shown<'_> {
     fn rule(&self, rule: &Matched) -> Value {
         let (data, value) = self.values(rule);
         json!({
-            "id": rule.id, "phase": rule.phase, "file": &*rule.file, "line": rule.line, "tags": &*rule.tags, "data": data,
+            "id": rule.id, "phase": rule.phase, "file": &*rule.file, "line": rule.line, "tags": self.tags(rule), "data": data,
             "matched_var": {"name": self.secrets(|secrets| secrets.name(&rule.variable)), "value": value},
         })
     }
@@ -151,7 +151,7 @@ impl Shown<'_> {
     fn entry(&self, rule: &Matched) -> Value {
         json!({
             "id": rule.id, "phase": rule.phase, "msg": self.message(rule), "data": self.values(rule).0,
-            "severity": severity(rule), "tags": &*rule.tags, "file": &*rule.file, "line": rule.line,
+            "severity": severity(rule), "tags": self.tags(rule), "file": &*rule.file, "line": rule.line,
         })
     }
 
@@ -161,17 +161,26 @@ impl Shown<'_> {
         if !self.outcome.audit.parts.contains('H') || !self.outcome.audit.details {
             return (String::new(), String::new());
         }
-        let value = String::from_utf8_lossy(&rule.value).into_owned();
+        let value = String::from_utf8_lossy(&rule.value[..rule.value.len().min(MOST_DATA)]).into_owned();
         self.secrets(|secrets| match secrets.hides(&rule.variable, &rule.value, &rule.value) {
             true => ("***".to_owned(), "***".to_owned()),
             false => (secrets.text(cut(&rule.data)), cut(&value).to_owned()),
         })
     }
 
+    /// The tags of a match; macros in them may hold something of the request.
+    fn tags(&self, rule: &Matched) -> Vec<String> {
+        let tag = |secrets: &mut Secrets, tag: &String| match secrets.is_shown_by(tag) {
+            true => "***".to_owned(),
+            false => tag.clone(),
+        };
+        self.secrets(|secrets| rule.tags.iter().map(|text| tag(secrets, text)).collect())
+    }
+
     /// The message of a match. It seldom holds anything of the request.
     fn message(&self, rule: &Matched) -> String {
         self.secrets(|secrets| {
-            let value = String::from_utf8_lossy(&rule.value);
+            let value = String::from_utf8_lossy(&rule.value[..rule.value.len().min(MOST_DATA)]);
             let copied = !value.is_empty() && rule.msg.contains(&*value);
             let hides = copied && secrets.hides(&rule.variable, &rule.value, &rule.value);
             if hides || secrets.is_shown_by(&rule.msg) { "***".to_owned() } else { rule.msg.to_string() }
