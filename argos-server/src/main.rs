@@ -12,6 +12,7 @@ mod environment;
 mod http;
 mod logs;
 mod output;
+mod secure;
 mod serve;
 mod waf;
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 use argos_core::error::{Error, ErrorKind, Result};
 use argos_core::waf::AuditLog;
 use argos_core::{Argos, Options, ServeOptions, clock::Clock};
+use axum::serve::ListenerExt as _;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
 use crate::http::{Door, routes};
+use crate::secure::SecureListener;
 use crate::{Failure, client, demo, environment};
 
 pub(crate) fn command() -> Command {
@@ -33,6 +35,12 @@ pub(crate) fn command() -> Command {
         .arg(listen("http", "ARGOS_HTTP_LISTEN", "[::]:80", "Plain HTTP: address:port, a list, or off"))
         .arg(listen("https", "ARGOS_HTTPS_LISTEN", "[::]:443", "HTTP over TLS: address:port, a list, or off"))
         .arg(listen("panel", "ARGOS_PANEL_LISTEN", "127.0.0.1:9180", "The HTTP API: address:port, a list, or off"))
+        .arg(
+            Arg::new("panel-tls")
+                .long("panel-tls")
+                .action(ArgAction::SetTrue)
+                .help("The HTTP API over TLS, with a certificate of the local CA"),
+        )
         .arg(
             Arg::new("threads")
                 .long("threads")
@@ -154,6 +162,7 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         .build()
         .map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
     let options = ServeOptions { http, https, threads, audit_log };
+    let panel = Panel { addresses: panel, secure: matches.get_flag("panel-tls") };
     runtime.block_on(serve(argos, options, &panel, &data_dir, matches.get_flag("demo"), grace))?;
     Ok(())
 }
@@ -161,7 +170,7 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
 async fn serve(
     argos: Argos,
     options: ServeOptions,
-    panel: &[SocketAddr],
+    panel: &Panel,
     data_dir: &Path,
     with_demo: bool,
     grace: Duration,
@@ -188,13 +197,7 @@ async fn serve(
     if with_demo {
         demo::start(&argos).await?;
     }
-    for address in panel {
-        let listener = TcpListener::bind(address).await.map_err(|e| in_use(&address.to_string(), &e))?;
-        let bound = listener.local_addr().map_err(|e| in_use(&address.to_string(), &e))?;
-        tracing::info!("panel: http://{bound}/api/v1");
-        let app = routes(argos.clone(), Door::Panel).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, app).await });
-    }
+    open_panel(&argos, panel).await?;
     let socket = open_socket(data_dir)?;
     let app = routes(argos.clone(), Door::Socket);
     tokio::spawn(async move { axum::serve(socket.0, app).await });
@@ -205,7 +208,7 @@ async fn serve(
     for address in serving.secure_addresses() {
         tracing::info!("https: https://{address}");
     }
-    if serving.addresses().is_empty() && serving.secure_addresses().is_empty() && panel.is_empty() {
+    if serving.addresses().is_empty() && serving.secure_addresses().is_empty() && panel.addresses.is_empty() {
         tracing::warn!("no listener is on: nothing is served but the command line");
     }
     if let (true, Some(address)) = (with_demo, serving.addresses().first()) {
@@ -235,6 +238,41 @@ async fn serve(
     // The name goes before the lock does, so that the next command opens the folder itself.
     drop(SocketFile(data_dir.join(client::SOCKET)));
     stopped.map_err(|_| Error::internal("stopping was cut off"))
+}
+
+/// Where the panel is reached.
+struct Panel {
+    addresses: Vec<SocketAddr>,
+    /// Whether inside TLS.
+    secure: bool,
+}
+
+async fn open_panel(argos: &Argos, panel: &Panel) -> Result<()> {
+    let terms = if panel.secure {
+        let reached: Vec<_> = panel.addresses.iter().map(SocketAddr::ip).collect();
+        Some(argos.panel_tls(&reached)?)
+    } else {
+        None
+    };
+    for address in &panel.addresses {
+        let failed = |e: std::io::Error| in_use(&address.to_string(), &e);
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let app = routes(argos.clone(), Door::Panel).into_make_service_with_connect_info::<SocketAddr>();
+        match &terms {
+            None => {
+                tracing::info!("panel: http://{bound}/api/v1");
+                tokio::spawn(async move { axum::serve(listener, app).await });
+            }
+            Some(terms) => {
+                tracing::info!("panel: https://{bound}/api/v1");
+                let listener = SecureListener::new(listener, terms.clone()).map_err(failed)?;
+                // What a tapped listener tells of its clients is their address.
+                tokio::spawn(async move { axum::serve(listener.tap_io(|_| {}), app).await });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn in_use(what: &str, e: &std::io::Error) -> Error {

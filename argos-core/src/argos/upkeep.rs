@@ -1,9 +1,12 @@
 //! What Argos does by itself: periodic jobs, and what serving needs before it begins.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,7 +16,8 @@ use crate::api::{Context, Method, Mutation, Operation};
 use crate::certs;
 use crate::error::{Error, Result};
 use crate::jobs::JOBS;
-use crate::schema::{Actor, Role};
+use crate::proxy::panel_terms;
+use crate::schema::{Actor, Hostname, Role, csv};
 use crate::store::Tx;
 
 /// Between two looks for jobs that are due.
@@ -86,7 +90,27 @@ impl Argos {
 
     /// Makes what a TLS listener needs.
     pub(super) fn prepare_tls(&self) -> Result<()> {
-        self.acting(Actor::System, Default::default()).change(PrepareTls {}).map(drop)
+        let names = vec![certs::FALLBACK_NAME.to_owned()];
+        self.acting(Actor::System, Default::default()).change(PrepareTls { names }).map(drop)
+    }
+
+    /// How the panel speaks TLS at the addresses `reached`: with a certificate of the local CA for them, for loopback
+    /// and for the names of `panel.allowed_hosts` as they are now. It is renewed in its time.
+    ///
+    /// # Errors
+    /// Those of the database and of the local CA.
+    pub fn panel_tls(&self, reached: &[IpAddr]) -> Result<Arc<ServerConfig>> {
+        let mut names: Vec<String> = [certs::PANEL_NAME, "127.0.0.1", "::1"].map(str::to_owned).into();
+        let literals = reached.iter().filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_canonical().to_string());
+        let allowed = self.snapshot().panel_hosts.clone();
+        let allowed = csv(&allowed).filter_map(|name| Hostname::parse(name).ok()).map(|name| name.to_string());
+        for name in literals.chain(allowed) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        self.acting(Actor::System, Default::default()).change(PrepareTls { names })?;
+        panel_terms(self.inner.live.clone(), &self.inner.cx.clock)
     }
 }
 
@@ -112,9 +136,11 @@ impl Mutation for RunJob {
     }
 }
 
-/// Makes the local CA and the certificate for names that no host has.
+/// Makes a certificate of the local CA that belongs to no host.
 #[derive(Deserialize, JsonSchema)]
-struct PrepareTls {}
+struct PrepareTls {
+    names: Vec<String>,
+}
 
 impl Operation for PrepareTls {
     type Output = ();
@@ -128,8 +154,8 @@ impl Operation for PrepareTls {
 
 impl Mutation for PrepareTls {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<()> {
-        if certs::prepare(tx, &cx.key)? {
-            tx.about("create", "certificate", certs::FALLBACK_NAME, None);
+        if certs::prepare(tx, &cx.key, &self.names)? {
+            tx.about("create", "certificate", &self.names[0], None);
         }
         Ok(())
     }

@@ -11,10 +11,14 @@ use crate::error::Result;
 use crate::schema::{Certificate, CertificateKind, CertificateState, DAY_MS, Host, HostId, TlsMode};
 use crate::secret::MasterKey;
 use crate::store::cert_status::{self, Standing};
+use crate::store::certificates::StoredPair;
 use crate::store::{Tx, certificates, hosts};
 
 /// The name of the certificate that answers where no host has one.
 pub const FALLBACK_NAME: &str = "argos.invalid";
+
+/// The name by which the panel's certificate is found; it is good for others too.
+pub const PANEL_NAME: &str = "localhost";
 
 /// A certificate of the local CA is renewed when it ends within so many days.
 const RENEWED_AT_DAYS: i64 = 30;
@@ -125,30 +129,32 @@ fn write_status(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>) -> Resul
     )
 }
 
-/// Makes the local CA and the certificate for names that no host has; whether something was missing.
+/// Makes the certificate for names that no host has, or for the panel, with the local CA; whether it was missing.
+/// The first of `names` is the one by which it is found.
 ///
 /// # Errors
 /// Those of the database and of the local CA.
-pub fn prepare(tx: &Tx<'_>, key: &MasterKey) -> Result<bool> {
-    let missing = certificates::unowned(tx, CertificateKind::Local, FALLBACK_NAME)?
-        .is_none_or(|found| found.not_after < renewal_horizon(tx.now()));
-    if missing {
-        renew_unowned(tx, key, FALLBACK_NAME)?;
+pub fn prepare(tx: &Tx<'_>, key: &MasterKey, names: &[String]) -> Result<bool> {
+    let Some(first) = names.first() else { return Ok(false) };
+    let known = certificates::unowned(tx, CertificateKind::Local, first)?;
+    let suits = |pair: &StoredPair| {
+        pair.not_after >= renewal_horizon(tx.now())
+            && serde_json::from_str::<Vec<String>>(&pair.names).is_ok_and(|known| known == names)
+    };
+    if known.as_ref().is_some_and(suits) {
+        return Ok(false);
     }
-    Ok(missing)
+    if let Some(old) = known {
+        certificates::delete(tx, old.id)?;
+    }
+    local_ca::issue(tx, key, None, names.to_vec())?;
+    Ok(true)
 }
 
 /// Certificates of the local CA that end before this moment are renewed.
 #[must_use]
 pub fn renewal_horizon(now: Timestamp) -> Timestamp {
     Timestamp(now.0 + RENEWED_AT_DAYS * DAY_MS)
-}
-
-fn renew_unowned(tx: &Tx<'_>, key: &MasterKey, name: &str) -> Result<()> {
-    if let Some(old) = certificates::unowned(tx, CertificateKind::Local, name)? {
-        certificates::delete(tx, old.id)?;
-    }
-    local_ca::issue(tx, key, None, vec![name.to_owned()])
 }
 
 /// Renews certificates of the local CA that end within 30 days, at most `limit`; how many there were.

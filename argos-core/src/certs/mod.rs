@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::CryptoProvider;
 
-pub use follow::{FALLBACK_NAME, follow, prepare, renew_due, renewal_horizon};
+pub use follow::{FALLBACK_NAME, PANEL_NAME, follow, prepare, renew_due, renewal_horizon};
 pub use manual::{MOST_PEM, Texts, Uploaded};
 pub use served::{Opener, Served};
 

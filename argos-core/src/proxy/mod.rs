@@ -47,6 +47,7 @@ use self::core::{Core, Shared};
 use self::listener::{Door, Open};
 use self::timer::TICK;
 use self::tls::Terms;
+pub use self::tls::panel_terms;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::logs::Queue;

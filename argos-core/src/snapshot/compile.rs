@@ -10,7 +10,7 @@ use argos_seclang::RuleSet;
 
 use super::limits::Values;
 use super::{AppsecSettings, Group, Host, HostTls, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
-use crate::certs::{FALLBACK_NAME, Opener, Served};
+use crate::certs::{FALLBACK_NAME, Opener, PANEL_NAME, Served};
 use crate::error::{Error, Result};
 use crate::schema::{self, CertificateKind, GroupId, HostId, TargetGroup, TlsMode, csv};
 use crate::store::{
@@ -45,7 +45,8 @@ pub fn compile(
         }
     }
     if touched.fallback {
-        next.fallback = fallback(read, &next)?;
+        next.fallback = unowned(read, &next, FALLBACK_NAME)?;
+        next.panel = unowned(read, &next, PANEL_NAME)?;
     }
     let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
@@ -98,7 +99,8 @@ pub fn compile_all(
     opener: Opener,
 ) -> Result<(Snapshot, Vec<HostFault>)> {
     let mut next = Snapshot { generation, opener, ..Snapshot::default() };
-    next.fallback = fallback(read, &next)?;
+    next.fallback = unowned(read, &next, FALLBACK_NAME)?;
+    next.panel = unowned(read, &next, PANEL_NAME)?;
     let read_rules = source(read, rule_sets).and_then(|rules| read_settings(read, &mut next, rules, rule_sets));
     if let Err(why) = read_rules {
         if rule_sets.given() {
@@ -314,9 +316,9 @@ fn tls(read: &Read<'_>, row: &schema::Host, next: &Snapshot) -> Result<HostTls> 
     Ok(HostTls { mode: row.tls_mode, redirect: row.https_redirect, hsts_max_age, certificate })
 }
 
-/// The certificate where no host has one.
-fn fallback(read: &Read<'_>, next: &Snapshot) -> Result<Option<Arc<Served>>> {
-    let pair = certificates::unowned(read, CertificateKind::Local, FALLBACK_NAME)?;
+/// A certificate of the local CA that belongs to no host.
+fn unowned(read: &Read<'_>, next: &Snapshot, name: &str) -> Result<Option<Arc<Served>>> {
+    let pair = certificates::unowned(read, CertificateKind::Local, name)?;
     Ok(pair.map(|pair| Arc::new(Served::new(pair, &next.opener))))
 }
 

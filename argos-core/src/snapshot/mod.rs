@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub opener: Opener,
     /// The certificate where no host has one.
     pub fallback: Option<Arc<Served>>,
+    /// The panel's certificate, once it was wanted.
+    pub panel: Option<Arc<Served>>,
     /// Further names of the panel listener, comma-separated.
     pub panel_hosts: Arc<str>,
 }

@@ -75,7 +75,7 @@ impl Server {
                 let rest = &line[line.find(prefix)? + prefix.len()..];
                 rest.split(['/', '\n']).next().unwrap().trim().parse::<SocketAddr>().ok()
             };
-            panel = panel.or(address(&line, "panel: http://"));
+            panel = panel.or_else(|| address(&line, "panel: http://")).or_else(|| address(&line, "panel: https://"));
             let http = address(&line, " http: http://");
             log.push(line);
             if let (Some(http), Some(panel)) = (http, panel) {

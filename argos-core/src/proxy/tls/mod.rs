@@ -37,15 +37,9 @@ impl Terms {
     /// # Errors
     /// `internal`, when the algorithms don't suit the versions or the system gives no randomness.
     pub(crate) fn new(live: Arc<ArcSwap<Snapshot>>, clock: &Clock) -> Result<Self> {
-        let failed = |e: rustls::Error| Error::internal(format!("setting up TLS: {e}"));
         let ticketer = Ticketer::new().map_err(failed)?;
         let config = |versions: &[&'static SupportedProtocolVersion]| -> Result<ServerConfig> {
-            let time = Arc::new(Time(clock.clone()));
-            let builder = ServerConfig::builder_with_details(certs::provider(), time);
-            let builder = builder.with_protocol_versions(versions).map_err(failed)?;
-            let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Nobody));
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            config.session_storage = Arc::new(NoServerSessionStorage {});
+            let mut config = config(versions, clock, Arc::new(Nobody))?;
             config.ticketer = Arc::clone(&ticketer);
             Ok(config)
         };
@@ -60,6 +54,41 @@ impl Terms {
         let asked = Arc::new(Asked { live: Arc::clone(&self.live), local, name: Mutex::default() });
         config.cert_resolver = Arc::clone(&asked) as _;
         (Arc::new(config), asked)
+    }
+}
+
+/// How the panel speaks TLS: with the certificate that `live` has for it.
+///
+/// # Errors
+/// `internal`, when the algorithms don't suit the versions.
+pub fn panel_terms(live: Arc<ArcSwap<Snapshot>>, clock: &Clock) -> Result<Arc<ServerConfig>> {
+    config(&[&TLS13, &TLS12], clock, Arc::new(Panel(live))).map(Arc::new)
+}
+
+fn failed(e: rustls::Error) -> Error {
+    Error::internal(format!("setting up TLS: {e}"))
+}
+
+fn config(
+    versions: &[&'static SupportedProtocolVersion],
+    clock: &Clock,
+    certificates: Arc<dyn ResolvesServerCert>,
+) -> Result<ServerConfig> {
+    let builder = ServerConfig::builder_with_details(certs::provider(), Arc::new(Time(clock.clone())));
+    let builder = builder.with_protocol_versions(versions).map_err(failed)?;
+    let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+/// Chooses the certificate of the panel.
+#[derive(Debug)]
+struct Panel(Arc<ArcSwap<Snapshot>>);
+
+impl ResolvesServerCert for Panel {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.load().panel.as_ref()?.certified().map(Arc::clone)
     }
 }
 
