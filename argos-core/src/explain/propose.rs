@@ -114,6 +114,18 @@ pub fn propose(judge: &Judge<'_>, host_id: i64, known: &[Exclusion], asked: &Ask
     if chosen.is_empty() {
         warnings.clear();
     }
+    for (cause, _) in &chosen {
+        let named = |target: &&String| {
+            let member = format!("{target}:");
+            found.steps.iter().any(|step| step.rule_id == cause.rule_id && step.variable.starts_with(&member))
+        };
+        if let Some(target) = cause.targets.iter().find(named) {
+            warnings.push(format!(
+                "rule {}: an exclusion can't name what matched, so all of {target} is left out",
+                cause.rule_id
+            ));
+        }
+    }
     let exclusions = chosen.into_iter().map(|(cause, _)| ProposedExclusion {
         host_id,
         crs_rule_id: i64::try_from(cause.rule_id).unwrap_or(i64::MAX),
@@ -242,7 +254,8 @@ fn target(variable: &str) -> Option<String> {
         .bytes()
         .map(|b| if plain(char::from(b)) && b != b'.' { char::from(b).to_string() } else { format!("\\x{b:02x}") })
         .collect();
-    Some(format!("{collection}:/^{escaped}$/"))
+    // `^` and `$` would hold at line breaks in a name, too.
+    Some(format!(r"{collection}:/\A{escaped}\z/"))
 }
 
 #[cfg(test)]
@@ -276,7 +289,7 @@ SecRule TX:blocking_inbound_anomaly_score "@ge %{tx.inbound_anomaly_score_thresh
         let found = proposal("/post?note=evil&a%5Bb%5D=evil&c=fine");
         assert!(found.passes);
         let [one] = found.exclusions.as_slice() else { panic!("{found:?}") };
-        assert_eq!((one.crs_rule_id, one.target.as_str()), (942_100, r"ARGS:note,ARGS:/^a\x5bb\x5d$/"));
+        assert_eq!((one.crs_rule_id, one.target.as_str()), (942_100, r"ARGS:note,ARGS:/\Aa\x5bb\x5d\z/"));
         assert_eq!((one.path_pattern.as_str(), one.method.as_str(), one.host_id), ("/post", "GET", 7));
         // What stays below the threshold stays.
         assert_eq!((found.before.score_in, found.after.score_in), (13, 3));
@@ -287,7 +300,7 @@ SecRule TX:blocking_inbound_anomaly_score "@ge %{tx.inbound_anomaly_score_thresh
     fn a_name_that_is_content_or_hidden_is_no_target() {
         for (variable, expected) in [
             ("ARGS:note", Some("ARGS:note")),
-            ("ARGS:a b", Some(r"ARGS:/^a\x20b$/")),
+            ("ARGS:a b", Some(r"ARGS:/\Aa\x20b\z/")),
             ("ARGS_NAMES:***", Some("ARGS_NAMES")),
             ("ARGS_NAMES:{\"password\":\"x\"}", Some("ARGS_NAMES")),
             ("ARGS:<a>", Some("ARGS")),
@@ -327,6 +340,10 @@ SecRule TX:blocking_inbound_anomaly_score "@ge %{tx.inbound_anomaly_score_thresh
 
     #[test]
     fn a_request_that_passes_needs_none_and_a_protected_rule_gets_none() {
+        let wide = proposal("/post?%22a%22=evil");
+        let targets: Vec<&str> = wide.exclusions.iter().map(|one| one.target.as_str()).collect();
+        assert_eq!((targets, wide.warnings.len()), (vec!["ARGS"], 1), "{:?}", wide.warnings);
+        assert!(wide.warnings[0].contains("all of ARGS"));
         let fine = proposal("/?a=fine");
         assert!(fine.passes && fine.exclusions.is_empty() && fine.refused.is_empty());
         let hard = proposal("/?hard=evil");

@@ -78,7 +78,7 @@ impl Asked {
     pub fn addressed(&self, form: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Addressed<'_>> {
         let query = memchr::memchr(b'?', &self.uri).map_or(&b""[..], |at| &self.uri[at + 1..]);
         let headers = self.headers.iter().map(|(name, value)| (&**name, &**value));
-        Some(Addressed::new(&self.method, form(self.path())?, query).with(headers, form))
+        Some(Addressed::new(&self.method, form(self.path())?, query).sent_as(self.path()).with(headers, form))
     }
 
     /// Bytes of all its parts.

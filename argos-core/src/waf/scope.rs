@@ -49,6 +49,13 @@ impl<'a> Addressed<'a> {
         Self { method, leaves: climbs(&path), path, other_paths: Vec::new(), other_methods: other_methods.collect() }
     }
 
+    /// With the `target` as it was sent. What begins with two slashes is an authority for some upstreams.
+    #[must_use]
+    pub fn sent_as(mut self, target: &[u8]) -> Self {
+        self.leaves |= matches!(target, [b'/', b'/' | b'\\', ..]);
+        self
+    }
+
     /// With what its headers say; `form` makes the matching form of a path.
     #[must_use]
     pub fn with<'h>(
@@ -314,6 +321,14 @@ mod tests {
         let twice = with("/api", &[("X-Original-URL", "/api"), ("X-Original-URL", "/admin")]);
         assert!(!api.holds(&twice) && When::new("", "").holds(&twice) && When::new("", "POST").holds(&twice));
         assert!(api.holds(&with("/api", &[("X-Other-Names", "/admin")])));
+    }
+
+    #[test]
+    fn a_path_that_may_be_an_authority_is_no_path() {
+        let api = When::new("/api", "");
+        for (sent, expected) in [("/api/x", true), ("//api/x", false), ("/\\api/x", false), ("/", true)] {
+            assert_eq!(api.holds(&plain("GET", "/api/x").sent_as(sent.as_bytes())), expected, "{sent}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::proxy::path::matching_form;
 use crate::proxy::stop::{Block, Stop};
 use crate::schema::AppsecMode;
 use crate::snapshot::{self, AppsecSettings, Host, Snapshot, Waf};
-use crate::waf::scope::Addressed;
+use crate::waf::scope::{Addressed, path_of};
 
 /// The inspection of one exchange.
 pub(crate) struct Inspection {
@@ -78,7 +78,8 @@ pub(crate) fn head(ex: &mut Exchange, live: &Snapshot, host: &Host) -> Result<()
             let fields = ex.head.fields.iter().map(|f| (f.name.of_bytes(bytes), f.value.of_bytes(bytes)));
             let addressed = || {
                 let query = ex.raw_query().unwrap_or_default();
-                Addressed::new(ex.method(), ex.matching_path(), query).with(fields, matching_form)
+                let sent = path_of(ex.head.target.of_bytes(bytes));
+                Addressed::new(ex.method(), ex.matching_path(), query).sent_as(sent).with(fields, matching_form)
             };
             tuned.left_out(addressed).for_each(|left| tx.leave_out(left));
         }
