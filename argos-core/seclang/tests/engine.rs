@@ -203,7 +203,7 @@ fn the_body_is_full_only_beyond_the_limit() {
 }
 
 #[test]
-fn matched_values_are_cut_and_rule_sets_are_shared() {
+fn matched_values_are_whole_and_rule_sets_are_shared() {
     fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
     fn movable<T: Send + 'static>(_: &T) {}
     let set = compile(r#"SecRule ARGS "@rx a" "id:1,phase:2,pass""#);
@@ -213,7 +213,7 @@ fn matched_values_are_cut_and_rule_sets_are_shared() {
     transaction.phase1();
     transaction.phase2();
     let outcome = transaction.finish();
-    assert_eq!(outcome.matched[0].value.len(), 256);
+    assert_eq!(outcome.matched[0].value.len(), 1000);
     assert_eq!((&*outcome.matched[0].file, outcome.matched[0].line), ("test.conf", 1));
 }
 
