@@ -495,7 +495,7 @@ fn a_certificate_is_never_replaced_by_an_older_one_of_its_host() {
     assert_eq!((done.value.rows, done.value.certificates_kept), (1, 0));
     let rows = stored(&db);
     let certificates: Vec<&Value> = rows.iter().filter(|(at, _)| at.0 == "certificates").map(|(_, row)| row).collect();
-    // A certificate that has ended is not served again.
+    // Its host is not served over TLS, so it comes back unserved.
     let mut lost = row(2);
     lost["active"] = json!(0);
     assert_eq!(certificates, [&lost, &new]);
