@@ -3375,7 +3375,7 @@ class CertificatesResource:
         Arguments:
             id: The certificate.
         """
-        return records.query_plain(self._caller, "certificates.chain", {
+        return records.query_text(self._caller, "certificates.chain", {
             "id": id,
         })
 
@@ -3383,7 +3383,7 @@ class CertificatesResource:
         self,
     ) -> str:
         """Gives the root of the local CA as PEM text, for clients that are to trust it."""
-        return records.query_plain(self._caller, "certificates.local_ca", {})
+        return records.query_text(self._caller, "certificates.local_ca", {})
 
     def status(
         self,

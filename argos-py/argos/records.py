@@ -236,6 +236,12 @@ def query_plain(caller: Caller, name: str, arguments: Mapping[str, Any]) -> Any:
     return caller.call(name, _given(arguments)).value
 
 
+def query_text(caller: Caller, name: str, arguments: Mapping[str, Any]) -> str:
+    """Asks for a text."""
+    text: str = caller.call(name, _given(arguments)).value
+    return text
+
+
 def change(
     caller: Caller, kind: type[T], name: str, arguments: Mapping[str, Any], terms: Mapping[str, Any]
 ) -> Applied[T]:

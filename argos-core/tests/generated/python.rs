@@ -199,7 +199,7 @@ fn call(out: &mut String, resource: &Resource, method: &Method) {
     let (function, kind, result) = match &method.output {
         None => ("plain", None, "None".to_owned()),
         Some(Type::Any) => ("plain", None, "Any".to_owned()),
-        Some(Type::Text) => ("plain", None, "str".to_owned()),
+        Some(Type::Text) => ("text", None, "str".to_owned()),
         Some(Type::Page(item)) => ("page", Some(annotation(item)), format!("Page[{}]", annotation(item))),
         Some(Type::Named(name)) => ("", Some(name.clone()), name.clone()),
         Some(other) => panic!("{}: no face knows a result like {other:?}", method.op.name),
