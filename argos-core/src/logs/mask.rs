@@ -25,10 +25,10 @@ pub fn masked_query<'a>(query: &'a str, masked: &[Box<str>]) -> Cow<'a, str> {
 }
 
 /// Headers whose values are never stored, lower-case.
-pub const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
 
-/// Whether the header `name` is one of [`SECRET_HEADERS`], or some upstream reads it as one: a CGI program can't tell `_`
-/// from `-`.
+/// Whether values of the header `name` are never stored. Names with `_` for `-` count: a CGI program can't tell them
+/// apart.
 #[must_use]
 pub fn is_secret_header(name: &[u8]) -> bool {
     let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };

@@ -12,7 +12,7 @@ mod record;
 mod secrets;
 
 pub use batch::AccessBatch;
-pub use mask::{SECRET_HEADERS, hides, is_secret_header, mask_uri, masked_path, masked_query};
+pub use mask::{hides, is_secret_header, mask_uri, masked_path, masked_query};
 pub use queue::{Counts, QUEUE_ROWS, Queue, Taken};
 pub use record::{Access, AccessAction, Fault, Finding, Masked, OwnTexts, Record, Texts, Timings, Version};
 pub use secrets::Secrets;
