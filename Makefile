@@ -28,6 +28,7 @@ lint:
 
 test-rust:
 	scripts/setup-crs
+	scripts/setup-knot
 	cargo test --no-fail-fast
 
 test-python:

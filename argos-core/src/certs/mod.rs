@@ -5,10 +5,12 @@
 //! | `local_ca.rs` | the root of this installation and what it signs |
 //! | `follow.rs` | after each change: every host has the certificate that its TLS mode asks for, and `cert_status` says so |
 //! | `manual.rs` | what is checked of an uploaded one |
+//! | `dns/` | records that prove names to authorities, and what is looked up before an order |
 //! | `served.rs` | a stored certificate and its key as the proxy serves them, opened when first asked for |
 //!
 //! Keys are stored as envelopes only. What is stored here is configuration: a change of it is a generation.
 
+pub mod dns;
 mod follow;
 mod local_ca;
 mod manual;

@@ -40,6 +40,8 @@ ids! {
     CustomRuleId,
     /// Identity of a certificate.
     CertificateId,
+    /// Identity of a DNS provider.
+    DnsProviderId,
     /// Identity of a user.
     UserId,
     /// Identity of an API token.

@@ -6,6 +6,7 @@
 mod actor;
 mod certificate;
 mod custom_rule;
+mod dns_provider;
 mod exclusion;
 mod host;
 mod host_security;
@@ -26,12 +27,16 @@ pub use actor::{Actor, Role};
 pub(crate) use certificate::DAY_MS;
 pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};
 pub use custom_rule::{CustomRule, RuleFinding};
+pub(crate) use dns_provider::COMMAND_SECONDS;
+pub use dns_provider::{DnsConfig, DnsConfigShown, DnsProvider, DnsProviderKind, TsigAlgorithm};
 pub use exclusion::{Exclusion, MOST_PATH};
 pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;
 pub use hostname::{Hostname, HostnameError};
-pub use ids::{CertificateId, CustomRuleId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId};
+pub use ids::{
+    CertificateId, CustomRuleId, DnsProviderId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId,
+};
 pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;
 pub(crate) use patch::CLEARABLE;

@@ -53,6 +53,26 @@ impl<T: Zeroize> Drop for Secret<T> {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Secret<String> {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d).map(Self)
+    }
+}
+
+impl schemars::JsonSchema for Secret<String> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "writeOnly": true})
+    }
+}
+
 /// A secret in a result that shows it once: serialised in the clear, hidden in `Debug`.
 #[derive(Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]

@@ -1,0 +1,221 @@
+//! DNS for certificates: records that prove a name, and what is looked up before an order.
+//!
+//! | File | What it does |
+//! |---|---|
+//! | `rfc2136.rs`, `exec.rs`, `cloudflare.rs` | the three ways to place and remove a TXT record |
+//! | `seen.rs` | waits until the zone's servers have it |
+//! | `look.rs` | addresses, CAA, aliases, zones and their servers, through resolvers |
+//! | `caa.rs` | whether CAA records let an authority issue |
+//! | `exchange.rs` | one question to one server |
+//! | `fault.rs` | why something failed, and what helps |
+//!
+//! Nothing is kept between calls: a record that a killed process left is removed by its name and value.
+
+mod caa;
+mod cloudflare;
+mod exchange;
+mod exec;
+mod fault;
+mod look;
+mod rfc2136;
+mod seen;
+
+use std::fmt;
+use std::time::Duration;
+
+use hickory_proto::rr::Name;
+
+pub use caa::{CaaRecord, caa_allows};
+pub use fault::DnsFault;
+pub use look::Look;
+
+use crate::error::Result;
+use crate::schema::{DnsConfig, DnsProviderKind};
+use cloudflare::Cloudflare;
+use exec::Exec;
+use rfc2136::Server;
+use seen::Servers;
+
+/// How long is waited until the servers of a zone have a new record.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A way to place TXT records, ready to be used.
+#[derive(Clone)]
+pub struct Provider(Way);
+
+#[derive(Clone)]
+enum Way {
+    Rfc2136(Server),
+    Exec(Exec),
+    Cloudflare(Cloudflare),
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.0 {
+            Way::Rfc2136(_) => DnsProviderKind::Rfc2136,
+            Way::Exec(_) => DnsProviderKind::Exec,
+            Way::Cloudflare(_) => DnsProviderKind::Cloudflare,
+        };
+        write!(f, "Provider({kind})")
+    }
+}
+
+/// The name at which `domain` is proven. A wildcard is proven where its base is.
+#[must_use]
+pub fn challenge_name(domain: &str) -> String {
+    format!("_acme-challenge.{}", domain.strip_prefix("*.").unwrap_or(domain))
+}
+
+impl Provider {
+    /// A provider of `kind` from the JSON that its row keeps in an envelope.
+    ///
+    /// # Errors
+    /// `dns_provider.*`, naming the field; `dns_provider.only_at_cli` for a command, or an API elsewhere, that was not
+    /// given at the command line.
+    pub fn from_config(kind: DnsProviderKind, config_json: &str) -> Result<Self> {
+        let (config, made_at_cli) = DnsConfig::from_stored(config_json)?;
+        Self::new(kind, &config, made_at_cli)
+    }
+
+    /// As [`Provider::from_config`], with the fields themselves.
+    ///
+    /// # Errors
+    /// Those of [`Provider::from_config`].
+    pub fn new(kind: DnsProviderKind, config: &DnsConfig, made_at_cli: bool) -> Result<Self> {
+        config.check(kind, made_at_cli)?;
+        Ok(Self(match kind {
+            DnsProviderKind::Rfc2136 => Way::Rfc2136(Server::new(config)?),
+            DnsProviderKind::Exec => Way::Exec(Exec::new(config)),
+            DnsProviderKind::Cloudflare => Way::Cloudflare(Cloudflare::new(config)?),
+        }))
+    }
+
+    /// Adds `value` to the TXT records of `fqdn`; others that stand there stay. Where `fqdn` is an alias (CNAME), the
+    /// record is placed where it leads. A record that may have been placed although this failed is removed again.
+    ///
+    /// # Errors
+    /// Why not, and what helps.
+    pub async fn present(&self, look: &Look, fqdn: &str, value: &str) -> Result<(), DnsFault> {
+        let name = self.place(look, fqdn).await?;
+        let placed = match &self.0 {
+            Way::Rfc2136(server) => server.add(look, &name, value).await,
+            Way::Exec(exec) => exec.run("present", &look::shown(&name), value).await,
+            Way::Cloudflare(api) => api.add(&name, value).await,
+        };
+        if let Err(fault) = &placed
+            && fault.may_have_placed()
+        {
+            // The fault that is told is the first one.
+            let _ = self.remove(look, &name, value).await;
+        }
+        placed
+    }
+
+    /// Removes `value` from the TXT records of `fqdn`, and nothing else. It is no fault when it is not there.
+    ///
+    /// # Errors
+    /// Why not, and what helps.
+    pub async fn cleanup(&self, look: &Look, fqdn: &str, value: &str) -> Result<(), DnsFault> {
+        let name = self.place(look, fqdn).await?;
+        self.remove(look, &name, value).await
+    }
+
+    /// Waits until every server of the zone has `value` among the TXT records of `fqdn`. An update by RFC 2136 is
+    /// looked for at the server that took it.
+    ///
+    /// # Errors
+    /// [`DnsFault::NotSeen`] after `patience`, with what a server says instead.
+    pub async fn wait_until_seen(
+        &self,
+        look: &Look,
+        fqdn: &str,
+        value: &str,
+        patience: Duration,
+    ) -> Result<(), DnsFault> {
+        let name = self.place(look, fqdn).await?;
+        let servers = match &self.0 {
+            Way::Rfc2136(server) => Servers::One(server.address().await?),
+            Way::Exec(_) | Way::Cloudflare(_) => Servers::OfZone,
+        };
+        seen::wait(look, &servers, &name, value, patience).await
+    }
+
+    /// Presents every pair of name and value, then waits until all are seen. At a fault it removes what it placed.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub async fn present_all(
+        &self,
+        look: &Look,
+        records: &[(String, String)],
+        patience: Duration,
+    ) -> Result<(), DnsFault> {
+        let done = async {
+            for (at, (fqdn, value)) in records.iter().enumerate() {
+                self.present(look, fqdn, value).await.map_err(|fault| (at, fault))?;
+            }
+            for (fqdn, value) in records {
+                let seen = self.wait_until_seen(look, fqdn, value, patience).await;
+                seen.map_err(|fault| (records.len(), fault))?;
+            }
+            Ok(())
+        };
+        match done.await {
+            Ok(()) => Ok(()),
+            Err((placed, fault)) => {
+                // The fault that is told is the first one.
+                let _ = self.cleanup_all(look, &records[..placed]).await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Removes every pair of name and value, also when removing one of them fails.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub async fn cleanup_all(&self, look: &Look, records: &[(String, String)]) -> Result<(), DnsFault> {
+        let mut first = Ok(());
+        for (fqdn, value) in records {
+            let removed = self.cleanup(look, fqdn, value).await;
+            first = first.and(removed);
+        }
+        first
+    }
+
+    async fn remove(&self, look: &Look, name: &Name, value: &str) -> Result<(), DnsFault> {
+        match &self.0 {
+            Way::Rfc2136(server) => server.remove(look, name, value).await,
+            Way::Exec(exec) => exec.run("cleanup", &look::shown(name), value).await,
+            Way::Cloudflare(api) => api.remove(name, value).await,
+        }
+    }
+
+    /// Where the record of `fqdn` has to stand.
+    async fn place(&self, look: &Look, fqdn: &str) -> Result<Name, DnsFault> {
+        let server = match &self.0 {
+            Way::Rfc2136(server) => Some(server.address().await?),
+            Way::Exec(_) | Way::Cloudflare(_) => None,
+        };
+        look.follow(look::parse(fqdn)?, server).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_is_proven_where_its_base_is() {
+        assert_eq!(challenge_name("a.test"), "_acme-challenge.a.test");
+        assert_eq!(challenge_name("*.a.test"), "_acme-challenge.a.test");
+    }
+
+    #[test]
+    fn nothing_of_a_provider_is_shown() {
+        let json = r#"{"api_token":"hidden-word"}"#;
+        let provider = Provider::from_config(DnsProviderKind::Cloudflare, json).unwrap();
+        assert_eq!(format!("{provider:?}"), "Provider(cloudflare)");
+    }
+}
