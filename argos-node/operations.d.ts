@@ -723,6 +723,10 @@ export interface NewGroup {
   name?: string | null
   /** Whether the client's `Host` is passed on; default true. */
   preserveHost?: boolean | null
+  /** What is spoken to the targets; default `http`. */
+  protocol?: GroupProtocol | null
+  /** Whether target certificates are checked; default true. */
+  verifyTls?: boolean | null
 }
 
 /** An endpoint of a group that is made with its host. */
@@ -1122,6 +1126,12 @@ export interface TargetGroup extends Tagged {
   tlsServerName: string
   /** Seconds over which a recovered target's weight grows, 0–600. */
   slowStartSeconds: number
+  /** Certificates that are trusted for the targets, in PEM; empty = those that the system trusts. */
+  caBundlePem: string
+  /** The certificate that targets are shown, and those that signed it, in PEM; empty = none. */
+  clientCertPem: string
+  /** Whether its key is stored. */
+  clientKeyPemSet: boolean
   /** When it was made. */
   createdAt: string
   /** When it was last changed. */
@@ -1130,6 +1140,8 @@ export interface TargetGroup extends Tagged {
   targets: Target[]
   /** Hosts whose default it is or whose rules forward to it. */
   usedBy: number[]
+  /** What its owner should know, such as that certificates are not checked. */
+  warnings: string[]
   /** Milliseconds to connect; null = `proxy.connect_timeout_ms`. */
   connectTimeoutMs?: number | null
   /** Milliseconds to the response head; null = `proxy.response_timeout_ms`. */
@@ -1447,6 +1459,18 @@ export class TargetGroupsResource {
   create(name: string, fields?: {
     /** Endpoints to make with it. */
     targets?: NewTarget[]
+    /** What is spoken to the targets; default `http`. */
+    protocol?: GroupProtocol | null
+    /** Whether target certificates are checked; default true. */
+    verifyTls?: boolean | null
+    /** Name for SNI and the certificate check; default empty = target host. */
+    tlsServerName?: string | null
+    /** Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates as they are; default empty = those that the system trusts. */
+    caBundlePem?: string | null
+    /** The certificate that targets are shown, in PEM, at most 64 KiB; those that signed it may follow; default empty. */
+    clientCertPem?: string | null
+    /** Its key in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB. */
+    clientKeyPem?: string | null
     /** Whether the client's `Host` is passed on; default true. */
     preserveHost?: boolean | null
     /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
@@ -1455,10 +1479,6 @@ export class TargetGroupsResource {
     responseTimeoutMs?: number | null
     /** Further targets tried, 0–5; null = `proxy.max_retries`. */
     maxRetries?: number | null
-    /** What is spoken to the targets; default `http`. */
-    protocol?: GroupProtocol | null
-    /** Whether target certificates are checked; default true. */
-    verifyTls?: boolean | null
     /** How a target is chosen; default `round_robin`. */
     algorithm?: Algorithm | null
     /** Whether targets are checked actively; default false. */
@@ -1479,8 +1499,6 @@ export class TargetGroupsResource {
     healthCheckPassesToHealthy?: number | null
     /** HTTP version spoken to the targets; default `auto`. */
     httpVersion?: HttpVersion | null
-    /** Name for SNI and the certificate check; default empty = target host. */
-    tlsServerName?: string | null
     /** Seconds over which a recovered target's weight grows, 0–600; default 0. */
     slowStartSeconds?: number | null
   }, terms?: {
@@ -1493,6 +1511,16 @@ export class TargetGroupsResource {
   update(id: number, fields?: {
     /** Unique name, 1–63 characters. */
     name?: string
+    /** What is spoken to the targets. */
+    protocol?: GroupProtocol
+    /** Whether target certificates are checked. */
+    verifyTls?: boolean
+    /** Name for SNI and the certificate check; empty = target host. */
+    tlsServerName?: string
+    /** Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates as they are; empty = those that the system trusts. */
+    caBundlePem?: string
+    /** The certificate that targets are shown, in PEM, at most 64 KiB; those that signed it may follow; empty = none. */
+    clientCertPem?: string
     /** Whether the client's `Host` is passed on. */
     preserveHost?: boolean
     /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
@@ -1501,10 +1529,8 @@ export class TargetGroupsResource {
     responseTimeoutMs?: number | null
     /** Further targets tried, 0–5; null = `proxy.max_retries`. */
     maxRetries?: number | null
-    /** What is spoken to the targets. */
-    protocol?: GroupProtocol
-    /** Whether target certificates are checked. */
-    verifyTls?: boolean
+    /** The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none. */
+    clientKeyPem?: string | null
     /** How a target is chosen. */
     algorithm?: Algorithm
     /** Whether targets are checked actively. */
@@ -1525,8 +1551,6 @@ export class TargetGroupsResource {
     healthCheckPassesToHealthy?: number
     /** HTTP version spoken to the targets. */
     httpVersion?: HttpVersion
-    /** Name for SNI and the certificate check. */
-    tlsServerName?: string
     /** Seconds over which a recovered target's weight grows, 0–600. */
     slowStartSeconds?: number
   }, terms?: {
@@ -1539,6 +1563,16 @@ export class TargetGroupsResource {
   replace(id: number, fields: {
     /** Unique name, 1–63 characters. */
     name: string
+    /** What is spoken to the targets. */
+    protocol: GroupProtocol
+    /** Whether target certificates are checked. */
+    verifyTls: boolean
+    /** Name for SNI and the certificate check; empty = target host. */
+    tlsServerName: string
+    /** Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates as they are; empty = those that the system trusts. */
+    caBundlePem: string
+    /** The certificate that targets are shown, in PEM, at most 64 KiB; those that signed it may follow; empty = none. */
+    clientCertPem: string
     /** Whether the client's `Host` is passed on. */
     preserveHost: boolean
     /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
@@ -1547,10 +1581,8 @@ export class TargetGroupsResource {
     responseTimeoutMs: number | null
     /** Further targets tried, 0–5; null = `proxy.max_retries`. */
     maxRetries: number | null
-    /** What is spoken to the targets. */
-    protocol: GroupProtocol
-    /** Whether target certificates are checked. */
-    verifyTls: boolean
+    /** The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none. */
+    clientKeyPem: string | null
     /** How a target is chosen. */
     algorithm: Algorithm
     /** Whether targets are checked actively. */
@@ -1571,8 +1603,6 @@ export class TargetGroupsResource {
     healthCheckPassesToHealthy: number
     /** HTTP version spoken to the targets. */
     httpVersion: HttpVersion
-    /** Name for SNI and the certificate check. */
-    tlsServerName: string
     /** Seconds over which a recovered target's weight grows, 0–600. */
     slowStartSeconds: number
   }, terms?: {

@@ -167,7 +167,8 @@ CREATE TABLE hosts (
     hsts_max_age_seconds INTEGER NOT NULL DEFAULT 0 CHECK (hsts_max_age_seconds >= 0), -- [ext]
     max_body_bytes INTEGER NULL CHECK (max_body_bytes >= 0), -- [ext]
     access_log INTEGER NOT NULL DEFAULT 1 CHECK (access_log IN (0, 1)) -- [ext]
-);
+, client_auth TEXT NOT NULL DEFAULT 'none'
+    CHECK (client_auth IN ('none', 'optional', 'required')), client_ca_pem TEXT NOT NULL DEFAULT '');
 
 CREATE INDEX hosts_enabled ON hosts (enabled);
 
@@ -409,7 +410,7 @@ CREATE TABLE target_groups (
     slow_start_seconds INTEGER NOT NULL DEFAULT 0 CHECK (slow_start_seconds BETWEEN 0 AND 600), -- [ext]
     connect_timeout_ms INTEGER NULL, -- [ext]
     response_timeout_ms INTEGER NULL, -- [ext]
-    max_retries INTEGER NULL, -- [ext]
+    max_retries INTEGER NULL, ca_bundle_pem TEXT NOT NULL DEFAULT '', client_cert_pem TEXT NOT NULL DEFAULT '', client_key_encrypted TEXT NOT NULL DEFAULT '', -- [ext]
     CHECK (health_check_timeout_seconds < health_check_interval_seconds)
 );
 

@@ -206,7 +206,8 @@ fn put_takes_every_field_and_no_null_where_there_is_none() {
         let before = world.trace();
         let same = world.call(op.name, input.clone()).unwrap_or_else(|e| panic!("{}: {e}", op.name));
         assert_eq!((same.generation, &same.value), (None, &stored), "{}", op.name);
-        for field in body_fields(&op) {
+        // Secrets may be left out: nobody can give back what is not shown.
+        for field in body_fields(&op).into_iter().filter(|field| input.contains_key(*field)) {
             let mut less = input.clone();
             less.remove(field);
             let refused = world.call(op.name, less).unwrap_err();

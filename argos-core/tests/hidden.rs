@@ -25,7 +25,7 @@ fn calls() -> Vec<(&'static str, Value)> {
     let block = json!({"type": "block", "config": {}});
     vec![
         ("target_groups.create", json!({"name": "pool", "targets": [target]})),
-        ("target_groups.update", json!({"id": 1, "max_retries": 1})),
+        ("target_groups.update", client_pair()),
         ("targets.create", json!({"target_group_id": 1, "host": "::1", "port": 9001})),
         ("targets.update", json!({"target_group_id": 1, "id": 2, "weight": 7})),
         ("targets.toggle", json!({"target_group_id": 1, "id": 2, "enabled": false})),
@@ -60,7 +60,8 @@ fn calls() -> Vec<(&'static str, Value)> {
                 "health_check_method": "GET", "health_check_expect_status": "200",
                 "health_check_interval_seconds": 30, "health_check_timeout_seconds": 5,
                 "health_check_fails_to_unhealthy": 2, "health_check_passes_to_healthy": 2, "http_version": "auto",
-                "tls_server_name": "", "slow_start_seconds": 0}),
+                "tls_server_name": "", "ca_bundle_pem": "", "client_cert_pem": "", "client_key_pem": null,
+                "slow_start_seconds": 0}),
         ),
         (
             "targets.replace",
@@ -109,6 +110,12 @@ fn calls() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// A certificate to show to upstreams.
+fn client_pair() -> Value {
+    let pair = samples::upload(1, "client.example");
+    json!({"id": 1, "client_cert_pem": pair["cert_pem"], "client_key_pem": pair["key_pem"]})
+}
+
 /// Runs them all; the secrets that were made on the way.
 fn change_everything(argos: &Argos) -> Vec<String> {
     let mut secrets = vec![PASSWORD.to_owned()];
@@ -119,7 +126,7 @@ fn change_everything(argos: &Argos) -> Vec<String> {
     argos.setup().create(admin).unwrap();
     secrets.push(setup);
     for (name, input) in calls() {
-        if let Some(key) = input["key_pem"].as_str() {
+        if let Some(key) = input["key_pem"].as_str().or_else(|| input["client_key_pem"].as_str()) {
             secrets.push(key.lines().nth(1).unwrap().to_owned());
         }
         let applied = argos.call(name, input.as_object().unwrap().clone()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
@@ -130,7 +137,7 @@ fn change_everything(argos: &Argos) -> Vec<String> {
     }
     let changing: BTreeSet<&str> = describe().iter().filter(|op| op.mutates).map(|op| op.name).collect();
     assert_eq!(done, changing, "an operation that changes something is not tried here");
-    assert_eq!(secrets.len(), 4);
+    assert_eq!(secrets.len(), 5);
     secrets
 }
 
@@ -178,6 +185,7 @@ fn columns_of_secrets_are_starred_in_the_diff() {
     for (table, column, shown) in [
         ("dns_providers", "config_encrypted", sealed.clone()),
         ("certificates", "key_encrypted", sealed.clone()),
+        ("target_groups", "client_key_encrypted", sealed.clone()),
         ("notification_channels", "config", json!({"smtp_password": sealed}).to_string()),
         ("notification_channels", "config", json!({"url": "https://pattern.example"}).to_string()),
         ("settings", "value", sealed.clone()),

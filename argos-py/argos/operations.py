@@ -1029,6 +1029,10 @@ class NewGroup:
     """Unique name; default: the host's domain."""
     preserve_host: bool | None = None
     """Whether the client's ``Host`` is passed on; default true."""
+    protocol: GroupProtocol | None = None
+    """What is spoken to the targets; default ``http``."""
+    verify_tls: bool | None = None
+    """Whether target certificates are checked; default true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1471,6 +1475,12 @@ class TargetGroup(records.Resource):
     """Name for SNI and the certificate check; empty = target host."""
     slow_start_seconds: int
     """Seconds over which a recovered target's weight grows, 0–600."""
+    ca_bundle_pem: str
+    """Certificates that are trusted for the targets, in PEM; empty = those that the system trusts."""
+    client_cert_pem: str
+    """The certificate that targets are shown, and those that signed it, in PEM; empty = none."""
+    client_key_pem_set: bool
+    """Whether its key is stored."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime
@@ -1479,6 +1489,8 @@ class TargetGroup(records.Resource):
     """Its endpoints, by id."""
     used_by: Sequence[int]
     """Hosts whose default it is or whose rules forward to it."""
+    warnings: Sequence[str]
+    """What its owner should know, such as that certificates are not checked."""
     connect_timeout_ms: int | None = None
     """Milliseconds to connect; null = ``proxy.connect_timeout_ms``."""
     response_timeout_ms: int | None = None
@@ -1930,12 +1942,16 @@ class TargetGroupsResource:
         name: str,
         *,
         targets: Sequence[NewTarget] | Unset = UNSET,
+        protocol: GroupProtocol | None | Unset = UNSET,
+        verify_tls: bool | None | Unset = UNSET,
+        tls_server_name: str | None | Unset = UNSET,
+        ca_bundle_pem: str | None | Unset = UNSET,
+        client_cert_pem: str | None | Unset = UNSET,
+        client_key_pem: str | None | Unset = UNSET,
         preserve_host: bool | None | Unset = UNSET,
         connect_timeout_ms: int | None | Unset = UNSET,
         response_timeout_ms: int | None | Unset = UNSET,
         max_retries: int | None | Unset = UNSET,
-        protocol: GroupProtocol | None | Unset = UNSET,
-        verify_tls: bool | None | Unset = UNSET,
         algorithm: Algorithm | None | Unset = UNSET,
         health_check_enabled: bool | None | Unset = UNSET,
         health_check_path: str | None | Unset = UNSET,
@@ -1946,7 +1962,6 @@ class TargetGroupsResource:
         health_check_fails_to_unhealthy: int | None | Unset = UNSET,
         health_check_passes_to_healthy: int | None | Unset = UNSET,
         http_version: HttpVersion | None | Unset = UNSET,
-        tls_server_name: str | None | Unset = UNSET,
         slow_start_seconds: int | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
@@ -1956,14 +1971,20 @@ class TargetGroupsResource:
         Arguments:
             name: Unique name, 1–63 characters.
             targets: Endpoints to make with it.
+            protocol: What is spoken to the targets; default ``http``.
+            verify_tls: Whether target certificates are checked; default true.
+            tls_server_name: Name for SNI and the certificate check; default empty = target host.
+            ca_bundle_pem: Certificates that are trusted for the targets, in PEM, at most 64 KiB:
+                authorities, or single certificates as they are; default empty = those that the system trusts.
+            client_cert_pem: The certificate that targets are shown, in PEM, at most 64 KiB; those that
+                signed it may follow; default empty.
+            client_key_pem: Its key in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB.
             preserve_host: Whether the client's ``Host`` is passed on; default true.
             connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
                 ``proxy.connect_timeout_ms``.
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
                 ``proxy.response_timeout_ms``.
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
-            protocol: What is spoken to the targets; default ``http``.
-            verify_tls: Whether target certificates are checked; default true.
             algorithm: How a target is chosen; default ``round_robin``.
             health_check_enabled: Whether targets are checked actively; default false.
             health_check_path: Path of the check; default ``/``.
@@ -1974,7 +1995,6 @@ class TargetGroupsResource:
             health_check_fails_to_unhealthy: Failures until a target is out, 1–10; default 2.
             health_check_passes_to_healthy: Successes until it is back, 1–10; default 2.
             http_version: HTTP version spoken to the targets; default ``auto``.
-            tls_server_name: Name for SNI and the certificate check; default empty = target host.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600; default 0.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
@@ -1983,12 +2003,16 @@ class TargetGroupsResource:
         return records.change(self._caller, TargetGroup, "target_groups.create", {
             "name": name,
             "targets": targets,
+            "protocol": protocol,
+            "verify_tls": verify_tls,
+            "tls_server_name": tls_server_name,
+            "ca_bundle_pem": ca_bundle_pem,
+            "client_cert_pem": client_cert_pem,
+            "client_key_pem": client_key_pem,
             "preserve_host": preserve_host,
             "connect_timeout_ms": connect_timeout_ms,
             "response_timeout_ms": response_timeout_ms,
             "max_retries": max_retries,
-            "protocol": protocol,
-            "verify_tls": verify_tls,
             "algorithm": algorithm,
             "health_check_enabled": health_check_enabled,
             "health_check_path": health_check_path,
@@ -1999,7 +2023,6 @@ class TargetGroupsResource:
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
             "http_version": http_version,
-            "tls_server_name": tls_server_name,
             "slow_start_seconds": slow_start_seconds,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
@@ -2008,12 +2031,16 @@ class TargetGroupsResource:
         id: int,
         *,
         name: str | Unset = UNSET,
+        protocol: GroupProtocol | Unset = UNSET,
+        verify_tls: bool | Unset = UNSET,
+        tls_server_name: str | Unset = UNSET,
+        ca_bundle_pem: str | Unset = UNSET,
+        client_cert_pem: str | Unset = UNSET,
         preserve_host: bool | Unset = UNSET,
         connect_timeout_ms: int | None | Unset = UNSET,
         response_timeout_ms: int | None | Unset = UNSET,
         max_retries: int | None | Unset = UNSET,
-        protocol: GroupProtocol | Unset = UNSET,
-        verify_tls: bool | Unset = UNSET,
+        client_key_pem: str | None | Unset = UNSET,
         algorithm: Algorithm | Unset = UNSET,
         health_check_enabled: bool | Unset = UNSET,
         health_check_path: str | Unset = UNSET,
@@ -2024,7 +2051,6 @@ class TargetGroupsResource:
         health_check_fails_to_unhealthy: int | Unset = UNSET,
         health_check_passes_to_healthy: int | Unset = UNSET,
         http_version: HttpVersion | Unset = UNSET,
-        tls_server_name: str | Unset = UNSET,
         slow_start_seconds: int | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
@@ -2034,14 +2060,21 @@ class TargetGroupsResource:
         Arguments:
             id: The group.
             name: Unique name, 1–63 characters.
+            protocol: What is spoken to the targets.
+            verify_tls: Whether target certificates are checked.
+            tls_server_name: Name for SNI and the certificate check; empty = target host.
+            ca_bundle_pem: Certificates that are trusted for the targets, in PEM, at most 64 KiB:
+                authorities, or single certificates as they are; empty = those that the system trusts.
+            client_cert_pem: The certificate that targets are shown, in PEM, at most 64 KiB; those that
+                signed it may follow; empty = none.
             preserve_host: Whether the client's ``Host`` is passed on.
             connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
                 ``proxy.connect_timeout_ms``.
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
                 ``proxy.response_timeout_ms``.
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
-            protocol: What is spoken to the targets.
-            verify_tls: Whether target certificates are checked.
+            client_key_pem: The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or
+                SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none.
             algorithm: How a target is chosen.
             health_check_enabled: Whether targets are checked actively.
             health_check_path: Path of the check.
@@ -2052,7 +2085,6 @@ class TargetGroupsResource:
             health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
             health_check_passes_to_healthy: Successes until it is back, 1–10.
             http_version: HTTP version spoken to the targets.
-            tls_server_name: Name for SNI and the certificate check.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
@@ -2061,12 +2093,16 @@ class TargetGroupsResource:
         return records.change(self._caller, TargetGroup, "target_groups.update", {
             "id": id,
             "name": name,
+            "protocol": protocol,
+            "verify_tls": verify_tls,
+            "tls_server_name": tls_server_name,
+            "ca_bundle_pem": ca_bundle_pem,
+            "client_cert_pem": client_cert_pem,
             "preserve_host": preserve_host,
             "connect_timeout_ms": connect_timeout_ms,
             "response_timeout_ms": response_timeout_ms,
             "max_retries": max_retries,
-            "protocol": protocol,
-            "verify_tls": verify_tls,
+            "client_key_pem": client_key_pem,
             "algorithm": algorithm,
             "health_check_enabled": health_check_enabled,
             "health_check_path": health_check_path,
@@ -2077,7 +2113,6 @@ class TargetGroupsResource:
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
             "http_version": http_version,
-            "tls_server_name": tls_server_name,
             "slow_start_seconds": slow_start_seconds,
         }, {"if_match": if_match, "dry_run": dry_run})
 
@@ -2086,12 +2121,16 @@ class TargetGroupsResource:
         id: int,
         *,
         name: str,
+        protocol: GroupProtocol,
+        verify_tls: bool,
+        tls_server_name: str,
+        ca_bundle_pem: str,
+        client_cert_pem: str,
         preserve_host: bool,
         connect_timeout_ms: int | None,
         response_timeout_ms: int | None,
         max_retries: int | None,
-        protocol: GroupProtocol,
-        verify_tls: bool,
+        client_key_pem: str | None,
         algorithm: Algorithm,
         health_check_enabled: bool,
         health_check_path: str,
@@ -2102,7 +2141,6 @@ class TargetGroupsResource:
         health_check_fails_to_unhealthy: int,
         health_check_passes_to_healthy: int,
         http_version: HttpVersion,
-        tls_server_name: str,
         slow_start_seconds: int,
         if_match: str | None = None,
         dry_run: bool = False,
@@ -2112,14 +2150,21 @@ class TargetGroupsResource:
         Arguments:
             id: The group.
             name: Unique name, 1–63 characters.
+            protocol: What is spoken to the targets.
+            verify_tls: Whether target certificates are checked.
+            tls_server_name: Name for SNI and the certificate check; empty = target host.
+            ca_bundle_pem: Certificates that are trusted for the targets, in PEM, at most 64 KiB:
+                authorities, or single certificates as they are; empty = those that the system trusts.
+            client_cert_pem: The certificate that targets are shown, in PEM, at most 64 KiB; those that
+                signed it may follow; empty = none.
             preserve_host: Whether the client's ``Host`` is passed on.
             connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
                 ``proxy.connect_timeout_ms``.
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
                 ``proxy.response_timeout_ms``.
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
-            protocol: What is spoken to the targets.
-            verify_tls: Whether target certificates are checked.
+            client_key_pem: The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or
+                SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none.
             algorithm: How a target is chosen.
             health_check_enabled: Whether targets are checked actively.
             health_check_path: Path of the check.
@@ -2130,7 +2175,6 @@ class TargetGroupsResource:
             health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
             health_check_passes_to_healthy: Successes until it is back, 1–10.
             http_version: HTTP version spoken to the targets.
-            tls_server_name: Name for SNI and the certificate check.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
@@ -2139,12 +2183,16 @@ class TargetGroupsResource:
         return records.change(self._caller, TargetGroup, "target_groups.replace", {
             "id": id,
             "name": name,
+            "protocol": protocol,
+            "verify_tls": verify_tls,
+            "tls_server_name": tls_server_name,
+            "ca_bundle_pem": ca_bundle_pem,
+            "client_cert_pem": client_cert_pem,
             "preserve_host": preserve_host,
             "connect_timeout_ms": connect_timeout_ms,
             "response_timeout_ms": response_timeout_ms,
             "max_retries": max_retries,
-            "protocol": protocol,
-            "verify_tls": verify_tls,
+            "client_key_pem": client_key_pem,
             "algorithm": algorithm,
             "health_check_enabled": health_check_enabled,
             "health_check_path": health_check_path,
@@ -2155,7 +2203,6 @@ class TargetGroupsResource:
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
             "http_version": http_version,
-            "tls_server_name": tls_server_name,
             "slow_start_seconds": slow_start_seconds,
         }, {"if_match": if_match, "dry_run": dry_run})
 

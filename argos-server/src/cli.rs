@@ -249,9 +249,10 @@ fn is_file(field: &str) -> bool {
     field.ends_with("_pem")
 }
 
-/// The text of the file that an argument names; `-` is standard input.
+/// The text of the file that an argument names; `-` is standard input, and no name is no text.
 fn file(field: &str, path: &str) -> Result<String> {
     let text = match path {
+        "" => Ok(String::new()),
         "-" => std::io::read_to_string(std::io::stdin()),
         path => std::fs::read_to_string(path),
     };

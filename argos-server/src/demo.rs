@@ -97,7 +97,7 @@ fn place(argos: &Argos, known: Stored, address: SocketAddr) -> Result<()> {
                 https_redirect: Some(false),
                 ..CreateHost::with_targets(domain, vec![])
             };
-            new.target_group = Some(NewGroup { name, targets, preserve_host: None });
+            new.target_group = Some(NewGroup { name, targets, preserve_host: None, protocol: None, verify_tls: None });
             let host = argos.hosts().create(new)?.value;
             let block = UpdateSecurity { waf_mode: Some(WafMode::Block), ..UpdateSecurity::new(host.id) };
             argos.security(host.id).update(block).map(drop)

@@ -98,6 +98,8 @@ const NOT_IN_TABLES: &[&str] = &[
     "updated_at",
     "domain_unicode",
     "tls_",
+    "ca_bundle_",
+    "client_",
     "https_redirect",
     "hsts_",
     "auth_required",

@@ -20,8 +20,10 @@ impl Migration {
 }
 
 /// Every migration in the order of application.
-pub const ALL: &[Migration] =
-    &[Migration { version: "0001_baseline", sql: include_str!("../migrations/0001_baseline.sql") }];
+pub const ALL: &[Migration] = &[
+    Migration { version: "0001_baseline", sql: include_str!("../migrations/0001_baseline.sql") },
+    Migration { version: "0003_client_certificates", sql: include_str!("../migrations/0003_client_certificates.sql") },
+];
 
 // Numbers that repeat, go backwards or have not four digits fail the build.
 const _: () = {

@@ -4,8 +4,9 @@ use serde::{Deserialize, Deserializer};
 
 /// Declares the inputs of both, and PUT itself: it is the PATCH that gives every field.
 ///
-/// Fields under `nullable` can be null; fields under `later` belong to parts of Argos that do not exist yet and are
-/// refused unless they ask for what happens anyway.
+/// Fields under `nullable` can be null. Those under `secrets` are never shown, so that PUT may leave them out too, and
+/// then they stay. Fields under `later` belong to parts of Argos that do not exist yet and are refused unless they ask
+/// for what happens anyway.
 macro_rules! changes {
     (
         $(#[$patch_doc:meta])* $patch:ident,
@@ -13,6 +14,7 @@ macro_rules! changes {
         at { $($(#[$at_meta:meta])* $at:ident : $at_type:ty,)* }
         fields { $($(#[$own_meta:meta])* $own:ident : $own_type:ty,)* }
         nullable { $($(#[$null_meta:meta])* $null:ident : $null_type:ty,)* }
+        $(secrets { $($(#[$secret_meta:meta])* $secret:ident,)* })?
         later { $($(#[$later_meta:meta])* $later:ident : $later_type:ty = $inert:expr,)* }
     ) => {
         $(#[$patch_doc])*
@@ -26,6 +28,11 @@ macro_rules! changes {
                 pub $own: Option<$own_type>,
             )*
             $($(#[$null_meta])* #[serde(default)] pub $null: $crate::schema::Patch<$null_type>,)*
+            $($(
+                $(#[$secret_meta])*
+                #[serde(default)]
+                pub $secret: $crate::schema::Patch<$crate::schema::SecretText>,
+            )*)?
             $(
                 $(#[$later_meta])*
                 #[serde(default, deserialize_with = "crate::api::changes::not_null")]
@@ -37,7 +44,8 @@ macro_rules! changes {
             /// A change of nothing yet.
             #[must_use]
             pub fn new($($at: $at_type),*) -> Self {
-                Self { $($at,)* $($own: None,)* $($null: $crate::schema::Patch::Keep,)* $($later: None,)* }
+                Self { $($at,)* $($own: None,)* $($null: $crate::schema::Patch::Keep,)*
+                    $($($secret: $crate::schema::Patch::Keep,)*)? $($later: None,)* }
             }
 
             fn refuse_later(&self) -> Result<()> {
@@ -57,6 +65,11 @@ macro_rules! changes {
                 #[serde(deserialize_with = "crate::api::changes::not_omitted")]
                 pub $null: Option<$null_type>,
             )*
+            $($(
+                $(#[$secret_meta])*
+                #[serde(default)]
+                pub $secret: $crate::schema::Patch<$crate::schema::SecretText>,
+            )*)?
             $($(#[$later_meta])* pub $later: $later_type,)*
         }
 
@@ -66,6 +79,7 @@ macro_rules! changes {
                     $($at: whole.$at,)*
                     $($own: Some(whole.$own),)*
                     $($null: whole.$null.map_or($crate::schema::Patch::Clear, $crate::schema::Patch::Set),)*
+                    $($($secret: whole.$secret,)*)?
                     $($later: Some(whole.$later),)*
                 }
             }

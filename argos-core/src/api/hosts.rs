@@ -10,8 +10,8 @@ use super::target_groups::store_new_group;
 use super::{Context, Mutation, Page, Query, View, in_range, input_with_later, not_yet};
 use crate::error::{Error, Result};
 use crate::schema::{
-    Certificate, CertificateKind, GroupId, GroupName, Host, HostId, Hostname, Order, Patch, TargetHost, TlsChallenge,
-    TlsMode,
+    Certificate, CertificateKind, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname, Order, Patch, TargetHost,
+    TlsChallenge, TlsMode,
 };
 use crate::store::hosts::{self, HostFields, HostFilter};
 use crate::store::target_groups::{self, GroupFields};
@@ -99,6 +99,10 @@ pub struct NewGroup {
     pub targets: Vec<NewTarget>,
     /// Whether the client's `Host` is passed on; default true.
     pub preserve_host: Option<bool>,
+    /// What is spoken to the targets; default `http`.
+    pub protocol: Option<GroupProtocol>,
+    /// Whether target certificates are checked; default true.
+    pub verify_tls: Option<bool>,
 }
 
 input_with_later! {
@@ -149,7 +153,8 @@ impl CreateHost {
     /// A host of plain HTTP with a group of its own.
     #[must_use]
     pub fn with_targets(domain: Hostname, targets: Vec<NewTarget>) -> Self {
-        let target_group = Some(NewGroup { name: None, targets, preserve_host: None });
+        let target_group =
+            Some(NewGroup { name: None, targets, preserve_host: None, protocol: None, verify_tls: None });
         Self { target_group, ..Self::bare(domain) }
     }
 
@@ -253,12 +258,12 @@ fn new_group(tx: &Tx<'_>, group: NewGroup, domain: &Hostname) -> Result<GroupId>
     if group.targets.is_empty() {
         return Err(Error::invalid("target_group.targets", "target_group.targets", "give at least one target"));
     }
+    let bare = GroupFields::new(name);
     let fields = GroupFields {
-        name,
-        preserve_host: group.preserve_host.unwrap_or(true),
-        connect_timeout_ms: None,
-        response_timeout_ms: None,
-        max_retries: None,
+        preserve_host: group.preserve_host.unwrap_or(bare.preserve_host),
+        protocol: group.protocol.unwrap_or(bare.protocol),
+        verify_tls: group.verify_tls.unwrap_or(bare.verify_tls),
+        ..bare
     };
     store_new_group(tx, &fields, group.targets).map_err(|e| e.under("target_group"))
 }

@@ -30,6 +30,7 @@ mod target_groups;
 mod targets;
 mod terms;
 mod tokens;
+mod upstream_tls;
 mod waf;
 mod waf_reports;
 mod waf_rules;

@@ -6,9 +6,11 @@ use serde::Deserialize;
 use super::changes::changes;
 use super::operation::operation;
 use super::page::{by_number, list_input};
-use super::{Context, Mutation, NewTarget, Page, Query, View, in_range, input_with_later};
+use super::{Context, Mutation, NewTarget, Page, Query, View, in_range, input_with_later, upstream_tls};
 use crate::error::Result;
-use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HttpVersion, Order, TargetGroup};
+use crate::schema::{
+    Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HttpVersion, Order, Patch, SecretText, TargetGroup,
+};
 use crate::store::target_groups::{self, GroupFields};
 use crate::store::{Tx, targets};
 
@@ -61,6 +63,20 @@ input_with_later! {
         /// Endpoints to make with it.
         #[serde(default)]
         targets: Vec<NewTarget>,
+        /// What is spoken to the targets; default `http`.
+        protocol: Option<GroupProtocol>,
+        /// Whether target certificates are checked; default true.
+        verify_tls: Option<bool>,
+        /// Name for SNI and the certificate check; default empty = target host.
+        tls_server_name: Option<String>,
+        /// Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates
+        /// as they are; default empty = those that the system trusts.
+        ca_bundle_pem: Option<String>,
+        /// The certificate that targets are shown, in PEM, at most 64 KiB; those that signed it may follow;
+        /// default empty.
+        client_cert_pem: Option<String>,
+        /// Its key in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB.
+        client_key_pem: Option<SecretText>,
         /// Whether the client's `Host` is passed on; default true.
         preserve_host: Option<bool>,
         /// Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`.
@@ -71,10 +87,6 @@ input_with_later! {
         max_retries: Option<i64>,
     }
     later {
-        /// What is spoken to the targets; default `http`.
-        protocol: GroupProtocol = GroupProtocol::Http,
-        /// Whether target certificates are checked; default true.
-        verify_tls: bool = true,
         /// How a target is chosen; default `round_robin`.
         algorithm: Algorithm = Algorithm::RoundRobin,
         /// Whether targets are checked actively; default false.
@@ -95,8 +107,6 @@ input_with_later! {
         health_check_passes_to_healthy: i64 = 2,
         /// HTTP version spoken to the targets; default `auto`.
         http_version: HttpVersion = HttpVersion::Auto,
-        /// Name for SNI and the certificate check; default empty = target host.
-        tls_server_name: String = String::new(),
         /// Seconds over which a recovered target's weight grows, 0–600; default 0.
         slow_start_seconds: i64 = 0,
     }
@@ -117,6 +127,10 @@ impl CreateGroup {
             max_retries: None,
             protocol: None,
             verify_tls: None,
+            tls_server_name: None,
+            ca_bundle_pem: None,
+            client_cert_pem: None,
+            client_key_pem: None,
             algorithm: None,
             health_check_enabled: None,
             health_check_path: None,
@@ -127,7 +141,6 @@ impl CreateGroup {
             health_check_fails_to_unhealthy: None,
             health_check_passes_to_healthy: None,
             http_version: None,
-            tls_server_name: None,
             slow_start_seconds: None,
         }
     }
@@ -154,15 +167,23 @@ pub(super) fn store_new_group(tx: &Tx<'_>, fields: &GroupFields, new: Vec<NewTar
 }
 
 impl Mutation for CreateGroup {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<TargetGroup> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<TargetGroup> {
         self.refuse_later()?;
-        let fields = GroupFields {
-            name: self.name,
-            preserve_host: self.preserve_host.unwrap_or(true),
+        let bare = GroupFields::new(self.name);
+        let mut fields = GroupFields {
+            protocol: self.protocol.unwrap_or(bare.protocol),
+            verify_tls: self.verify_tls.unwrap_or(bare.verify_tls),
+            tls_server_name: self.tls_server_name.unwrap_or_default(),
+            ca_bundle_pem: self.ca_bundle_pem.unwrap_or_default(),
+            client_cert_pem: self.client_cert_pem.unwrap_or_default(),
+            preserve_host: self.preserve_host.unwrap_or(bare.preserve_host),
             connect_timeout_ms: self.connect_timeout_ms,
             response_timeout_ms: self.response_timeout_ms,
             max_retries: self.max_retries,
+            ..bare.clone()
         };
+        let key = self.client_key_pem.map_or(Patch::Keep, Patch::Set);
+        upstream_tls::settle(tx, cx, &bare, &mut fields, key)?;
         let id = store_new_group(tx, &fields, self.targets)?;
         tx.about("create", "target_group", id, None);
         target_groups::get(tx, id)
@@ -181,6 +202,18 @@ changes! {
     fields {
         /// Unique name, 1–63 characters.
         name: GroupName,
+        /// What is spoken to the targets.
+        protocol: GroupProtocol,
+        /// Whether target certificates are checked.
+        verify_tls: bool,
+        /// Name for SNI and the certificate check; empty = target host.
+        tls_server_name: String,
+        /// Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates
+        /// as they are; empty = those that the system trusts.
+        ca_bundle_pem: String,
+        /// The certificate that targets are shown, in PEM, at most 64 KiB; those that signed it may follow;
+        /// empty = none.
+        client_cert_pem: String,
         /// Whether the client's `Host` is passed on.
         preserve_host: bool,
     }
@@ -192,11 +225,12 @@ changes! {
         /// Further targets tried, 0–5; null = `proxy.max_retries`.
         max_retries: i64,
     }
+    secrets {
+        /// The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most
+        /// 64 KiB; omitted = it stays, null = none.
+        client_key_pem,
+    }
     later {
-        /// What is spoken to the targets.
-        protocol: GroupProtocol = GroupProtocol::Http,
-        /// Whether target certificates are checked.
-        verify_tls: bool = true,
         /// How a target is chosen.
         algorithm: Algorithm = Algorithm::RoundRobin,
         /// Whether targets are checked actively.
@@ -217,8 +251,6 @@ changes! {
         health_check_passes_to_healthy: i64 = 2,
         /// HTTP version spoken to the targets.
         http_version: HttpVersion = HttpVersion::Auto,
-        /// Name for SNI and the certificate check.
-        tls_server_name: String = String::new(),
         /// Seconds over which a recovered target's weight grows, 0–600.
         slow_start_seconds: i64 = 0,
     }
@@ -229,11 +261,17 @@ operation!(UpdateGroup => TargetGroup, "target_groups.update", Patch "/target-gr
     "Changes the given fields of a target group.", of GetGroup { id });
 
 impl Mutation for UpdateGroup {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<TargetGroup> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<TargetGroup> {
         self.refuse_later()?;
         let group = target_groups::get(tx, self.id)?;
         let old = GroupFields {
             name: group.name,
+            protocol: group.protocol,
+            verify_tls: group.verify_tls,
+            tls_server_name: group.tls_server_name,
+            ca_bundle_pem: group.ca_bundle_pem,
+            client_cert_pem: group.client_cert_pem,
+            client_key_encrypted: target_groups::client_key(tx, self.id)?,
             preserve_host: group.preserve_host,
             connect_timeout_ms: group.connect_timeout_ms,
             response_timeout_ms: group.response_timeout_ms,
@@ -241,6 +279,12 @@ impl Mutation for UpdateGroup {
         };
         let mut new = old.clone();
         new.name = self.name.unwrap_or(new.name);
+        new.protocol = self.protocol.unwrap_or(new.protocol);
+        new.verify_tls = self.verify_tls.unwrap_or(new.verify_tls);
+        new.tls_server_name = self.tls_server_name.unwrap_or(new.tls_server_name);
+        new.ca_bundle_pem = self.ca_bundle_pem.unwrap_or(new.ca_bundle_pem);
+        new.client_cert_pem = self.client_cert_pem.unwrap_or(new.client_cert_pem);
+        upstream_tls::settle(tx, cx, &old, &mut new, self.client_key_pem)?;
         new.preserve_host = self.preserve_host.unwrap_or(new.preserve_host);
         self.connect_timeout_ms.apply(&mut new.connect_timeout_ms);
         self.response_timeout_ms.apply(&mut new.response_timeout_ms);

@@ -1,4 +1,5 @@
-//! Uploaded certificates: what is checked before one is stored. Each refusal names the field at fault.
+//! Uploaded certificates, of hosts and for upstreams: what is checked before one is stored. Each refusal names the
+//! field at fault.
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
@@ -35,6 +36,37 @@ pub struct Uploaded {
     not_after: Timestamp,
 }
 
+/// What the three texts are called where they are given.
+#[derive(Clone, Copy)]
+struct Fields {
+    cert: &'static str,
+    key: &'static str,
+    chain: &'static str,
+}
+
+const OF_HOSTS: Fields = Fields { cert: "cert_pem", key: "key_pem", chain: "chain_pem" };
+const FOR_UPSTREAMS: Fields = Fields { cert: "client_cert_pem", key: "client_key_pem", chain: "client_cert_pem" };
+
+/// A certificate that upstreams are shown, with its key, that passed every check.
+#[derive(Debug)]
+pub struct ClientPair {
+    /// The certificate and those that signed it.
+    pub cert_pem: String,
+    /// Its key in PKCS#8.
+    pub key: Secret<String>,
+}
+
+impl ClientPair {
+    /// Checks a certificate, behind which those that signed it may stand, and its key.
+    ///
+    /// # Errors
+    /// Those of [`Uploaded::check`], but `certificate.covers`.
+    pub fn check(cert_pem: &str, key_pem: &Secret<String>, now: Timestamp) -> Result<Self> {
+        let pair = checked(Texts { cert_pem, key_pem, chain_pem: "" }, FOR_UPSTREAMS, now)?;
+        Ok(Self { cert_pem: pair.cert_pem + &pair.chain_pem, key: pair.key })
+    }
+}
+
 /// The three texts of an upload.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
@@ -54,46 +86,9 @@ impl Uploaded {
     /// `certificate.expired`, `certificate.not_yet`, `certificate.covers`, `certificate.key_encrypted`,
     /// `certificate.key`, `certificate.mismatch`.
     pub fn check(texts: Texts<'_>, domain: &Hostname, now: Timestamp) -> Result<Self> {
-        for (field, text) in
-            [("cert_pem", texts.cert_pem), ("key_pem", texts.key_pem.expose()), ("chain_pem", texts.chain_pem)]
-        {
-            if text.len() > MOST_PEM {
-                let reason = format!("has {} bytes; at most {MOST_PEM} are taken", text.len());
-                return Err(Error::invalid("certificate.too_large", field, reason));
-            }
-        }
-        let mut ders = certificates(texts.cert_pem, "cert_pem")?;
-        if ders.is_empty() {
-            return Err(Error::invalid("certificate.not_pem", "cert_pem", "holds no block BEGIN CERTIFICATE"));
-        }
-        // Authorities hand out the certificate and its chain in one file.
-        let beside = ders.len();
-        ders.extend(certificates(texts.chain_pem, "chain_pem")?);
-        let field = |at: usize| if at < beside { "cert_pem" } else { "chain_pem" };
-        if ders.len() > MOST_CHAIN {
-            let reason = format!("{} certificates; at most {MOST_CHAIN} are taken", ders.len());
-            return Err(Error::invalid("certificate.chain", field(ders.len() - 1), reason));
-        }
-        let parsed = ders.iter().enumerate().map(|(at, der)| parse(der, field(at))).collect::<Result<Vec<_>>>()?;
-        check_order(&parsed, field)?;
-        let leaf = &parsed[0];
-        let [not_before, not_after] = [leaf.validity().not_before, leaf.validity().not_after]
-            .map(|at| Timestamp(at.timestamp().saturating_mul(1000)));
-        check_dates(not_before, not_after, now)?;
-        let names = names(leaf);
-        check_covers(&names, domain)?;
-        let key = check_key(texts.key_pem, texts.cert_pem, leaf)?;
-        let pem = |ders: &[CertificateDer<'_>]| ders.iter().map(|der| pem_text("CERTIFICATE", der)).collect::<String>();
-        Ok(Self {
-            names,
-            cert_pem: pem(&ders[..1]),
-            chain_pem: pem(&ders[1..]),
-            key,
-            issuer: shown(leaf.issuer()),
-            fingerprint_sha256: hex::encode(Sha256::digest(&ders[0])),
-            not_before,
-            not_after,
-        })
+        let uploaded = checked(texts, OF_HOSTS, now)?;
+        uploaded.check_covers(domain)?;
+        Ok(uploaded)
     }
 
     /// Refuses it for another name than the one it was checked for.
@@ -130,9 +125,56 @@ impl Uploaded {
     }
 }
 
-fn certificates(text: &str, field: &'static str) -> Result<Vec<CertificateDer<'static>>> {
+fn checked(texts: Texts<'_>, fields: Fields, now: Timestamp) -> Result<Uploaded> {
+    for (field, text) in
+        [(fields.cert, texts.cert_pem), (fields.key, texts.key_pem.expose()), (fields.chain, texts.chain_pem)]
+    {
+        check_size(field, text)?;
+    }
+    let mut ders = certificates(texts.cert_pem, fields.cert)?;
+    if ders.is_empty() {
+        return Err(Error::invalid("certificate.not_pem", fields.cert, "holds no block BEGIN CERTIFICATE"));
+    }
+    // Authorities hand out the certificate and its chain in one file.
+    let beside = ders.len();
+    ders.extend(certificates(texts.chain_pem, fields.chain)?);
+    let field = |at: usize| if at < beside { fields.cert } else { fields.chain };
+    if ders.len() > MOST_CHAIN {
+        let reason = format!("{} certificates; at most {MOST_CHAIN} are taken", ders.len());
+        return Err(Error::invalid("certificate.chain", field(ders.len() - 1), reason));
+    }
+    let parsed = ders.iter().enumerate().map(|(at, der)| parse(der, field(at))).collect::<Result<Vec<_>>>()?;
+    check_order(&parsed, field)?;
+    let leaf = &parsed[0];
+    let [not_before, not_after] = [leaf.validity().not_before, leaf.validity().not_after]
+        .map(|at| Timestamp(at.timestamp().saturating_mul(1000)));
+    check_dates(not_before, not_after, now, fields.cert)?;
+    let key = check_key(texts.key_pem, texts.cert_pem, leaf, fields.key)?;
+    let pem = |ders: &[CertificateDer<'_>]| ders.iter().map(|der| pem_text("CERTIFICATE", der)).collect::<String>();
+    Ok(Uploaded {
+        names: names(leaf),
+        cert_pem: pem(&ders[..1]),
+        chain_pem: pem(&ders[1..]),
+        key,
+        issuer: shown(leaf.issuer()),
+        fingerprint_sha256: hex::encode(Sha256::digest(&ders[0])),
+        not_before,
+        not_after,
+    })
+}
+
+/// Refuses a text that is longer than any that is needed.
+pub(super) fn check_size(field: &'static str, text: &str) -> Result<()> {
+    if text.len() > MOST_PEM {
+        let reason = format!("has {} bytes; at most {MOST_PEM} are taken", text.len());
+        return Err(Error::invalid("certificate.too_large", field, reason));
+    }
+    Ok(())
+}
+
+pub(super) fn certificates(text: &str, field: &'static str) -> Result<Vec<CertificateDer<'static>>> {
     if text.contains("PRIVATE KEY-----") {
-        let reason = "holds a private key, which belongs into key_pem alone";
+        let reason = "holds a private key, where only certificates belong";
         return Err(Error::invalid("certificate.not_pem", field, reason));
     }
     let found = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<std::result::Result<Vec<_>, _>>();
@@ -154,7 +196,7 @@ fn why(e: &pem::Error) -> &'static str {
     }
 }
 
-fn parse<'a>(der: &'a CertificateDer<'_>, field: &'static str) -> Result<X509Certificate<'a>> {
+pub(super) fn parse<'a>(der: &'a CertificateDer<'_>, field: &'static str) -> Result<X509Certificate<'a>> {
     match X509Certificate::from_der(der) {
         Ok(([], parsed)) => Ok(parsed),
         _ => Err(Error::invalid("certificate.unreadable", field, "a block is no X.509 certificate")),
@@ -179,13 +221,13 @@ fn check_order(chain: &[X509Certificate<'_>], field: impl Fn(usize) -> &'static 
     Ok(())
 }
 
-fn check_dates(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Result<()> {
+fn check_dates(not_before: Timestamp, not_after: Timestamp, now: Timestamp, field: &'static str) -> Result<()> {
     if not_after <= now {
-        return Err(Error::invalid("certificate.expired", "cert_pem", format!("it ended at {not_after}")));
+        return Err(Error::invalid("certificate.expired", field, format!("it ended at {not_after}")));
     }
     if not_before.0 > now.0 + DAY_MS {
         let reason = format!("it begins at {not_before}, more than a day from now ({now})");
-        return Err(Error::invalid("certificate.not_yet", "cert_pem", reason));
+        return Err(Error::invalid("certificate.not_yet", field, reason));
     }
     Ok(())
 }
@@ -214,8 +256,13 @@ fn check_covers(names: &[String], domain: &Hostname) -> Result<()> {
 }
 
 /// The key in PKCS#8, after it was found to be that of the certificate.
-fn check_key(text: &Secret<String>, cert_pem: &str, leaf: &X509Certificate<'_>) -> Result<Secret<String>> {
-    let refused = |code, reason: &str| Err(Error::invalid(code, "key_pem", reason));
+fn check_key(
+    text: &Secret<String>,
+    cert_pem: &str,
+    leaf: &X509Certificate<'_>,
+    field: &'static str,
+) -> Result<Secret<String>> {
+    let refused = |code, reason: &str| Err(Error::invalid(code, field, reason));
     if text.expose().contains("ENCRYPTED") {
         return refused(
             "certificate.key_encrypted",

@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use super::provider;
 use crate::clock::Timestamp;
 use crate::schema::{CertificateId, CertificateKind, covers};
-use crate::secret::MasterKey;
+use crate::secret::{MasterKey, Secret};
 use crate::store::certificates::StoredPair;
 
 /// What opens the keys of certificates; without a master key none is opened.
@@ -24,6 +24,12 @@ impl Opener {
     #[must_use]
     pub fn new(key: &MasterKey) -> Self {
         Self(Some(Arc::new(key.clone())))
+    }
+
+    /// What an envelope holds.
+    pub(super) fn open(&self, envelope: &str) -> Result<Secret<String>, String> {
+        let key = self.0.as_ref().ok_or("no master key is at hand")?;
+        key.decrypt(envelope).map_err(|e| e.to_string())
     }
 }
 
@@ -93,8 +99,7 @@ impl Served {
     }
 
     fn open(&self) -> Result<Arc<CertifiedKey>, String> {
-        let key = self.opener.0.as_ref().ok_or("no master key is at hand")?;
-        let plain = key.decrypt(&self.key_encrypted).map_err(|e| e.to_string())?;
+        let plain = self.opener.open(&self.key_encrypted)?;
         certified_key(&self.cert_pem, &self.chain_pem, plain.expose()).map(Arc::new)
     }
 }

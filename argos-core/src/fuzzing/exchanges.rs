@@ -147,8 +147,7 @@ fn one(ex: &mut Exchange, host: &Host, head: &[u8], options: usize) {
         max_retries: None,
         targets: Box::new([]),
     };
-    let target =
-        Target { id: TargetId(1), host: "192.0.2.9".into(), port: 8080, authority: "192.0.2.9:8080".into(), weight: 1 };
+    let target = Target::plain(TargetId(1), "192.0.2.9".into(), 8080, 1);
     match decide::rule(ex, host) {
         Err(Stop::Redirect { location, .. }) => return redirected(host, &location),
         Err(Stop::Fixed(_) | Stop::Block(_) | Stop::BadResult) => return,

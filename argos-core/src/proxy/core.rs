@@ -88,7 +88,7 @@ pub(crate) struct Core {
     pub(crate) random: RefCell<RandomPool>,
     pub(crate) shares: Shares,
     pub(crate) pool: Pool,
-    pub(crate) buffers: Buffers,
+    pub(crate) buffers: Rc<Buffers>,
     pub(crate) timers: Rc<Timers>,
     pub(crate) shared: Arc<Shared>,
     /// Set once the proxy stops: no further request on open connections.
@@ -108,7 +108,7 @@ impl Core {
             random: RefCell::default(),
             shares: Shares::default(),
             pool: Pool::default(),
-            buffers: Buffers::default(),
+            buffers: Rc::default(),
             timers: Timers::new(),
             shared,
             stopping: Cell::new(false),

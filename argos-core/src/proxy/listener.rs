@@ -144,8 +144,8 @@ fn start(
     let core = Rc::clone(core);
     let stream = match terms {
         None => Stream::Plain(socket),
-        Some(terms) => match TlsStream::new(socket, Rc::clone(&core), terms) {
-            Ok(tls) => Stream::Tls(Box::new(tls)),
+        Some(terms) => match terms.session(local.ip()) {
+            Ok(session) => Stream::Tls(Box::new(TlsStream::new(socket, Rc::clone(&core.buffers), session))),
             Err(e) => return tracing::warn!(error = %e, "a connection can't speak TLS"),
         },
     };

@@ -53,13 +53,8 @@ mod tests {
     use super::*;
 
     fn group(weights: &[u32]) -> Group {
-        let target = |(i, weight): (usize, &u32)| Target {
-            id: TargetId(i as i64 + 1),
-            host: "127.0.0.1".into(),
-            port: 80,
-            authority: "127.0.0.1:80".into(),
-            weight: *weight,
-        };
+        let target =
+            |(i, weight): (usize, &u32)| Target::plain(TargetId(i as i64 + 1), "127.0.0.1".into(), 80, *weight);
         Group {
             id: GroupId(1),
             name: "g".into(),

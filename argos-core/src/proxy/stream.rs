@@ -1,5 +1,7 @@
-//! The client's end of a connection: plain, or with TLS around it. Whoever reads and writes need not know which.
+//! One end of a connection, the client's or an upstream's: plain, or with TLS around it. Whoever reads and writes need
+//! not know which.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,15 +9,43 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::tls::TlsStream;
+use super::tls::{Inbound, Outbound, Session, TlsStream};
 
-/// A client's connection.
-#[derive(Debug)]
-pub(crate) enum Stream {
+/// A client's connection, or with [`Outbound`] one to an upstream.
+pub(crate) enum Stream<S = Inbound> {
     /// Bytes as they are.
     Plain(TcpStream),
     /// Inside TLS.
-    Tls(Box<TlsStream>),
+    Tls(Box<TlsStream<S>>),
+}
+
+impl<S> fmt::Debug for Stream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(socket) => f.debug_tuple("Plain").field(socket).finish(),
+            Self::Tls(tls) => f.debug_tuple("Tls").field(tls).finish(),
+        }
+    }
+}
+
+impl Stream<Outbound> {
+    /// Whether it may be used again: open, with nothing that came unasked. Without news from the kernel this is no
+    /// system call.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        match self {
+            Self::Plain(socket) => {
+                matches!(socket.try_read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+            }
+            Self::Tls(tls) => tls.is_quiet(),
+        }
+    }
+
+    /// Lets go of what an idle connection does not need.
+    pub(crate) fn rest(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.give_back();
+        }
+    }
 }
 
 impl Stream {
@@ -44,7 +74,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl<S: Session> AsyncRead for Stream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
@@ -53,7 +83,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl<S: Session> AsyncWrite for Stream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),

@@ -17,6 +17,7 @@ mod order;
 mod patch;
 mod public_address;
 mod rule;
+mod secret_text;
 mod setting;
 mod target;
 mod target_group;
@@ -47,6 +48,7 @@ pub use rule::{
     HostHeaderConfig, Matcher, MethodConfig, PathConfig, PathExactConfig, PathRegexConfig, QueryConfig, RedirectConfig,
     RemoteIpConfig, RewriteConfig, Rule, ValueMode,
 };
+pub use secret_text::SecretText;
 pub use setting::{Access, AppsecMode, MASKED, SETTINGS, Setting, SettingKind, SettingRow, Unit, csv, parse_range};
 pub use target::{Target, TargetHost, TargetHostError};
 pub use target_group::{Algorithm, GroupName, GroupProtocol, HealthMethod, HttpVersion, TargetGroup};

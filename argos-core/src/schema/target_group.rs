@@ -122,6 +122,12 @@ pub struct TargetGroup {
     pub tls_server_name: String,
     /// Seconds over which a recovered target's weight grows, 0–600.
     pub slow_start_seconds: i64,
+    /// Certificates that are trusted for the targets, in PEM; empty = those that the system trusts.
+    pub ca_bundle_pem: String,
+    /// The certificate that targets are shown, and those that signed it, in PEM; empty = none.
+    pub client_cert_pem: String,
+    /// Whether its key is stored.
+    pub client_key_pem_set: bool,
     /// Milliseconds to connect; null = `proxy.connect_timeout_ms`.
     pub connect_timeout_ms: Option<i64>,
     /// Milliseconds to the response head; null = `proxy.response_timeout_ms`.
@@ -136,4 +142,6 @@ pub struct TargetGroup {
     pub targets: Vec<Target>,
     /// Hosts whose default it is or whose rules forward to it.
     pub used_by: Vec<HostId>,
+    /// What its owner should know, such as that certificates are not checked.
+    pub warnings: Vec<String>,
 }

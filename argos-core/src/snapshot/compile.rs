@@ -10,9 +10,9 @@ use argos_seclang::RuleSet;
 
 use super::limits::Values;
 use super::{AppsecSettings, Group, Host, HostTls, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
-use crate::certs::{FALLBACK_NAME, Opener, PANEL_NAME, Served};
+use crate::certs::{FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
-use crate::schema::{self, CertificateKind, GroupId, HostId, TargetGroup, TlsMode, csv};
+use crate::schema::{self, CertificateKind, GroupId, GroupProtocol, HostId, TargetGroup, TlsMode, csv};
 use crate::store::{
     Change, Read, Span, certificates, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
 };
@@ -48,7 +48,7 @@ pub fn compile(
         next.fallback = unowned(read, &next, FALLBACK_NAME)?;
         next.panel = unowned(read, &next, PANEL_NAME)?;
     }
-    let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id)?)));
+    let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id, &next)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
     let mut built = Vec::new();
     for id in &touched.hosts {
@@ -110,7 +110,7 @@ pub fn compile_all(
         let unusable = next.rules.clone();
         read_settings(read, &mut next, unusable, rule_sets)?;
     }
-    let groups = target_groups::ids(read)?.into_iter().map(|id| Ok((id, group(read, id)?)));
+    let groups = target_groups::ids(read)?.into_iter().map(|id| Ok((id, group(read, id, &next)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
     let (mut built, mut faults) = (Vec::new(), Vec::new());
     for id in hosts::ids(read)? {
@@ -352,22 +352,39 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
     }
 }
 
-fn group(read: &Read<'_>, id: GroupId) -> Result<Option<Arc<Group>>> {
-    Ok(target_groups::find_with_targets(read, id)?.as_ref().map(|g| Arc::new(runtime_group(g))))
+fn group(read: &Read<'_>, id: GroupId, next: &Snapshot) -> Result<Option<Arc<Group>>> {
+    let Some(row) = target_groups::find_with_targets(read, id)? else { return Ok(None) };
+    let tls = match row.protocol {
+        GroupProtocol::Http => None,
+        GroupProtocol::Https => Some(upstream_tls(read, &row, next)?),
+    };
+    Ok(Some(Arc::new(runtime_group(&row, tls.as_ref()))))
 }
 
-fn runtime_group(row: &TargetGroup) -> Group {
+fn upstream_tls(read: &Read<'_>, row: &TargetGroup, next: &Snapshot) -> Result<Arc<UpstreamTls>> {
+    let client_key_encrypted = target_groups::client_key(read, row.id)?;
+    let texts = UpstreamTexts {
+        verify: row.verify_tls,
+        server_name: &row.tls_server_name,
+        ca_bundle_pem: &row.ca_bundle_pem,
+        client_cert_pem: &row.client_cert_pem,
+        client_key_encrypted: &client_key_encrypted,
+    };
+    let new = UpstreamTls::new(texts, &next.opener);
+    // What is agreed on stays with its sessions while nothing about it changes.
+    let known = next.groups.get(&row.id).and_then(|group| group.targets.first()?.tls.as_ref());
+    let known = known.filter(|known| known.identity() == new.identity());
+    Ok(known.map_or_else(|| Arc::new(new), Arc::clone))
+}
+
+fn runtime_group(row: &TargetGroup, tls: Option<&Arc<UpstreamTls>>) -> Group {
     let millis = |v: Option<i64>| v.and_then(|n| u32::try_from(n).ok());
-    let targets = row.targets.iter().filter(|t| t.enabled).map(|t| Target {
-        id: t.id,
-        host: t.host.as_str().into(),
-        port: t.port,
-        authority: if t.host.as_str().contains(':') {
-            format!("[{}]:{}", t.host, t.port).into()
-        } else {
-            format!("{}:{}", t.host, t.port).into()
-        },
-        weight: t.weight,
+    let targets = row.targets.iter().filter(|t| t.enabled).map(|t| {
+        let plain = Target::plain(t.id, t.host.as_str().into(), t.port, t.weight);
+        match tls {
+            Some(tls) => plain.inside(tls),
+            None => plain,
+        }
     });
     Group {
         id: row.id,

@@ -19,7 +19,7 @@ pub use limits::{AppsecSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
-use crate::certs::{Opener, Served};
+use crate::certs::{Opener, Served, UpstreamTls};
 use crate::schema::{AppsecMode, GroupId, HostId, TargetId, TlsMode, WafMode};
 use crate::waf::{RuleSource, Tuned};
 
@@ -206,4 +206,28 @@ pub struct Target {
     pub authority: Arc<str>,
     /// Share of the requests, 1–256.
     pub weight: u32,
+    /// Tells apart which of its connections may be used for each other: the authority and, over TLS, all that was agreed
+    /// on and checked.
+    pub pool: Arc<str>,
+    /// How TLS is spoken with it; none = it is not.
+    pub tls: Option<Arc<UpstreamTls>>,
+}
+
+impl Target {
+    /// A target of plain HTTP.
+    #[must_use]
+    pub fn plain(id: TargetId, host: Box<str>, port: u16, weight: u32) -> Self {
+        let authority: Arc<str> = match host.contains(':') {
+            true => format!("[{host}]:{port}").into(),
+            false => format!("{host}:{port}").into(),
+        };
+        Self { id, host, port, pool: Arc::clone(&authority), authority, weight, tls: None }
+    }
+
+    /// The target inside TLS.
+    #[must_use]
+    pub fn inside(self, tls: &Arc<UpstreamTls>) -> Self {
+        let pool = format!("{} {}", self.authority, tls.identity()).into();
+        Self { pool, tls: Some(Arc::clone(tls)), ..self }
+    }
 }

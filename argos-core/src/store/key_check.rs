@@ -15,6 +15,7 @@ const ENVELOPES: &[(&str, &str)] = &[
     ("certificates", "key_encrypted"),
     ("acme_accounts", "key_encrypted"),
     ("dns_providers", "config_encrypted"),
+    ("target_groups", "client_key_encrypted"),
     ("settings", "value"),
 ];
 
@@ -70,7 +71,8 @@ pub(super) fn write(db: &Connection, key: &MasterKey, now: Timestamp) -> Result<
 /// Whether `holds` is true of every stored envelope.
 fn every_envelope(db: &Connection, holds: impl Fn(&str) -> bool) -> Result<bool, StoreError> {
     for (table, column) in ENVELOPES {
-        if !db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")?.exists([table])? {
+        // An older database is looked at before it is migrated.
+        if !db.prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")?.exists([table, column])? {
             continue;
         }
         let mut statement = db.prepare(&format!("SELECT {column} FROM {table} WHERE {column} LIKE 'argos1:%'"))?;

@@ -14,6 +14,18 @@ use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, 
 pub struct GroupFields {
     /// Unique name.
     pub name: GroupName,
+    /// What is spoken to the targets.
+    pub protocol: GroupProtocol,
+    /// Whether the certificates of targets are checked.
+    pub verify_tls: bool,
+    /// Name for SNI and the certificate check.
+    pub tls_server_name: String,
+    /// Certificates that are trusted.
+    pub ca_bundle_pem: String,
+    /// The certificate that targets are shown, and those that signed it.
+    pub client_cert_pem: String,
+    /// The envelope of its key; empty = none.
+    pub client_key_encrypted: String,
     /// Whether the client's `Host` is passed on.
     pub preserve_host: bool,
     /// Milliseconds to connect.
@@ -24,19 +36,51 @@ pub struct GroupFields {
     pub max_retries: Option<i64>,
 }
 
+impl GroupFields {
+    /// A group of plain HTTP, all else at its default.
+    #[must_use]
+    pub fn new(name: GroupName) -> Self {
+        Self {
+            name,
+            protocol: GroupProtocol::Http,
+            verify_tls: true,
+            tls_server_name: String::new(),
+            ca_bundle_pem: String::new(),
+            client_cert_pem: String::new(),
+            client_key_encrypted: String::new(),
+            preserve_host: true,
+            connect_timeout_ms: None,
+            response_timeout_ms: None,
+            max_retries: None,
+        }
+    }
+}
+
 const SELECT: &str = "SELECT id, name, protocol, verify_tls, algorithm, health_check_enabled, health_check_path,
         health_check_method, health_check_expect_status, health_check_interval_seconds, health_check_timeout_seconds,
         health_check_fails_to_unhealthy, health_check_passes_to_healthy, http_version, preserve_host,
         tls_server_name, slow_start_seconds, connect_timeout_ms, response_timeout_ms, max_retries,
-        created_at, updated_at
+        ca_bundle_pem, client_cert_pem, client_key_encrypted <> '' AS client_key_pem_set, created_at, updated_at
     FROM target_groups";
 
+/// What its owner should know of a group.
+fn warnings(protocol: GroupProtocol, verify_tls: bool) -> Vec<String> {
+    let unchecked = protocol == GroupProtocol::Https && !verify_tls;
+    let text = "verify_tls is false: whoever answers at a target's address is believed to be it";
+    unchecked.then(|| text.to_owned()).into_iter().collect()
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<TargetGroup> {
+    let protocol = parsed(row, "protocol", GroupProtocol::parse)?;
+    let verify_tls = row.get("verify_tls")?;
     Ok(TargetGroup {
         id: GroupId(row.get("id")?),
         name: parsed(row, "name", GroupName::parse)?,
-        protocol: parsed(row, "protocol", GroupProtocol::parse)?,
-        verify_tls: row.get("verify_tls")?,
+        protocol,
+        verify_tls,
+        ca_bundle_pem: row.get("ca_bundle_pem")?,
+        client_cert_pem: row.get("client_cert_pem")?,
+        client_key_pem_set: row.get("client_key_pem_set")?,
         algorithm: parsed(row, "algorithm", Algorithm::parse)?,
         health_check_enabled: row.get("health_check_enabled")?,
         health_check_path: row.get("health_check_path")?,
@@ -57,6 +101,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TargetGroup> {
         updated_at: time(row, "updated_at")?,
         targets: Vec::new(),
         used_by: Vec::new(),
+        warnings: warnings(protocol, verify_tls),
     })
 }
 
@@ -105,6 +150,15 @@ pub fn find_with_targets(read: &Read<'_>, id: GroupId) -> Result<Option<TargetGr
     Ok(group)
 }
 
+/// The envelope of the key of the certificate that targets are shown; empty = none.
+///
+/// # Errors
+/// Those of the database.
+pub fn client_key(read: &Read<'_>, id: GroupId) -> Result<String> {
+    let sql = "SELECT client_key_encrypted FROM target_groups WHERE id = :id";
+    Ok(read.one(sql, named_params! { ":id": id.0 }, |r| r.get(0))?.unwrap_or_default())
+}
+
 /// Whether the group exists.
 ///
 /// # Errors
@@ -141,11 +195,19 @@ pub fn insert(tx: &Tx<'_>, fields: &GroupFields) -> Result<GroupId> {
     refuse_taken(tx, &fields.name, None)?;
     let id = tx.insert(
         TARGET_GROUPS,
-        "INSERT INTO target_groups (name, preserve_host, connect_timeout_ms, response_timeout_ms, max_retries,
-            created_at, updated_at)
-         VALUES (:name, :preserve_host, :connect, :response, :retries, :now, :now)",
+        "INSERT INTO target_groups (name, protocol, verify_tls, tls_server_name, ca_bundle_pem, client_cert_pem,
+            client_key_encrypted, preserve_host, connect_timeout_ms, response_timeout_ms, max_retries, created_at,
+            updated_at)
+         VALUES (:name, :protocol, :verify, :server_name, :bundle, :cert, :key, :preserve_host, :connect, :response,
+            :retries, :now, :now)",
         named_params! {
             ":name": fields.name.as_str(),
+            ":protocol": fields.protocol.as_str(),
+            ":verify": fields.verify_tls,
+            ":server_name": fields.tls_server_name,
+            ":bundle": fields.ca_bundle_pem,
+            ":cert": fields.client_cert_pem,
+            ":key": fields.client_key_encrypted,
             ":preserve_host": fields.preserve_host,
             ":connect": fields.connect_timeout_ms,
             ":response": fields.response_timeout_ms,
@@ -165,12 +227,20 @@ pub fn update(tx: &Tx<'_>, id: GroupId, fields: &GroupFields) -> Result<()> {
     tx.update(
         TARGET_GROUPS,
         id.0,
-        "UPDATE target_groups SET name = :name, preserve_host = :preserve_host, connect_timeout_ms = :connect,
+        "UPDATE target_groups SET name = :name, protocol = :protocol, verify_tls = :verify,
+            tls_server_name = :server_name, ca_bundle_pem = :bundle, client_cert_pem = :cert,
+            client_key_encrypted = :key, preserve_host = :preserve_host, connect_timeout_ms = :connect,
             response_timeout_ms = :response, max_retries = :retries, updated_at = :now
          WHERE id = :id",
         named_params! {
             ":id": id.0,
             ":name": fields.name.as_str(),
+            ":protocol": fields.protocol.as_str(),
+            ":verify": fields.verify_tls,
+            ":server_name": fields.tls_server_name,
+            ":bundle": fields.ca_bundle_pem,
+            ":cert": fields.client_cert_pem,
+            ":key": fields.client_key_encrypted,
             ":preserve_host": fields.preserve_host,
             ":connect": fields.connect_timeout_ms,
             ":response": fields.response_timeout_ms,

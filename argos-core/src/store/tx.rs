@@ -35,7 +35,7 @@ const fn table(name: &'static str) -> Table {
 /// `hosts`
 pub(super) const HOSTS: Table = table("hosts");
 /// `target_groups`
-pub(super) const TARGET_GROUPS: Table = table("target_groups");
+pub(super) const TARGET_GROUPS: Table = Table { name: "target_groups", key: "id", secrets: &["client_key_encrypted"] };
 /// `targets`
 pub(super) const TARGETS: Table = table("targets");
 /// `rules`

@@ -192,12 +192,12 @@ pub fn takes_null(schema: &Value) -> bool {
     argos_core::api::input::types_of(schema).contains(&"null")
 }
 
-/// Every field of a PUT as it is stored, by what GET showed.
+/// Every field of a PUT as it is stored, by what GET showed. Secrets, of which it only says that they are set, stay.
 pub fn put(op: &Described, stored: &Value) -> Map<String, Value> {
     assert_eq!(op.method, Method::Put);
     let mut input = object(sample(op.name));
     input.retain(|name, _| op.path_fields().any(|field| field == name));
-    for field in body_fields(op) {
+    for field in body_fields(op).into_iter().filter(|field| stored.get(format!("{field}_set")).is_none()) {
         let value = stored.get(field).unwrap_or_else(|| panic!("{}: GET does not show {field}", op.name));
         input.insert(field.to_owned(), value.clone());
     }

@@ -29,7 +29,8 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "hosts",
         " id:PK created_at:NOW updated_at:NOW domain:TEXT target_group_id:INT tls_mode:TEXT=auto tls_email:T0
           enabled:BOOL1 auth_required:BOOL0 tls_challenge:TEXT=auto tls_directory_url:T0 dns_provider_id:INT?
-          https_redirect:BOOL1 hsts_max_age_seconds:INT=0 max_body_bytes:INT? access_log:BOOL1 ",
+          https_redirect:BOOL1 hsts_max_age_seconds:INT=0 max_body_bytes:INT? access_log:BOOL1
+          client_auth:TEXT=none client_ca_pem:T0 ",
     ),
     (
         "target_groups",
@@ -38,7 +39,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
           health_check_expect_status:TEXT=200 health_check_interval_seconds:INT=30 health_check_timeout_seconds:INT=5
           health_check_fails_to_unhealthy:INT=2 health_check_passes_to_healthy:INT=2 http_version:TEXT=auto
           preserve_host:BOOL1 tls_server_name:T0 slow_start_seconds:INT=0 connect_timeout_ms:INT?
-          response_timeout_ms:INT? max_retries:INT? ",
+          response_timeout_ms:INT? max_retries:INT? ca_bundle_pem:T0 client_cert_pem:T0 client_key_encrypted:T0 ",
     ),
     (
         "targets",
@@ -300,6 +301,7 @@ pub(crate) const ENUMS: &[(&str, &str, &str)] = &[
     ("auth_bans", "scope", "login,totp"),
     ("api_tokens", "role", "admin,operator,viewer"),
     ("hosts", "tls_mode", "auto,none,manual"),
+    ("hosts", "client_auth", "none,optional,required"),
     ("hosts", "tls_challenge", "auto,http,tls-alpn,dns"),
     ("target_groups", "protocol", "http,https"),
     ("target_groups", "algorithm", "round_robin,least_conn,ip_hash,random"),

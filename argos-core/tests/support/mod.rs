@@ -300,13 +300,7 @@ pub fn dead_address() -> SocketAddr {
 }
 
 pub fn target(id: i64, address: SocketAddr, weight: u32) -> Target {
-    Target {
-        id: TargetId(id),
-        host: address.ip().to_string().into(),
-        port: address.port(),
-        authority: address.to_string().into(),
-        weight,
-    }
+    Target::plain(TargetId(id), address.ip().to_string().into(), address.port(), weight)
 }
 
 pub fn group(id: i64, targets: impl IntoIterator<Item = Target>) -> Group {

@@ -156,6 +156,8 @@ fn hosts() -> Vec<(&'static str, Proof)> {
                 assert_eq!(said().as_deref(), Some("max-age=60"));
             }),
         ),
+        ("client_auth", Unwritten),
+        ("client_ca_pem", Unwritten),
         (
             "max_body_bytes",
             Effect(|w| {
@@ -183,6 +185,11 @@ fn hosts() -> Vec<(&'static str, Proof)> {
 /// Shown over TLS, with a client that looks at what it gets.
 fn over_tls(test: &'static str) -> Proof {
     ShownBy("argos-core/tests/tls.rs", test)
+}
+
+/// Shown with an upstream that speaks TLS.
+fn upstream(test: &'static str) -> Proof {
+    ShownBy("argos-core/tests/upstream_tls.rs", test)
 }
 
 fn certificates() -> Vec<(&'static str, Proof)> {
@@ -243,8 +250,8 @@ fn target_groups() -> Vec<(&'static str, Proof)> {
                 assert_eq!(w.ask("target_groups.update", json!({"id": other, "name": name})).0, 409);
             }),
         ),
-        ("protocol", later("protocol", json!("https"))),
-        ("verify_tls", later("verify_tls", json!(false))),
+        ("protocol", upstream("an_upstream_that_an_authority_of_the_bundle_vouches_for_is_asked")),
+        ("verify_tls", upstream("whom_nobody_vouches_for_is_refused_in_words_unless_nothing_is_checked")),
         ("algorithm", later("algorithm", json!("random"))),
         ("health_check_enabled", later("health_check_enabled", json!(true))),
         ("health_check_path", later("health_check_path", json!("/up"))),
@@ -269,7 +276,10 @@ fn target_groups() -> Vec<(&'static str, Proof)> {
                 assert!(sees(&upstream.to_string()));
             }),
         ),
-        ("tls_server_name", later("tls_server_name", json!("a.test"))),
+        ("tls_server_name", upstream("the_name_can_be_another_than_the_targets")),
+        ("ca_bundle_pem", upstream("an_upstream_that_an_authority_of_the_bundle_vouches_for_is_asked")),
+        ("client_cert_pem", upstream("an_upstream_is_shown_the_certificate_it_asks_for")),
+        ("client_key_encrypted", upstream("an_upstream_is_shown_the_certificate_it_asks_for")),
         ("slow_start_seconds", later("slow_start_seconds", json!(1))),
         (
             "connect_timeout_ms",

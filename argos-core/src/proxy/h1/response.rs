@@ -120,7 +120,7 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
         Ok(()) => {
             ex.facts.action = AccessAction::Proxied;
             if !ex.reply.close && !extra && ex.sending.is_none() && !ex.cut {
-                core.pool.give(&link.authority, link.socket, Instant::now());
+                core.pool.give(&link.pool, link.socket, Instant::now());
             }
             if close { After::Linger } else { After::Keep }
         }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::balance::Choice;
 use super::inspect::HeldReply;
@@ -22,6 +21,8 @@ use crate::proxy::forward::{self, ReplySink};
 use crate::proxy::h1::body::{Broken, Framer, Pump, Sink, Source};
 use crate::proxy::h1::field::LineScan;
 use crate::proxy::stop::Stop;
+use crate::proxy::stream::Stream;
+use crate::proxy::tls::Outbound;
 use crate::schema::TargetId;
 use crate::snapshot::Snapshot;
 
@@ -36,10 +37,11 @@ pub(crate) struct Reply {
 /// A connection to an upstream while a request uses it.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Stream<Outbound>,
     /// What it sent: the head and what came after it.
     pub(crate) input: Vec<u8>,
-    pub(crate) authority: Arc<str>,
+    /// Where it is kept while it is idle.
+    pub(crate) pool: Arc<str>,
 }
 
 /// Why one try failed.
@@ -142,19 +144,19 @@ async fn attempt(
 ) -> (bool, Result<Reply, Failure>) {
     let (group, target) = (choice.group, choice.target);
     let millis = |own: Option<u32>, setting| own.map_or(setting, |ms| Duration::from_millis(ms.into()));
-    let idle = if fresh { None } else { core.pool.take(&target.authority) };
+    let idle = if fresh { None } else { core.pool.take(&target.pool) };
     let pooled = idle.is_some();
     let socket = match idle {
         Some(socket) => socket,
         None => {
             let limit = millis(group.connect_timeout_ms, live.proxy.connect_timeout);
-            match core.pool.connect(target, limit, &ex.deadline).await {
+            match core.pool.connect(core, target, limit, &ex.deadline).await {
                 Ok(socket) => socket,
                 Err(text) => return (false, Err(Failure::Unsent(text))),
             }
         }
     };
-    let mut link = Link { socket, input: core.buffers.small(), authority: Arc::clone(&target.authority) };
+    let mut link = Link { socket, input: core.buffers.small(), pool: Arc::clone(&target.pool) };
     let mut out = core.buffers.small();
     let waits = ex.head.expects_continue && start.is_empty() && !ex.body.done();
     forward::request_head(&mut out, ex, live, choice, waits);

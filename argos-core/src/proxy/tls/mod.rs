@@ -1,21 +1,21 @@
-//! TLS towards clients: what is spoken, which certificate a client gets, and the stream of one connection.
+//! TLS: what is spoken with clients, which certificate they get, and the stream of one connection, a client's or an
+//! upstream's.
 
+mod side;
 mod stream;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::pki_types::UnixTime;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
+pub(crate) use self::side::{Inbound, Outbound, Session};
 pub(crate) use self::stream::TlsStream;
 use crate::certs;
 use crate::clock::Clock;
@@ -46,6 +46,12 @@ impl Terms {
         Ok(Self { any: config(&[&TLS13, &TLS12])?, only_tls13: config(&[&TLS13])?, live })
     }
 
+    /// The side of a connection that reached the address `local`.
+    pub(crate) fn session(&self, local: IpAddr) -> std::result::Result<Inbound, rustls::Error> {
+        let (config, asked) = self.for_one(local);
+        Inbound::new(config, asked)
+    }
+
     /// The terms of one connection that reached the address `local`, and where the name that the client asks for will
     /// stand.
     fn for_one(&self, local: IpAddr) -> (Arc<ServerConfig>, Arc<Asked>) {
@@ -74,7 +80,7 @@ fn config(
     clock: &Clock,
     certificates: Arc<dyn ResolvesServerCert>,
 ) -> Result<ServerConfig> {
-    let builder = ServerConfig::builder_with_details(certs::provider(), Arc::new(Time(clock.clone())));
+    let builder = ServerConfig::builder_with_details(certs::provider(), certs::time(clock));
     let builder = builder.with_protocol_versions(versions).map_err(failed)?;
     let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -129,14 +135,5 @@ struct Nobody;
 impl ResolvesServerCert for Nobody {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         None
-    }
-}
-
-#[derive(Debug)]
-struct Time(Clock);
-
-impl TimeProvider for Time {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now().millis().max(0).unsigned_abs())))
     }
 }

@@ -4,18 +4,15 @@ use std::future::Future as _;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustls::ProtocolVersion;
-use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::{Asked, Terms};
-use crate::proxy::buffer::LARGE;
-use crate::proxy::core::Core;
+use super::side::{Inbound, Session};
+use crate::proxy::buffer::{Buffers, LARGE};
 
 /// Plain bytes that are sealed and written together.
 const SEALED_AT_ONCE: usize = 128 * 1024;
@@ -24,13 +21,10 @@ const RECORD: usize = 16 * 1024;
 const RECORD_ADDS: usize = 256 + 5;
 
 /// A connection inside TLS.
-pub(crate) struct TlsStream {
+pub(crate) struct TlsStream<S = Inbound> {
     socket: TcpStream,
-    core: Rc<Core>,
-    session: UnbufferedServerConnection,
-    asked: Arc<Asked>,
-    /// What the client asked for, once the handshake is over.
-    name: Option<Box<str>>,
+    buffers: Rc<Buffers>,
+    session: S,
     /// Received bytes that are no whole record yet.
     incoming: Vec<u8>,
     /// Opened bytes that nobody has taken; those before `taken` are.
@@ -39,15 +33,17 @@ pub(crate) struct TlsStream {
     outgoing: Outgoing,
     /// Plain bytes that lie sealed in `outgoing` and are not reported as written.
     owed: usize,
-    /// The client sends no more.
+    /// The other side sends no more.
     ended: bool,
-    /// The client was told that no more comes.
+    /// It said so.
+    announced: bool,
+    /// The other side was told that no more comes.
     closed: bool,
 }
 
-impl std::fmt::Debug for TlsStream {
+impl<S> std::fmt::Debug for TlsStream<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsStream").field("name", &self.name).field("version", &self.version()).finish_non_exhaustive()
+        f.debug_struct("TlsStream").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 
@@ -61,9 +57,9 @@ struct Outgoing {
 
 impl Outgoing {
     /// Room behind what waits.
-    fn room(&mut self, size: usize, core: &Core) -> &mut [u8] {
+    fn room(&mut self, size: usize, buffers: &Buffers) -> &mut [u8] {
         if self.bytes.capacity() == 0 {
-            self.bytes = if size > RECORD { core.buffers.large() } else { core.buffers.small() };
+            self.bytes = if size > RECORD { buffers.large() } else { buffers.small() };
         }
         if self.bytes.len() < self.end + size {
             self.bytes.resize(self.end + size, 0);
@@ -81,43 +77,45 @@ fn broken(e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
 }
 
 impl TlsStream {
+    /// The name that the client asked for.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.session.name()
+    }
+
+    /// The version that is spoken.
+    pub(crate) fn version(&self) -> &'static str {
+        match self.session.state().protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "",
+        }
+    }
+}
+
+impl<S: Session> TlsStream<S> {
     /// A stream over `socket`, before its handshake.
-    pub(crate) fn new(socket: TcpStream, core: Rc<Core>, terms: &Terms) -> io::Result<Self> {
-        let (config, asked) = terms.for_one(socket.local_addr()?.ip());
-        let session = UnbufferedServerConnection::new(config).map_err(broken)?;
-        Ok(Self {
+    pub(crate) fn new(socket: TcpStream, buffers: Rc<Buffers>, session: S) -> Self {
+        Self {
             socket,
-            core,
+            buffers,
             session,
-            asked,
-            name: None,
             incoming: Vec::new(),
             plain: Vec::new(),
             taken: 0,
             outgoing: Outgoing::default(),
             owed: 0,
             ended: false,
+            announced: false,
             closed: false,
-        })
-    }
-
-    /// The name that the client asked for.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    /// The version that is spoken.
-    pub(crate) fn version(&self) -> &'static str {
-        match self.session.protocol_version() {
-            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "",
         }
     }
 
-    /// Ready once the handshake is over. What it leaves to be written goes with the first answer.
+    /// Ready once the handshake is over. What it leaves to be written goes with the first bytes that are.
     pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.session.is_handshaking() {
+        if self.session.begins() {
+            self.open(None)?;
+        }
+        while self.session.state().is_handshaking() {
             ready!(self.poll_out(cx))?;
             let received = match self.poll_in(cx) {
                 Poll::Pending if self.incoming.is_empty() => {
@@ -131,13 +129,13 @@ impl TlsStream {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
             if let Err(e) = self.open(None) {
-                // The client is told why, if it takes that at once.
+                // The other side is told why, if it takes that at once.
                 let _ = self.open(None);
                 let _ = self.poll_out(cx);
                 return Poll::Ready(Err(e));
             }
         }
-        self.name = self.asked.name();
+        self.session.agreed();
         Poll::Ready(Ok(()))
     }
 
@@ -187,8 +185,11 @@ impl TlsStream {
             }
             self.open(Some(&mut *buf))?;
             if buf.filled().len() > before {
-                break;
+                return Poll::Ready(Ok(()));
             }
+        }
+        if S::ANNOUNCED_END && self.ended && !self.announced {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         Poll::Ready(Ok(()))
     }
@@ -218,13 +219,28 @@ impl TlsStream {
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 
+    /// Whether it may be used again: open, with nothing that came unasked. Messages of TLS itself are no such thing.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        while !self.ended && self.taken == self.plain.len() {
+            if self.incoming.capacity() == 0 {
+                self.incoming = self.buffers.small();
+            }
+            match self.socket.try_read_buf(&mut self.incoming) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return self.outgoing.is_empty(),
+                Ok(n) if n > 0 && self.open(None).is_ok() => {}
+                _ => return false,
+            }
+        }
+        false
+    }
+
     /// Gives back the buffers that hold nothing.
-    fn give_back(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         if self.incoming.is_empty() {
-            self.core.buffers.give(std::mem::take(&mut self.incoming));
+            self.buffers.give(std::mem::take(&mut self.incoming));
         }
         if self.outgoing.is_empty() {
-            self.core.buffers.give(std::mem::take(&mut self.outgoing).bytes);
+            self.buffers.give(std::mem::take(&mut self.outgoing).bytes);
         }
         if self.taken == self.plain.len() {
             self.plain = Vec::new();
@@ -236,12 +252,12 @@ impl TlsStream {
     fn poll_in(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let incoming = &mut self.incoming;
         if incoming.capacity() == 0 {
-            *incoming = self.core.buffers.small();
+            *incoming = self.buffers.small();
         } else if incoming.len() == incoming.capacity() && incoming.capacity() < LARGE {
             // More than fits comes at once: a body, which is read in larger pieces.
-            let mut large = self.core.buffers.large();
+            let mut large = self.buffers.large();
             large.extend_from_slice(incoming);
-            self.core.buffers.give(std::mem::replace(incoming, large));
+            self.buffers.give(std::mem::replace(incoming, large));
         }
         let n = ready!(pin!(self.socket.read_buf(incoming)).poll(cx))?;
         self.ended |= n == 0;
@@ -266,11 +282,11 @@ impl TlsStream {
         self.step(into, None)
     }
 
-    /// Goes through the states of the session until it needs more of the client, then says `say`.
+    /// Goes through the states of the session until it needs more of the other side, then says `say`.
     fn step(&mut self, mut into: Option<&mut ReadBuf<'_>>, say: Option<Say<'_>>) -> io::Result<()> {
         let mut done = 0;
         let result = loop {
-            let UnbufferedStatus { mut discard, state } = self.session.process_tls_records(&mut self.incoming[done..]);
+            let UnbufferedStatus { mut discard, state } = self.session.process(&mut self.incoming[done..]);
             let state = match state {
                 Ok(state) => state,
                 Err(e) => {
@@ -296,7 +312,7 @@ impl TlsStream {
                     let out = &mut self.outgoing;
                     let mut size = RECORD;
                     out.end += loop {
-                        match data.encode(out.room(size, &self.core)) {
+                        match data.encode(out.room(size, &self.buffers)) {
                             Ok(n) => break n,
                             Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
                                 size = required_size;
@@ -307,7 +323,7 @@ impl TlsStream {
                 }
                 // It goes out in its turn, with all that waits.
                 ConnectionState::TransmitTlsData(data) => data.done(),
-                ConnectionState::PeerClosed => self.ended = true,
+                ConnectionState::PeerClosed => (self.ended, self.announced) = (true, true),
                 ConnectionState::WriteTraffic(mut traffic) => {
                     let out = &mut self.outgoing;
                     let mut size = match say {
@@ -319,7 +335,7 @@ impl TlsStream {
                         }
                     };
                     out.end += loop {
-                        let room = out.room(size, &self.core);
+                        let room = out.room(size, &self.buffers);
                         let sealed = match say {
                             Some(Say::Bytes(bytes)) => traffic.encrypt(bytes, room),
                             _ => traffic.queue_close_notify(room),
@@ -335,7 +351,7 @@ impl TlsStream {
                     done += discard;
                     break Ok(());
                 }
-                // More of the client is needed, or nothing can be said any more.
+                // More of the other side is needed, or nothing can be said any more.
                 _ => {
                     done += discard;
                     break if say.is_some() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) };
@@ -355,9 +371,9 @@ enum Say<'a> {
     Close,
 }
 
-impl Drop for TlsStream {
+impl<S> Drop for TlsStream<S> {
     fn drop(&mut self) {
-        self.core.buffers.give(std::mem::take(&mut self.incoming));
-        self.core.buffers.give(std::mem::take(&mut self.outgoing.bytes));
+        self.buffers.give(std::mem::take(&mut self.incoming));
+        self.buffers.give(std::mem::take(&mut self.outgoing.bytes));
     }
 }

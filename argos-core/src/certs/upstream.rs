@@ -1,0 +1,210 @@
+//! TLS towards the targets of a group: what they are trusted by, and the certificate that they are shown.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+use super::authorities::{Authorities, digest};
+use super::manual::parse;
+use super::served::{Opener, certified_key};
+use super::{provider, time};
+use crate::clock::Clock;
+
+/// How TLS is spoken with the targets of a group.
+pub struct UpstreamTls {
+    /// Whether their certificates are checked.
+    pub verify: bool,
+    /// The name that is asked for and that the certificate must have; empty = that of the target.
+    pub server_name: Box<str>,
+    ca_bundle_pem: Box<str>,
+    client_cert_pem: Box<str>,
+    client_key_encrypted: Box<str>,
+    opener: Opener,
+    identity: Arc<str>,
+    ready: OnceLock<Result<Arc<ClientConfig>, Box<str>>>,
+}
+
+/// The stored texts of a group.
+#[derive(Clone, Copy)]
+pub struct UpstreamTexts<'a> {
+    /// Whether the certificates of targets are checked.
+    pub verify: bool,
+    /// The name that is asked for; empty = that of the target.
+    pub server_name: &'a str,
+    /// Those that are trusted; empty = those that the system trusts.
+    pub ca_bundle_pem: &'a str,
+    /// The certificate that targets are shown, and those that signed it.
+    pub client_cert_pem: &'a str,
+    /// The envelope of its key.
+    pub client_key_encrypted: &'a str,
+}
+
+impl fmt::Debug for UpstreamTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UpstreamTls").field(&self.identity).finish()
+    }
+}
+
+impl UpstreamTls {
+    /// From what is stored. Nothing is read or opened before the first connection.
+    #[must_use]
+    pub fn new(texts: UpstreamTexts<'_>, opener: &Opener) -> Self {
+        let verify = if texts.verify { "verified" } else { "unverified" };
+        let parts = [verify, texts.server_name, texts.ca_bundle_pem, texts.client_cert_pem, texts.client_key_encrypted];
+        Self {
+            verify: texts.verify,
+            server_name: texts.server_name.into(),
+            ca_bundle_pem: texts.ca_bundle_pem.into(),
+            client_cert_pem: texts.client_cert_pem.into(),
+            client_key_encrypted: texts.client_key_encrypted.into(),
+            opener: opener.clone(),
+            identity: hex::encode(digest(&parts)).into(),
+            ready: OnceLock::new(),
+        }
+    }
+
+    /// Tells apart whose connections may not be used for each other.
+    #[must_use]
+    pub fn identity(&self) -> &Arc<str> {
+        &self.identity
+    }
+
+    /// In the form that handshakes use. All connections of a group share it, and with it their sessions.
+    ///
+    /// # Errors
+    /// Why what is stored can't be used.
+    pub(crate) fn config(&self, clock: &Clock) -> Result<&Arc<ClientConfig>, &str> {
+        let ready = self.ready.get_or_init(|| self.build(clock).map(Arc::new).map_err(Into::into));
+        ready.as_ref().map_err(|why| &**why)
+    }
+
+    fn build(&self, clock: &Clock) -> Result<ClientConfig, String> {
+        let failed = |e: TlsError| format!("setting up TLS: {e}");
+        let builder = ClientConfig::builder_with_details(provider(), time(clock));
+        let builder = builder.with_safe_default_protocol_versions().map_err(failed)?;
+        let verifier: Arc<dyn ServerCertVerifier> = match (self.verify, self.ca_bundle_pem.is_empty()) {
+            (false, _) => Arc::new(Trust::Anybody),
+            (true, true) => system()?,
+            (true, false) => Arc::new(Trust::read(&self.ca_bundle_pem)?),
+        };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let mut config = if self.client_cert_pem.is_empty() {
+            builder.with_no_client_auth()
+        } else {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(self.client_pair()?)))
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    fn client_pair(&self) -> Result<CertifiedKey, String> {
+        let plain = self.opener.open(&self.client_key_encrypted);
+        let plain = plain.map_err(|why| format!("target_groups.client_key_encrypted can't be used: {why}"))?;
+        certified_key(&self.client_cert_pem, "", plain.expose())
+    }
+}
+
+/// Why no handshake with `target` succeeded, in words for the person who runs it.
+pub(crate) fn refusal(e: &TlsError, target: &str) -> String {
+    let TlsError::InvalidCertificate(fault) = e else { return format!("TLS with {target}: {e}") };
+    let why = match fault {
+        CertificateError::UnknownIssuer => "its issuer is not trusted".to_owned(),
+        // The library has no word of its own for this one.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is that of an authority; to trust it as it is, put it into ca_bundle_pem".to_owned()
+        }
+        other => other.to_string(),
+    };
+    format!("the certificate of {target} is not trusted: {why}")
+}
+
+/// Those that the system trusts. They are read once.
+fn system() -> Result<Arc<dyn ServerCertVerifier>, String> {
+    static SYSTEM: LazyLock<Result<Arc<Verifier>, String>> =
+        LazyLock::new(|| Verifier::new(provider()).map(Arc::new).map_err(|e| e.to_string()));
+    let system = SYSTEM.as_ref().map_err(|e| format!("the certificates that the system trusts: {e}"))?;
+    Ok(Arc::clone(system) as _)
+}
+
+/// Who may answer.
+#[derive(Debug)]
+enum Trust {
+    /// Whoever does, as `verify_tls` false asks for.
+    Anybody,
+    /// Whom the authorities of a bundle vouch for, and the certificates in it as they are: those that sign themselves
+    /// are often made as authorities, which no chain may end in.
+    Bundle { authorities: Option<Arc<WebPkiServerVerifier>>, all: Vec<CertificateDer<'static>> },
+}
+
+impl Trust {
+    fn read(text: &str) -> Result<Self, String> {
+        let read = Authorities::read(text, "ca_bundle_pem").map_err(|e| e.to_string())?;
+        let authorities = match read.roots.is_empty() {
+            true => None,
+            false => {
+                let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(read.roots), provider());
+                Some(builder.build().map_err(|e| e.to_string())?)
+            }
+        };
+        Ok(Self::Bundle { authorities, all: read.all })
+    }
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let bad = |fault| Err(TlsError::InvalidCertificate(fault));
+        let (authorities, all) = match self {
+            Self::Anybody => return Ok(ServerCertVerified::assertion()),
+            Self::Bundle { authorities, all } => (authorities, all),
+        };
+        if !all.contains(leaf) {
+            let Some(authorities) = authorities else { return bad(CertificateError::UnknownIssuer) };
+            return authorities.verify_server_cert(leaf, between, name, ocsp, now);
+        }
+        verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+        let Ok(parsed) = parse(leaf, "ca_bundle_pem") else { return bad(CertificateError::BadEncoding) };
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        match parsed.validity() {
+            dates if seconds < dates.not_before.timestamp() => bad(CertificateError::NotValidYet),
+            dates if seconds > dates.not_after.timestamp() => bad(CertificateError::Expired),
+            _ => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, cert, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, cert, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
