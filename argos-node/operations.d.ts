@@ -243,6 +243,103 @@ export interface CustomRule extends Tagged {
   warnings: RuleFinding[]
 }
 
+/** What a DNS provider needs. Each field belongs to the kind that its text names. */
+export interface DnsConfig {
+  /** `rfc2136`: name server that takes updates, as `host` or `host:port`; port 53 unless given. */
+  server?: string | null
+  /** `rfc2136`: zone to change; empty = asked of the server. */
+  zone?: string | null
+  /** `rfc2136`: name of the key. */
+  tsigName?: string | null
+  /** `rfc2136`: how updates are signed; default `hmac-sha256`. */
+  tsigAlgorithm?: TsigAlgorithm | null
+  /** `rfc2136`: the key in base64. */
+  tsigSecret?: string | null
+  /** `exec`: absolute path of a command; it is called with `present` or `cleanup`, a name and a value. */
+  command?: string | null
+  /** `exec`: seconds that it may run, 1–600; default 60. */
+  timeoutSeconds?: number | null
+  /** `cloudflare`: API token with DNS:Edit for the zone, and Zone:Read unless `zone_id` is given. */
+  apiToken?: string | null
+  /** `cloudflare`: identity of the zone, 32 hexadecimal digits; empty = found by name. */
+  zoneId?: string | null
+  /** `cloudflare`: where the API is; empty = Cloudflare's. Only at the command line. */
+  apiUrl?: string | null
+}
+
+/** What a DNS provider needs, without its secrets. */
+export interface DnsConfigShown {
+  /** `rfc2136`: name server that takes updates. */
+  server?: string | null
+  /** `rfc2136`: zone to change; empty = asked of the server. */
+  zone?: string | null
+  /** `rfc2136`: name of the key. */
+  tsigName?: string | null
+  /** `rfc2136`: how updates are signed. */
+  tsigAlgorithm?: TsigAlgorithm | null
+  /** `rfc2136`: whether the key is stored. */
+  tsigSecretSet?: boolean | null
+  /** `exec`: path of the command. */
+  command?: string | null
+  /** `exec`: seconds that it may run. */
+  timeoutSeconds?: number | null
+  /** `cloudflare`: whether the API token is stored. */
+  apiTokenSet?: boolean | null
+  /** `cloudflare`: identity of the zone; empty = found by name. */
+  zoneId?: string | null
+  /** `cloudflare`: where the API is; empty = Cloudflare's. */
+  apiUrl?: string | null
+}
+
+/** A stored DNS provider. Its secrets are never shown. */
+export interface DnsProvider extends Tagged {
+  /** Identity. */
+  id: number
+  /** Unique name. */
+  name: string
+  /** How it is spoken to. */
+  kind: DnsProviderKind
+  /** What its kind needs, without secrets. */
+  config: DnsConfigShown
+  /** Whether it may be used. */
+  enabled: boolean
+  /** Hosts whose certificates it proves. */
+  usedBy: number[]
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+}
+
+/** How a DNS provider is spoken to. */
+export type DnsProviderKind =
+  /** A name server that takes signed updates. */
+  | 'rfc2136'
+  /** A command of this machine. */
+  | 'exec'
+  /** Cloudflare's API. */
+  | 'cloudflare'
+
+/** What came of a try. */
+export interface DnsProviderTest {
+  /** Whether all of it went well. */
+  ok: boolean
+  /** The name of the record that was placed and removed. */
+  name: string
+  /** What was done, in order. */
+  steps: DnsTestStep[]
+}
+
+/** One step of a try. */
+export interface DnsTestStep {
+  /** `present`, `seen` or `cleanup`. */
+  step: string
+  /** Whether it went well. */
+  ok: boolean
+  /** What went wrong, and what helps; empty = nothing did. */
+  error: string
+}
+
 /** Who left a target or a rule out. */
 export type ExcludedBy =
   /** `ctl` of a rule that matched before. */
@@ -1187,6 +1284,15 @@ export type TryResult =
   | 'passed'
   /** The target, or the rule, was left out. */
   | 'excluded'
+
+/** How updates are signed. Source: RFC 8945 §6. */
+export type TsigAlgorithm =
+  /** HMAC with SHA-256. */
+  | 'hmac-sha256'
+  /** HMAC with SHA-384. */
+  | 'hmac-sha384'
+  /** HMAC with SHA-512. */
+  | 'hmac-sha512'
 
 /** A certificate that was uploaded. */
 export interface UploadedCertificate {
@@ -2210,6 +2316,64 @@ export class CertificatesResource {
   }): Promise<Applied<null>>
 }
 
+/** Who places the records that prove names to certificate authorities. */
+export class DnsProvidersResource {
+  private constructor()
+  /** Lists DNS providers by id; their secrets are never shown. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<DnsProvider>>
+  /** Shows one DNS provider without its secrets. */
+  get(id: number): Promise<DnsProvider>
+  /** Makes a DNS provider. */
+  create(name: string, fields: {
+    /** How it is spoken to; `exec` only at the command line. */
+    kind: DnsProviderKind
+    /** What its kind needs. */
+    config: DnsConfig
+    /** Whether it may be used; default true. */
+    enabled?: boolean | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<DnsProvider>>
+  /** Changes the given fields of a DNS provider; omitted ones stay, also those in `config`. */
+  update(id: number, fields?: {
+    /** Unique name, 1–64 characters. */
+    name?: string
+    /** Fields of its kind that change; a command, and where an API is, only at the command line. */
+    config?: DnsConfig
+    /** Whether it may be used. */
+    enabled?: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<DnsProvider>>
+  /** Deletes a DNS provider that no host uses. */
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
+  /** Tries a DNS provider: places a record, waits until the zone's servers have it, and removes it. */
+  test(id: number, fields?: {
+    /** A name that it is to prove; the record is placed at `_argos-test` below it. Default: the zone of its `config`. */
+    domain?: string | null
+    /** Seconds until the record must be seen, 0–120; default 60. */
+    seconds?: number | null
+  }): Promise<DnsProviderTest>
+}
+
 /** Settings of the whole installation. */
 export class SettingsResource {
   private constructor()
@@ -2421,6 +2585,8 @@ export class Operations {
   readonly waf: WafResource
   /** Certificates of hosts, and the local CA. */
   readonly certificates: CertificatesResource
+  /** Who places the records that prove names to certificate authorities. */
+  readonly dnsProviders: DnsProvidersResource
   /** Settings of the whole installation. */
   readonly settings: SettingsResource
   /** The configuration in time. */

@@ -341,6 +341,38 @@ class CertificatesResource {
   }
 }
 
+class DnsProvidersResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'dns_providers.list', { ...fields })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'dns_providers.get', { id })
+  }
+
+  create(name, fields, terms) {
+    return records.change(this.#argos, 'dns_providers.create', { ...fields, name }, terms)
+  }
+
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'dns_providers.update', { ...fields, id }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'dns_providers.delete', { id }, terms)
+  }
+
+  test(id, fields = {}) {
+    return records.query(this.#argos, 'dns_providers.test', { ...fields, id })
+  }
+}
+
 class SettingsResource {
   #argos
 
@@ -500,6 +532,10 @@ class Operations {
 
   get certificates() {
     return new CertificatesResource(this)
+  }
+
+  get dnsProviders() {
+    return new DnsProvidersResource(this)
   }
 
   get settings() {

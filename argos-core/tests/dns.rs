@@ -12,10 +12,14 @@ use std::time::Duration;
 
 use argos_core::certs::dns::{CaaRecord, DnsFault, Look, PATIENCE, Provider};
 use argos_core::clock::{Clock, Timestamp};
-use argos_core::schema::{DnsConfig, DnsProviderKind};
+use argos_core::error::ErrorKind;
+use argos_core::schema::{Actor, DnsConfig, DnsProviderKind};
+use argos_core::store::Origin;
+use argos_core::{Argos, Reply};
 use cloudflare::{Cloudflare, Does};
 use serde_json::{Value, json};
 use support::knot::{KEY, Knot, LONG_KEY, WEAK_KEY, secret};
+use support::{Folder, argos};
 
 /// One look, no second one.
 const AT_ONCE: Duration = Duration::ZERO;
@@ -392,4 +396,99 @@ fn a_record_that_stands_although_the_answer_was_lost_is_removed() {
         assert!(server.txt(name).is_empty(), "{does:?}");
         assert_eq!(server.made(), 1, "{does:?}");
     }
+}
+
+fn call(argos: &Argos, name: &str, input: Value) -> argos_core::Result<Reply> {
+    argos.call(name, input.as_object().unwrap().clone())
+}
+
+#[test]
+fn a_stored_provider_is_tried_for_real() {
+    let Some(knot) = Knot::start(&[("example.test", &zone(""))]) else { return };
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    let config = json!({
+        "server": knot.address.to_string(), "zone": "example.test", "tsig_name": KEY, "tsig_secret": secret()
+    });
+    call(&argos, "dns_providers.create", json!({"name": "knot", "kind": "rfc2136", "config": config})).unwrap();
+    let steps = |tried: &Value| -> Vec<(String, bool)> {
+        let steps = tried["steps"].as_array().unwrap().iter();
+        steps.map(|s| (s["step"].as_str().unwrap().to_owned(), s["ok"].as_bool().unwrap())).collect()
+    };
+    let good = [("present".to_owned(), true), ("seen".to_owned(), true), ("cleanup".to_owned(), true)];
+    for (input, name) in [
+        (json!({"id": 1}), "_argos-test.example.test"),
+        (json!({"id": 1, "domain": "*.Shop.example.test"}), "_argos-test.shop.example.test"),
+    ] {
+        let tried = call(&argos, "dns_providers.test", input).unwrap().value;
+        assert_eq!((&tried["ok"], &tried["name"]), (&json!(true), &json!(name)), "{tried}");
+        assert_eq!(steps(&tried), good);
+        assert!(knot.txt(name).is_empty());
+    }
+    // Asked from inside a runtime, too.
+    let tried = run(async { call(&argos, "dns_providers.test", json!({"id": 1})) }).unwrap().value;
+    assert_eq!(tried["ok"], true, "{tried}");
+    let change = json!({"id": 1, "config": {"tsig_name": WEAK_KEY}});
+    call(&argos, "dns_providers.update", change).unwrap();
+    let tried = call(&argos, "dns_providers.test", json!({"id": 1})).unwrap().value;
+    assert_eq!((&tried["ok"], steps(&tried)), (&json!(false), vec![("present".to_owned(), false)]));
+    assert!(tried["steps"][0]["error"].as_str().unwrap().contains(WEAK_KEY), "{tried}");
+}
+
+#[test]
+fn what_was_given_at_the_command_line_is_changed_there_only() {
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    let at_cli = argos.acting(Actor::Cli, Origin::default());
+    let hook = json!({"name": "hook", "kind": "exec", "config": {"command": "/usr/local/bin/hook"}});
+    let api = json!({"name": "api", "kind": "cloudflare",
+        "config": {"api_token": "not-a-real-token", "api_url": "https://api.example.test/v4"}});
+    for row in [hook, api] {
+        assert_eq!(call(&argos, "dns_providers.create", row.clone()).unwrap_err().code(), "dns_provider.only_at_cli");
+        call(&at_cli, "dns_providers.create", row).unwrap();
+    }
+    let update = |argos: &Argos, input: Value| call(argos, "dns_providers.update", input);
+    for refused in [
+        json!({"id": 1, "config": {"command": "/usr/local/bin/other"}}),
+        json!({"id": 2, "config": {"api_url": "https://elsewhere.example.test/"}}),
+    ] {
+        let e = update(&argos, refused.clone()).unwrap_err();
+        assert_eq!((e.kind(), e.code()), (ErrorKind::Forbidden, "dns_provider.only_at_cli"), "{refused}");
+        update(&at_cli, refused).unwrap();
+    }
+    for allowed in [
+        json!({"id": 1, "name": "renamed", "enabled": false}),
+        json!({"id": 1, "config": {"timeout_seconds": 5}}),
+        json!({"id": 1, "config": {"command": "/usr/local/bin/other"}}),
+        json!({"id": 2, "config": {"api_token": "not-a-real-token-either"}}),
+        // Back to where the API is by default, and not away from there again.
+        json!({"id": 2, "config": {"api_url": ""}}),
+    ] {
+        update(&argos, allowed.clone()).unwrap_or_else(|e| panic!("{allowed}: {e}"));
+    }
+    let away = json!({"id": 2, "config": {"api_url": "https://elsewhere.example.test/"}});
+    assert_eq!(update(&argos, away).unwrap_err().code(), "dns_provider.only_at_cli");
+    assert_eq!(update(&argos, json!({"id": 2, "config": {"zone_id": cloudflare::ZONE}})).unwrap().value["id"], 2);
+}
+
+#[test]
+fn a_provider_that_a_host_uses_stays() {
+    let folder = Folder::new();
+    let host = json!({"domain": "a.example", "tls_mode": "none", "target_group": {"targets": [{"host": "127.0.0.1", "port": 9}]}});
+    let row = json!({"name": "a", "kind": "cloudflare", "config": {"api_token": "not-a-real-token"}});
+    {
+        let argos = argos(&folder);
+        call(&argos, "hosts.create", host).unwrap();
+        call(&argos, "dns_providers.create", row).unwrap();
+    }
+    let db = rusqlite::Connection::open(folder.path().join("argos.db")).unwrap();
+    db.execute("UPDATE hosts SET dns_provider_id = 1", []).unwrap();
+    drop(db);
+    let argos = argos(&folder);
+    assert_eq!(call(&argos, "dns_providers.get", json!({"id": 1})).unwrap().value["used_by"], json!([1]));
+    let e = call(&argos, "dns_providers.delete", json!({"id": 1})).unwrap_err();
+    assert_eq!((e.kind(), e.code()), (ErrorKind::Conflict, "dns_provider.in_use"));
+    assert!(e.message().contains("host 1"), "{e}");
+    call(&argos, "hosts.delete", json!({"id": 1})).unwrap();
+    call(&argos, "dns_providers.delete", json!({"id": 1})).unwrap();
 }

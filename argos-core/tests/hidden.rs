@@ -105,6 +105,9 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("certificates.renew", json!({"id": 1})),
         ("hosts.delete", json!({"id": 1})),
         ("target_groups.delete", json!({"id": 1})),
+        ("dns_providers.create", dns_provider("cGF0dGVybi1vZi1hLWtleQ==")),
+        ("dns_providers.update", json!({"id": 1, "config": {"tsig_secret": "cGF0dGVybi1vZi1hbm90aGVyLWtleQ=="}})),
+        ("dns_providers.delete", json!({"id": 1})),
         ("waf.install", samples::sample("waf.install")),
         ("waf.reload", json!({})),
     ]
@@ -114,6 +117,11 @@ fn calls() -> Vec<(&'static str, Value)> {
 fn client_pair() -> Value {
     let pair = samples::upload(1, "client.example");
     json!({"id": 1, "client_cert_pem": pair["cert_pem"], "client_key_pem": pair["key_pem"]})
+}
+
+fn dns_provider(secret: &str) -> Value {
+    let config = json!({"server": "127.0.0.1:1", "tsig_name": "key", "tsig_secret": secret});
+    json!({"name": "dns", "kind": "rfc2136", "config": config})
 }
 
 /// Runs them all; the secrets that were made on the way.
@@ -129,6 +137,9 @@ fn change_everything(argos: &Argos) -> Vec<String> {
         if let Some(key) = input["key_pem"].as_str().or_else(|| input["client_key_pem"].as_str()) {
             secrets.push(key.lines().nth(1).unwrap().to_owned());
         }
+        if let Some(secret) = input["config"]["tsig_secret"].as_str() {
+            secrets.push(secret.to_owned());
+        }
         let applied = argos.call(name, input.as_object().unwrap().clone()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
         done.insert(name);
         if let Some(token) = applied.value.get("token") {
@@ -137,7 +148,7 @@ fn change_everything(argos: &Argos) -> Vec<String> {
     }
     let changing: BTreeSet<&str> = describe().iter().filter(|op| op.mutates).map(|op| op.name).collect();
     assert_eq!(done, changing, "an operation that changes something is not tried here");
-    assert_eq!(secrets.len(), 5);
+    assert_eq!(secrets.len(), 7);
     secrets
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -31,6 +31,13 @@ __all__ = [
     "CreatedToken",
     "CustomRule",
     "CustomRulesResource",
+    "DnsConfig",
+    "DnsConfigShown",
+    "DnsProvider",
+    "DnsProviderKind",
+    "DnsProviderTest",
+    "DnsProvidersResource",
+    "DnsTestStep",
     "ExcludedBy",
     "Exclusion",
     "ExclusionsResource",
@@ -107,6 +114,7 @@ __all__ = [
     "TokenRole",
     "TokensResource",
     "TryResult",
+    "TsigAlgorithm",
     "UploadedCertificate",
     "ValueMode",
     "Version",
@@ -168,6 +176,17 @@ class CertificateState(StrEnum):
     """It has ended, or none could be had."""
     NONE = "none"
     """There is none."""
+
+
+class DnsProviderKind(StrEnum):
+    """How a DNS provider is spoken to."""
+
+    RFC2136 = "rfc2136"
+    """A name server that takes signed updates."""
+    EXEC = "exec"
+    """A command of this machine."""
+    CLOUDFLARE = "cloudflare"
+    """Cloudflare's API."""
 
 
 class ExcludedBy(StrEnum):
@@ -324,6 +343,17 @@ class TryResult(StrEnum):
     """It did not."""
     EXCLUDED = "excluded"
     """The target, or the rule, was left out."""
+
+
+class TsigAlgorithm(StrEnum):
+    """How updates are signed. Source: RFC 8945 §6."""
+
+    HMAC_SHA256 = "hmac-sha256"
+    """HMAC with SHA-256."""
+    HMAC_SHA384 = "hmac-sha384"
+    """HMAC with SHA-384."""
+    HMAC_SHA512 = "hmac-sha512"
+    """HMAC with SHA-512."""
 
 
 class ValueMode(StrEnum):
@@ -573,6 +603,106 @@ class CustomRule(records.Resource):
     """What to know about it: what it turns off, such as ``ctl:ruleEngine=Off`` does, and what it leaves
     alone though it seems to mean it.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsConfig:
+    """What a DNS provider needs. Each field belongs to the kind that its text names."""
+
+    server: str | None = None
+    """``rfc2136``: name server that takes updates, as ``host`` or ``host:port``; port 53 unless given."""
+    zone: str | None = None
+    """``rfc2136``: zone to change; empty = asked of the server."""
+    tsig_name: str | None = None
+    """``rfc2136``: name of the key."""
+    tsig_algorithm: TsigAlgorithm | None = None
+    """``rfc2136``: how updates are signed; default ``hmac-sha256``."""
+    tsig_secret: str | None = field(default=None, repr=False)
+    """``rfc2136``: the key in base64."""
+    command: str | None = None
+    """``exec``: absolute path of a command; it is called with ``present`` or ``cleanup``, a name and a
+    value.
+    """
+    timeout_seconds: int | None = None
+    """``exec``: seconds that it may run, 1–600; default 60."""
+    api_token: str | None = field(default=None, repr=False)
+    """``cloudflare``: API token with DNS:Edit for the zone, and Zone:Read unless ``zone_id`` is given."""
+    zone_id: str | None = None
+    """``cloudflare``: identity of the zone, 32 hexadecimal digits; empty = found by name."""
+    api_url: str | None = None
+    """``cloudflare``: where the API is; empty = Cloudflare's. Only at the command line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsConfigShown:
+    """What a DNS provider needs, without its secrets."""
+
+    server: str | None = None
+    """``rfc2136``: name server that takes updates."""
+    zone: str | None = None
+    """``rfc2136``: zone to change; empty = asked of the server."""
+    tsig_name: str | None = None
+    """``rfc2136``: name of the key."""
+    tsig_algorithm: TsigAlgorithm | None = None
+    """``rfc2136``: how updates are signed."""
+    tsig_secret_set: bool | None = None
+    """``rfc2136``: whether the key is stored."""
+    command: str | None = None
+    """``exec``: path of the command."""
+    timeout_seconds: int | None = None
+    """``exec``: seconds that it may run."""
+    api_token_set: bool | None = None
+    """``cloudflare``: whether the API token is stored."""
+    zone_id: str | None = None
+    """``cloudflare``: identity of the zone; empty = found by name."""
+    api_url: str | None = None
+    """``cloudflare``: where the API is; empty = Cloudflare's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsProvider(records.Resource):
+    """A stored DNS provider. Its secrets are never shown."""
+
+    id: int
+    """Identity."""
+    name: str
+    """Unique name."""
+    kind: DnsProviderKind
+    """How it is spoken to."""
+    config: DnsConfigShown
+    """What its kind needs, without secrets."""
+    enabled: bool
+    """Whether it may be used."""
+    used_by: Sequence[int]
+    """Hosts whose certificates it proves."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsProviderTest:
+    """What came of a try."""
+
+    ok: bool
+    """Whether all of it went well."""
+    name: str
+    """The name of the record that was placed and removed."""
+    steps: Sequence[DnsTestStep]
+    """What was done, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsTestStep:
+    """One step of a try."""
+
+    step: str
+    """``present``, ``seen`` or ``cleanup``."""
+    ok: bool
+    """Whether it went well."""
+    error: str
+    """What went wrong, and what helps; empty = nothing did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -3530,6 +3660,145 @@ class CertificatesResource:
         }, {"if_match": if_match, "dry_run": dry_run})
 
 
+class DnsProvidersResource:
+    """Who places the records that prove names to certificate authorities."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[DnsProvider]:
+        """Lists DNS providers by id; their secrets are never shown.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, DnsProvider, "dns_providers.list", {
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> DnsProvider:
+        """Shows one DNS provider without its secrets.
+
+        Arguments:
+            id: The DNS provider.
+        """
+        return records.query(self._caller, DnsProvider, "dns_providers.get", {
+            "id": id,
+        })
+
+    def create(
+        self,
+        name: str,
+        *,
+        kind: DnsProviderKind,
+        config: DnsConfig,
+        enabled: bool | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[DnsProvider]:
+        """Makes a DNS provider.
+
+        Arguments:
+            name: Unique name, 1–64 characters.
+            kind: How it is spoken to; ``exec`` only at the command line.
+            config: What its kind needs.
+            enabled: Whether it may be used; default true.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, DnsProvider, "dns_providers.create", {
+            "name": name,
+            "kind": kind,
+            "config": config,
+            "enabled": enabled,
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def update(
+        self,
+        id: int,
+        *,
+        name: str | Unset = UNSET,
+        config: DnsConfig | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[DnsProvider]:
+        """Changes the given fields of a DNS provider; omitted ones stay, also those in ``config``.
+
+        Arguments:
+            id: The DNS provider.
+            name: Unique name, 1–64 characters.
+            config: Fields of its kind that change; a command, and where an API is, only at the command
+                line.
+            enabled: Whether it may be used.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, DnsProvider, "dns_providers.update", {
+            "id": id,
+            "name": name,
+            "config": config,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[None]:
+        """Deletes a DNS provider that no host uses.
+
+        Arguments:
+            id: The DNS provider.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change_plain(self._caller, "dns_providers.delete", {
+            "id": id,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def test(
+        self,
+        id: int,
+        *,
+        domain: str | None | Unset = UNSET,
+        seconds: int | None | Unset = UNSET,
+    ) -> DnsProviderTest:
+        """Tries a DNS provider: places a record, waits until the zone's servers have it, and removes it.
+
+        Arguments:
+            id: The DNS provider.
+            domain: A name that it is to prove; the record is placed at ``_argos-test`` below it. Default:
+                the zone of its ``config``.
+            seconds: Seconds until the record must be seen, 0–120; default 60.
+        """
+        return records.query(self._caller, DnsProviderTest, "dns_providers.test", {
+            "id": id,
+            "domain": domain,
+            "seconds": seconds,
+        })
+
+
 class SettingsResource:
     """Settings of the whole installation."""
 
@@ -4029,6 +4298,11 @@ class Operations:
     def certificates(self) -> CertificatesResource:
         """Certificates of hosts, and the local CA."""
         return CertificatesResource(self)
+
+    @property
+    def dns_providers(self) -> DnsProvidersResource:
+        """Who places the records that prove names to certificate authorities."""
+        return DnsProvidersResource(self)
 
     @property
     def settings(self) -> SettingsResource:

@@ -152,7 +152,7 @@ fn operation_command(op: &Described) -> Command {
     for (field, schema) in properties(op).filter(|(field, _)| !by_position.contains(&field.as_str())) {
         let mut arg = Arg::new(field.clone())
             .long(field.replace('_', "-"))
-            .value_name(if is_file(field) { "FILE".to_owned() } else { placeholder(schema) })
+            .value_name(if is_file(field, schema) { "FILE".to_owned() } else { placeholder(schema) })
             .required(required.contains(&field.as_str()))
             .allow_hyphen_values(true)
             .help(help(op, field));
@@ -230,9 +230,16 @@ fn terms(op: &Described, matches: &ArgMatches) -> Result<Terms> {
 /// The fields that a command's arguments give.
 pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String, Value>> {
     let mut fields = Map::new();
-    for (field, _) in properties(op) {
+    for (field, schema) in properties(op) {
         if let Some(text) = matches.try_get_one::<String>(field).ok().flatten() {
-            let value = if is_file(field) { Value::String(file(field, text)?) } else { coerce(op, field, text)? };
+            let value = match is_file(field, schema) {
+                true if types_of(schema).contains(&"object") => {
+                    // What is wrong in it is told without it.
+                    Value::Object(parse_object(file(field, text)?.as_bytes()).map_err(|e| e.under(field))?)
+                }
+                true => Value::String(file(field, text)?),
+                false => coerce(op, field, text)?,
+            };
             fields.insert(field.clone(), value);
         }
     }
@@ -245,8 +252,17 @@ pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String,
 }
 
 /// Whether a field is given as a file: arguments are seen by every process of the machine, and a key is a secret.
-fn is_file(field: &str) -> bool {
-    field.ends_with("_pem")
+fn is_file(field: &str, schema: &Value) -> bool {
+    field.ends_with("_pem") || holds_secret(schema)
+}
+
+/// Whether a secret stands somewhere in the value of a field.
+fn holds_secret(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.get("writeOnly") == Some(&Value::Bool(true)) || map.values().any(holds_secret),
+        Value::Array(items) => items.iter().any(holds_secret),
+        _ => false,
+    }
 }
 
 /// The text of the file that an argument names; `-` is standard input, and no name is no text.

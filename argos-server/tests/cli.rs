@@ -139,3 +139,32 @@ fn many_calls_come_from_one_stream() {
     assert_eq!(String::from_utf8_lossy(&out.stdout).lines().count(), 2);
     assert_eq!(folder.json(&["host", "get", "1"])["target_group_id"], 1);
 }
+
+#[test]
+fn what_holds_a_secret_is_read_from_a_file_and_its_faults_do_not_show_it() {
+    let folder = Folder::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let create = ["dns-provider", "create", "home", "--kind", "rfc2136", "--config", path, "--create"];
+    let config =
+        |server: &str| format!(r#"{{"server": {server}, "tsig_name": "key", "tsig_secret": "c2VjcmV0LXdvcmQ="}}"#);
+    for (text, part) in [
+        (config("\"\"").as_str(), "config.server"),
+        (config("7").as_str(), "config.server"),
+        (&config("\"ns.test\"")[..40], "not JSON"),
+        ("[\"c2VjcmV0LXdvcmQ=\"]", "JSON object"),
+        (r#"{"server": "ns.test", "tsig_name": "key", "tsig_secret": ["c2VjcmV0LXdvcmQ="]}"#, "config.tsig_secret"),
+    ] {
+        std::fs::write(path, text).unwrap();
+        let (exit, stderr) = code(&folder, &[&create[..], &["--json"]].concat());
+        assert!(exit == 5 && stderr.contains(part) && !stderr.contains("c2Vj"), "{text}: {stderr}");
+    }
+    std::fs::write(path, config("\"ns.test\"")).unwrap();
+    assert_eq!(code(&folder, &create).0, 0);
+    let out = folder.run(&["dns-provider", "get", "1", "--json"]);
+    let shown = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(shown.contains("\"tsig_secret_set\": true") && !shown.contains("c2Vj"), "{shown}");
+    let missing = ["dns-provider", "update", "1", "--config", "/nowhere/config.json"];
+    let (exit, stderr) = code(&folder, &missing);
+    assert!(exit == 5 && stderr.contains("/nowhere/config.json"), "{stderr}");
+}

@@ -60,6 +60,11 @@ macro_rules! for_each_operation {
                 local_ca: query GetLocalCa, status: query ListCertStatus, upload: change UploadCertificate,
                 renew: change RenewCertificate, delete: change DeleteCertificate,
             }
+            /// Who places the records that prove names to certificate authorities.
+            dns_providers: DnsProviders () {
+                list: query ListDnsProviders, get: query GetDnsProvider, create: change CreateDnsProvider,
+                update: change UpdateDnsProvider, delete: change DeleteDnsProvider, test: query TestDnsProvider,
+            }
             /// Settings of the whole installation.
             settings: Settings () {
                 list: query ListSettings, get: query GetSetting, set: change SetSetting,

@@ -119,6 +119,28 @@ pub struct DnsConfigShown {
     pub api_url: Option<String>,
 }
 
+/// What came of a try.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DnsProviderTest {
+    /// Whether all of it went well.
+    pub ok: bool,
+    /// The name of the record that was placed and removed.
+    pub name: String,
+    /// What was done, in order.
+    pub steps: Vec<DnsTestStep>,
+}
+
+/// One step of a try.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DnsTestStep {
+    /// `present`, `seen` or `cleanup`.
+    pub step: String,
+    /// Whether it went well.
+    pub ok: bool,
+    /// What went wrong, and what helps; empty = nothing did.
+    pub error: String,
+}
+
 /// Seconds that a command may run unless its row says otherwise.
 pub(crate) const COMMAND_SECONDS: i64 = 60;
 /// The port of name servers.

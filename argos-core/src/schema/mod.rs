@@ -29,7 +29,9 @@ pub(crate) use certificate::DAY_MS;
 pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};
 pub use custom_rule::{CustomRule, RuleFinding};
 pub(crate) use dns_provider::COMMAND_SECONDS;
-pub use dns_provider::{DnsConfig, DnsConfigShown, DnsProvider, DnsProviderKind, TsigAlgorithm};
+pub use dns_provider::{
+    DnsConfig, DnsConfigShown, DnsProvider, DnsProviderKind, DnsProviderTest, DnsTestStep, TsigAlgorithm,
+};
 pub use exclusion::{Exclusion, MOST_PATH};
 pub use host::{Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};

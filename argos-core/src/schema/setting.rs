@@ -56,6 +56,8 @@ pub enum SettingKind {
     Cidrs,
     /// Comma-separated host names.
     Names,
+    /// Comma-separated addresses with ports.
+    Sockets,
     /// An envelope; never shown.
     Secret,
 }
@@ -111,7 +113,7 @@ const SEVERITIES: &[&str] = &["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNIN
 pub const MASKED: &str = "password,passwd,pwd,secret,token,access_token,refresh_token,id_token,api_key,apikey,code,state,sig,signature,ticket";
 
 use Access::{NotYet, Own, Writable};
-use SettingKind::{Bool, Cidrs, Csv, Integer, Names, OneOf, Secret, Text};
+use SettingKind::{Bool, Cidrs, Csv, Integer, Names, OneOf, Secret, Sockets, Text};
 
 const fn row(key: &'static str, default: &'static str, kind: SettingKind, access: Access) -> Setting {
     Setting { key, default, kind, access }
@@ -124,7 +126,7 @@ const BYTES: SettingKind = Integer(1024, 16_777_216, Unit::Bytes);
 pub const SETTINGS: &[Setting] = &[
     row("acme.ca_bundle", "", Text(4096), NotYet),
     row("acme.directory_url", "", Text(2048), NotYet),
-    row("acme.dns_resolvers", "", Csv, NotYet),
+    row("acme.dns_resolvers", "", Sockets, Writable),
     row("acme.eab_hmac_key", "", Secret, NotYet),
     row("acme.eab_kid", "", Text(512), NotYet),
     row("acme.email", "", Text(320), NotYet),
@@ -245,6 +247,7 @@ impl Setting {
             Csv => "comma-separated list".into(),
             Cidrs => "comma-separated addresses and CIDR ranges".into(),
             Names => "comma-separated host names, without scheme and port".into(),
+            Sockets => "comma-separated addresses with ports, such as 192.0.2.1:53 or [2001:db8::1]:53".into(),
             Secret => "secret".into(),
         }
     }
@@ -291,6 +294,7 @@ impl Setting {
             Csv => value.len() <= 65_536 && !value.chars().any(char::is_control),
             Cidrs => csv(value).all(|item| parse_range(item).is_some()),
             Names => csv(value).all(|item| super::Hostname::parse(item).is_ok_and(|n| !n.is_wildcard())),
+            Sockets => csv(value).all(|item| item.parse::<std::net::SocketAddr>().is_ok_and(|at| at.port() > 0)),
             Secret => false,
         }
     }

@@ -55,7 +55,8 @@ impl<T: Zeroize> Drop for Secret<T> {
 
 impl<'de> serde::Deserialize<'de> for Secret<String> {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d).map(Self)
+        // What a parser says may quote the value.
+        String::deserialize(d).map(Self).map_err(|_| serde::de::Error::custom("must be a text"))
     }
 }
 

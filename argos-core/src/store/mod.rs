@@ -6,6 +6,7 @@ pub mod cert_status;
 pub mod certificates;
 mod columns;
 pub mod custom_rules;
+pub mod dns_providers;
 mod error;
 pub mod exclusions;
 pub mod findings;

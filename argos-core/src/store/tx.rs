@@ -32,6 +32,8 @@ const fn table(name: &'static str) -> Table {
     Table { name, key: "id", secrets: &[] }
 }
 
+/// `dns_providers`
+pub(super) const DNS_PROVIDERS: Table = Table { name: "dns_providers", key: "id", secrets: &["config_encrypted"] };
 /// `hosts`
 pub(super) const HOSTS: Table = table("hosts");
 /// `target_groups`
@@ -53,7 +55,7 @@ pub(super) const SETTINGS: Table = Table { name: "settings", key: "key", secrets
 
 /// Every configuration table, parents before children.
 pub const CONFIG_TABLES: &[Table] = &[
-    Table { name: "dns_providers", key: "id", secrets: &["config_encrypted"] },
+    DNS_PROVIDERS,
     TARGET_GROUPS,
     TARGETS,
     HOSTS,

@@ -40,6 +40,8 @@ pub struct Field {
     pub required: bool,
     /// What an omitted one means, where the schema tells.
     pub default: Option<Value>,
+    /// Whether it is given and never shown.
+    pub secret: bool,
     pub ty: Type,
 }
 
@@ -148,6 +150,7 @@ fn fields(schema: &Value, schemas: &Schemas) -> Vec<Field> {
             doc: text(property),
             required: required(name),
             default: property.get("default").cloned(),
+            secret: property["writeOnly"] == true,
             ty: ty(property, schemas),
         })
         .collect();

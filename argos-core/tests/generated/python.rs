@@ -11,7 +11,7 @@ const HEAD: &str = r#""""Operations and records. Generated from the registry; a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -123,8 +123,11 @@ fn dataclass(out: &mut String, model: &Model, name: &str, shape: &Shape, fields:
     }
     for field in fields {
         write!(out, "    {}: {}", ident(&field.name), annotation(&field.ty)).unwrap();
-        if !field.required {
-            write!(out, " = {}", default(model, field)).unwrap();
+        match (field.required, field.secret) {
+            (true, false) => {}
+            (true, true) => out.push_str(" = field(repr=False)"),
+            (false, false) => write!(out, " = {}", default(model, field)).unwrap(),
+            (false, true) => write!(out, " = field(default={}, repr=False)", default(model, field)).unwrap(),
         }
         out.push('\n');
         doc(out, "    ", &field.doc, &[]);

@@ -22,6 +22,11 @@ fn own_rule(host: i64, id: u32) -> Value {
     json!({"host_id": host, "name": "own", "secrule": secrule})
 }
 
+fn dns_provider(name: &str) -> Value {
+    let config = json!({"server": "127.0.0.1:1", "tsig_name": "key", "tsig_secret": "bm90LWEtcmVhbC1rZXk="});
+    json!({"name": name, "kind": "rfc2136", "config": config})
+}
+
 /// The upload of a certificate for a name, the same each time.
 pub fn upload(host: i64, name: &str) -> Value {
     static MADE: Mutex<BTreeMap<String, (String, String)>> = Mutex::new(BTreeMap::new());
@@ -36,7 +41,7 @@ pub fn upload(host: i64, name: &str) -> Value {
 /// Calls that make the configuration: hosts 1 and 2 with groups 1 and 2 of two targets each, group 3 without a host,
 /// rules 1 and 2 and exclusions 1 and 2 of host 1, exclusions 3 and 4 of host 2, own WAF rules 1 and 2 of host 1
 /// and 3 and 4 of host 2, tokens 1 and 2, one setting; host 3 with certificate 2, which the local CA (certificate 1)
-/// signed, host 4 with certificate 4, which was uploaded.
+/// signed, host 4 with certificate 4, which was uploaded; DNS providers 1 and 2.
 pub fn world() -> Vec<(&'static str, Value)> {
     vec![
         ("hosts.create", host("a.example")),
@@ -58,6 +63,8 @@ pub fn world() -> Vec<(&'static str, Value)> {
         ("hosts.create", json!({"domain": "tls.example", "target_group_id": 1})),
         ("hosts.create", json!({"domain": "*.tls.example", "target_group_id": 1})),
         ("certificates.upload", upload(4, "*.tls.example")),
+        ("dns_providers.create", dns_provider("dns")),
+        ("dns_providers.create", dns_provider("spare")),
     ]
 }
 
@@ -140,6 +147,11 @@ pub fn sample(name: &str) -> Value {
             let sha256 = "17edb37550862eacd5b3d00eadeb02fd4fc5ce205724f32b17fb8087cd399fab";
             json!({"archive": archive, "sha256": sha256})
         }
+        "dns_providers.list" => json!({}),
+        "dns_providers.create" => dns_provider("third"),
+        "dns_providers.update" => json!({"id": 1, "name": "other"}),
+        // Nobody is there: the try says so, and that is its result.
+        "dns_providers.test" => json!({"id": 1, "domain": "a.example", "seconds": 0}),
         "tokens.create" => json!({"name": "three", "role": "viewer"}),
         "tokens.revoke" => json!({"id": 1}),
         // Its token is random: it can't be made to work here, and has tests of its own.

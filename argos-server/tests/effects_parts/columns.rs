@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Proof::{self, Effect, Filled, NotYet, ShownBy, Unwritten};
 use super::settings::{ATTACK, dead_first, leaking};
-use super::world::{Site, World, dead, echo, first_line, full, merged, saying, silent, target};
+use super::world::{Site, World, dead, echo, first_line, full, merged, resolver, saying, silent, target};
 use crate::support::ask;
 
 /// Tables that no operation writes in this version: whatever was done, they are empty.
@@ -15,7 +15,6 @@ pub const UNWRITTEN: &[&str] = &[
     "auth_bans",
     "backups",
     "bans",
-    "dns_providers",
     "host_access",
     "jobs",
     "log_rollups_minute",
@@ -45,6 +44,7 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("waf_custom_rules", waf_custom_rules()),
         ("certificates", certificates()),
         ("cert_status", cert_status()),
+        ("dns_providers", dns_providers()),
         ("api_tokens", api_tokens()),
         ("users", users()),
         ("settings", settings()),
@@ -742,6 +742,72 @@ fn waf_exclusions() -> Vec<(&'static str, Proof)> {
 
 /// A rule of a host's own that refuses `?own=yes`.
 const OWN_RULE: &str = "SecRule ARGS:own \"@streq yes\" \"id:100001,phase:2,deny,status:409,log,msg:'own'\"";
+
+fn dns_providers() -> Vec<(&'static str, Proof)> {
+    fn key(w: &World) -> Value {
+        let config = json!({"server": "127.0.0.1:1", "tsig_name": "key", "tsig_secret": "bm90LWEtcmVhbC1rZXk="});
+        let made = w.call("dns_providers.create", json!({"name": w.name(), "kind": "rfc2136", "config": config}));
+        json!({"id": made["id"]})
+    }
+    fn tried(w: &World, key: &Value) -> Value {
+        w.call("dns_providers.test", merged(key.clone(), json!({"domain": "a.test", "seconds": 0})))["steps"][0].clone()
+    }
+    let dates = |w: &World| {
+        let key = key(w);
+        times(w, "dns_providers.get", key.clone(), |n| {
+            w.call("dns_providers.update", merged(key.clone(), json!({"name": format!("{}-{n}", w.name())})));
+        });
+    };
+    vec![
+        ("id", Filled),
+        (
+            "name",
+            Effect(|w| {
+                let (key, name) = (key(w), w.name());
+                w.call("dns_providers.update", merged(key.clone(), json!({"name": name})));
+                assert_eq!(w.call("dns_providers.get", key.clone())["name"], name);
+                w.call("dns_providers.delete", key.clone());
+                assert_eq!(w.ask("dns_providers.get", key).0, 404);
+            }),
+        ),
+        (
+            "kind",
+            Effect(|w| {
+                // A command is run, where a name server is asked.
+                let (resolver, _asked) = resolver();
+                w.set("acme.dns_resolvers", &resolver.to_string());
+                let input = json!({"name": w.name(), "kind": "exec", "config": {"command": "/bin/true"}});
+                let command = w.call("dns_providers.create", input);
+                assert_eq!(tried(w, &json!({"id": command["id"]}))["ok"], true);
+                assert_eq!(tried(w, &key(w))["ok"], false);
+            }),
+        ),
+        (
+            "config_encrypted",
+            Effect(|w| {
+                let key = key(w);
+                let says = |part: &str| tried(w, &key)["error"].as_str().unwrap().contains(part);
+                assert!(says("127.0.0.1:1 "));
+                let (server, _asked) = resolver();
+                w.set("acme.dns_resolvers", &server.to_string());
+                let config = json!({"server": server.to_string()});
+                w.call("dns_providers.update", merged(key.clone(), json!({"config": config})));
+                assert!(says(&server.to_string()));
+            }),
+        ),
+        (
+            "enabled",
+            Effect(|w| {
+                let key = key(w);
+                w.call("dns_providers.update", merged(key.clone(), json!({"enabled": false})));
+                let (status, told) = w.ask("dns_providers.test", merged(key, json!({"domain": "a.test"})));
+                assert_eq!((status, &told["code"]), (409, &json!("dns_provider.disabled")));
+            }),
+        ),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
+    ]
+}
 
 fn waf_custom_rules() -> Vec<(&'static str, Proof)> {
     fn key(w: &World) -> (Site, Value) {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::Proof::{self, Effect, ShownBy};
 use super::world::{
-    BASELINE, PATIENCE, World, dead, echo, first_line, full, is_closed, merged, ok, saying, silent, target, upstream,
-    upstream_with,
+    BASELINE, PATIENCE, World, dead, echo, first_line, full, is_closed, merged, ok, resolver, saying, silent, target,
+    upstream, upstream_with,
 };
 use crate::support::{Folder, Server, ask, ask_socket, token};
 
@@ -17,6 +17,7 @@ pub const ATTACK: &str = "/?q=%3Cscript%3Ealert(1)%3C/script%3E";
 
 pub fn all() -> Vec<(&'static str, Proof)> {
     vec![
+        ("acme.dns_resolvers", Effect(dns_resolvers)),
         ("appsec.audit_min_severity", Effect(audit_min_severity)),
         (
             "appsec.fail_open",
@@ -60,6 +61,15 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ),
         ("tls.min_version", ShownBy("argos-core/tests/tls.rs", "only_versions_that_the_host_allows_are_spoken")),
     ]
+}
+
+fn dns_resolvers(w: &World) {
+    let input = json!({"name": w.name(), "kind": "exec", "config": {"command": "/bin/true"}});
+    let provider = w.call("dns_providers.create", input);
+    let (resolver, asked) = resolver();
+    w.set("acme.dns_resolvers", &resolver.to_string());
+    w.call("dns_providers.test", json!({"id": provider["id"], "domain": "a.test", "seconds": 0}));
+    assert!(asked.try_iter().any(|question| question.windows(11).any(|part| part == b"_argos-test")));
 }
 
 fn audit_min_severity(w: &World) {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -300,4 +300,29 @@ pub fn full() -> SocketAddr {
         std::mem::forget(waiting);
     }
     address
+}
+
+/// A resolver that knows no name, and the questions it was asked.
+pub fn resolver() -> (SocketAddr, Receiver<Vec<u8>>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let (asked, questions) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            // The name is a row of labels, each behind its length; type and class follow.
+            let mut end = 12;
+            while buffer[end] != 0 {
+                end += usize::from(buffer[end]) + 1;
+            }
+            let mut answer = buffer[..end + 5].to_vec();
+            // An answer, recursion offered, no such name; one question and nothing else.
+            answer[2..12].copy_from_slice(&[0x81, 0x83, 0, 1, 0, 0, 0, 0, 0, 0]);
+            if asked.send(buffer[..length].to_vec()).is_err() {
+                return;
+            }
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    (address, questions)
 }

@@ -7,6 +7,7 @@
 //! | `look.rs` | addresses, CAA, aliases, zones and their servers, through resolvers |
 //! | `caa.rs` | whether CAA records let an authority issue |
 //! | `exchange.rs` | one question to one server |
+//! | `row.rs` | a stored provider: opened, shown, tried |
 //! | `fault.rs` | why something failed, and what helps |
 //!
 //! Nothing is kept between calls: a record that a killed process left is removed by its name and value.
@@ -18,6 +19,7 @@ mod exec;
 mod fault;
 mod look;
 mod rfc2136;
+mod row;
 mod seen;
 
 use std::fmt;
@@ -28,6 +30,8 @@ use hickory_proto::rr::Name;
 pub use caa::{CaaRecord, caa_allows};
 pub use fault::DnsFault;
 pub use look::Look;
+pub use row::{of_row, resolvers};
+pub(crate) use row::{opened, shown, tried};
 
 use crate::error::Result;
 use crate::schema::{DnsConfig, DnsProviderKind};
@@ -65,6 +69,11 @@ impl fmt::Debug for Provider {
 #[must_use]
 pub fn challenge_name(domain: &str) -> String {
     format!("_acme-challenge.{}", domain.strip_prefix("*.").unwrap_or(domain))
+}
+
+/// The name at which a provider is tried for `domain`.
+pub(crate) fn test_name(domain: &str) -> String {
+    format!("_argos-test.{}", domain.strip_prefix("*.").unwrap_or(domain))
 }
 
 impl Provider {

@@ -1,0 +1,91 @@
+//! A stored DNS provider: opened to be used, shown without its secrets, tried.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{DnsFault, Look, Provider};
+use crate::clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{DnsConfig, DnsProvider, DnsProviderId, DnsProviderTest, DnsTestStep, csv};
+use crate::secret::MasterKey;
+use crate::store::dns_providers::StoredDnsProvider;
+use crate::store::{Read, dns_providers, settings};
+
+/// The DNS provider `id`, ready to be used.
+///
+/// # Errors
+/// `dns_provider.not_found`, `dns_provider.disabled`, `secret_tampered`.
+pub fn of_row(read: &Read<'_>, key: &MasterKey, id: DnsProviderId) -> Result<Provider> {
+    let row = dns_providers::get(read, id)?;
+    if !row.fields.enabled {
+        let text = format!("DNS provider {id} is switched off: set enabled to true");
+        return Err(Error::new(ErrorKind::Conflict, "dns_provider.disabled", text));
+    }
+    let (config, made_at_cli) = opened(&row, key)?;
+    Provider::new(row.fields.kind, &config, made_at_cli)
+}
+
+/// What is in the envelope of `row`, and whether it was given at the command line.
+///
+/// # Errors
+/// `secret_tampered`.
+pub(crate) fn opened(row: &StoredDnsProvider, key: &MasterKey) -> Result<(DnsConfig, bool)> {
+    DnsConfig::from_stored(key.decrypt(&row.fields.config_encrypted)?.expose())
+}
+
+/// What is shown of `row`.
+///
+/// # Errors
+/// `secret_tampered`.
+pub(crate) fn shown(row: StoredDnsProvider, key: &MasterKey) -> Result<DnsProvider> {
+    let (config, _) = opened(&row, key)?;
+    Ok(DnsProvider {
+        id: row.id,
+        config: config.shown(row.fields.kind),
+        name: row.fields.name,
+        kind: row.fields.kind,
+        enabled: row.fields.enabled,
+        used_by: row.used_by,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// The resolvers that `acme.dns_resolvers` names; none = those of the system.
+///
+/// # Errors
+/// Those of the database.
+pub fn resolvers(read: &Read<'_>) -> Result<Vec<SocketAddr>> {
+    let text = settings::value(read, "acme.dns_resolvers")?.unwrap_or_default();
+    Ok(csv(&text).filter_map(|item| item.parse().ok()).collect())
+}
+
+/// Places a record at `fqdn`, waits until the zone's servers have it, and removes it.
+#[must_use]
+pub(crate) fn tried(provider: Provider, look: Look, fqdn: String, patience: Duration) -> DnsProviderTest {
+    let value = hex::encode(clock::random::<16>());
+    let mut steps = Vec::new();
+    let work = async {
+        let mut note = |step: &str, done: Result<(), DnsFault>| {
+            let ok = done.is_ok();
+            let error = done.err().map_or(String::new(), |fault| fault.to_string());
+            steps.push(DnsTestStep { step: step.to_owned(), ok, error });
+            ok
+        };
+        // What could not be placed has been taken back.
+        if note("present", provider.present(&look, &fqdn, &value).await) {
+            note("seen", provider.wait_until_seen(&look, &fqdn, &value, patience).await);
+            note("cleanup", provider.cleanup(&look, &fqdn, &value).await);
+        }
+    };
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map(|runtime| runtime.block_on(work)).map_err(|e| format!("starting a runtime: {e}"))
+    };
+    // On a thread of its own: the caller's may belong to a runtime, in which no other can run.
+    let done = std::thread::scope(|scope| scope.spawn(run).join());
+    if let Err(e) = done.unwrap_or_else(|_| Err("the try ended in a panic".into())) {
+        steps.push(DnsTestStep { step: "present".into(), ok: false, error: e });
+    }
+    DnsProviderTest { ok: steps.iter().all(|step| step.ok), name: fqdn, steps }
+}
