@@ -19,13 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, http, upstream, ..] = &arguments[..] else { return Err("usage: proxy_floor HTTP UPSTREAM".into()) };
     let upstream: SocketAddr = upstream.parse()?;
-    let target = Target {
-        id: TargetId(1),
-        host: upstream.ip().to_string().into(),
-        port: upstream.port(),
-        authority: upstream.to_string().into(),
-        weight: 1,
-    };
+    let target = Target::plain(TargetId(1), upstream.ip().to_string().into(), upstream.port(), 1);
     let group = Group {
         id: GroupId(1),
         name: "floor".into(),
