@@ -6,7 +6,7 @@
 mod cloudflare;
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use argos_core::schema::{Actor, DnsConfig, DnsProviderKind};
 use argos_core::store::Origin;
 use argos_core::{Argos, Reply};
 use cloudflare::{Cloudflare, Does};
+use hickory_proto::op::{Message, OpCode, ResponseCode};
 use serde_json::{Value, json};
 use support::knot::{KEY, Knot, LONG_KEY, WEAK_KEY, secret};
 use support::{Folder, argos};
@@ -106,6 +107,61 @@ fn what_a_name_server_refuses_says_what_helps() {
     let e = refused(json!({}), name, Clock::manual(Timestamp(now.0 - 3_600_000))).to_string();
     assert!(e.contains("the clocks differ by 3") && e.contains("BADTIME"), "{e}");
     assert!(knot.txt(name).is_empty());
+}
+
+#[test]
+fn more_values_than_a_datagram_holds_are_seen_over_tcp() {
+    let Some(knot) = Knot::start(&[("example.test", &zone(""))]) else { return };
+    let look = look_at(&knot);
+    let provider = updates(&knot, json!({}));
+    let name = "_acme-challenge.example.test";
+    let records: Vec<(String, String)> = (0..40).map(|n| (name.to_owned(), format!("{n:0>43}"))).collect();
+    run(async {
+        provider.present_all(&look, &records, AT_ONCE).await.unwrap();
+        provider.cleanup_all(&look, &records).await.unwrap();
+    });
+    assert!(knot.txt(name).is_empty());
+}
+
+/// A server that says yes to everything and knows no key: an answer of its own, or of somebody on the way.
+fn yes_sayer() -> (SocketAddr, std::sync::mpsc::Receiver<OpCode>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let (told, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let question = Message::from_vec(&buffer[..length]).unwrap();
+            if told.send(question.op_code).is_err() {
+                return;
+            }
+            let mut answer = Message::response(question.id, question.op_code);
+            answer.metadata.authoritative = true;
+            answer.add_queries(question.queries.clone());
+            // First one to another question, which is not believed.
+            let mut other = answer.clone();
+            other.metadata.id = question.id.wrapping_add(1);
+            other.metadata.response_code = ResponseCode::Refused;
+            socket.send_to(&other.to_vec().unwrap(), from).unwrap();
+            socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn an_answer_that_is_not_signed_is_not_believed() {
+    let (server, asked) = yes_sayer();
+    let config = json!({
+        "server": server.to_string(), "zone": "example.test", "tsig_name": KEY, "tsig_secret": secret()
+    });
+    let provider = provider(DnsProviderKind::Rfc2136, config);
+    let look = Look::new(&[server], Clock::system());
+    let e = run(provider.present(&look, "_acme-challenge.example.test", "value")).unwrap_err();
+    assert!(e.code() == "dns.no_answer" && e.to_string().contains("not signed"), "{e}");
+    // Perhaps it was placed: it is asked to remove it.
+    let updates = asked.try_iter().filter(|code| *code == OpCode::Update).count();
+    assert_eq!(updates, 2);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 #[non_exhaustive]
 pub enum DnsFault {
     /// Names can't be looked up.
-    #[error("{name} can't be looked up: {reason}; see acme.dns_resolvers")]
+    #[error("{name} can't be looked up: {reason}; acme.dns_resolvers names the resolvers")]
     Lookup {
         /// What was looked up.
         name: String,

@@ -1,6 +1,7 @@
 //! A name server that takes updates signed with a shared key. Source: RFC 2136 and RFC 8945.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +9,8 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode, Updat
 use hickory_proto::rr::rdata::TXT;
 use hickory_proto::rr::rdata::tsig::{TsigAlgorithm as Algorithm, TsigError};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, TSigner};
+
+use tokio::time::timeout;
 
 use super::exchange::{self, Question};
 use super::look::{apex, ask, parse, shown};
@@ -19,6 +22,8 @@ use crate::schema::{DnsConfig, TsigAlgorithm};
 pub(super) const TTL: u32 = 60;
 /// Seconds that the clocks may differ by. Source: RFC 8945 §10.
 const FUDGE: u16 = 300;
+/// Time to the address of the server.
+const TO_ADDRESS: Duration = Duration::from_secs(10);
 
 /// A server, the key it knows, and the zone it is asked to change.
 #[derive(Clone)]
@@ -65,8 +70,9 @@ impl Server {
     /// Where the server is.
     pub(super) async fn address(&self) -> Result<SocketAddr, DnsFault> {
         let lookup = |reason: String| DnsFault::Lookup { name: self.host.clone(), reason };
+        let found = timeout(TO_ADDRESS, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
         let mut found =
-            tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|e| lookup(e.to_string()))?;
+            found.map_err(|_| lookup("the system does not answer".into()))?.map_err(|e| lookup(e.to_string()))?;
         found.next().ok_or_else(|| lookup("it has no address".into()))
     }
 
