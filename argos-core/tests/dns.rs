@@ -59,6 +59,8 @@ fn two_values_stand_at_one_name_and_each_is_removed_alone() {
         json!({ "zone": "example.test" }),
         json!({ "zone": "Example.Test." }),
         json!({ "tsig_name": LONG_KEY, "tsig_algorithm": "hmac-sha512" }),
+        // A name with two addresses, where there is IPv6: nobody listens at one of them.
+        json!({ "server": format!("localhost:{}", knot.address.port()) }),
     ];
     for config in configs {
         let provider = updates(&knot, config.clone());

@@ -6,6 +6,7 @@
 mod bodies;
 mod calls;
 mod choices;
+mod dns;
 mod exchanges;
 mod heads;
 mod names;
@@ -19,11 +20,13 @@ pub type Property = fn(&[u8]);
 
 /// The property of each target in `fuzz/fuzz_targets`, by the target's name.
 pub const TARGETS: &[(&str, Property)] = &[
+    ("caa", dns::caa),
     ("call_sequences", calls::call_sequences),
     ("calls", calls::calls),
     ("chunked", bodies::chunked),
     ("codings", bodies::codings),
     ("cursors", secrets::cursors),
+    ("dns_providers", dns::dns_providers),
     ("envelopes", secrets::envelopes),
     ("exchanges", exchanges::exchanges),
     ("fields", names::fields),

@@ -349,7 +349,7 @@ fn needed<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str> {
 fn check_name(field: &str, name: &str) -> Result<()> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let label = |l: &str| (1..=63).contains(&l.len()) && l.bytes().all(plain);
+    let label = |l: &str| (1..=63).contains(&l.len()) && !l.starts_with('-') && l.bytes().all(plain);
     if name.len() <= 253 && name.split('.').all(label) {
         return Ok(());
     }

@@ -101,7 +101,8 @@ impl Provider {
     }
 
     /// Adds `value` to the TXT records of `fqdn`; others that stand there stay. Where `fqdn` is an alias (CNAME), the
-    /// record is placed where it leads. A record that may have been placed although this failed is removed again.
+    /// record is placed where it leads. A record that may have been placed although this failed is removed again; when
+    /// this is not awaited to its end, it may stand, and [`Provider::cleanup`] removes it.
     ///
     /// # Errors
     /// Why not, and what helps.

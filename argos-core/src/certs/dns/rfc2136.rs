@@ -67,13 +67,23 @@ impl Server {
         self.update(look, record(name, value, DNSClass::NONE, 0)).await
     }
 
-    /// Where the server is.
+    /// Where the server is: of several addresses, the first that answers.
     pub(super) async fn address(&self) -> Result<SocketAddr, DnsFault> {
         let lookup = |reason: String| DnsFault::Lookup { name: self.host.clone(), reason };
         let found = timeout(TO_ADDRESS, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
-        let mut found =
-            found.map_err(|_| lookup("the system does not answer".into()))?.map_err(|e| lookup(e.to_string()))?;
-        found.next().ok_or_else(|| lookup("it has no address".into()))
+        let found = found.map_err(|_| lookup("the system does not answer".into()))?;
+        let found: Vec<SocketAddr> = found.map_err(|e| lookup(e.to_string()))?.collect();
+        if let [only] = found[..] {
+            return Ok(only);
+        }
+        let mut fault = lookup("it has no address".into());
+        for at in found {
+            match ask(at, &Name::root(), RecordType::SOA).await {
+                Ok(_) => return Ok(at),
+                Err(silent) => fault = silent,
+            }
+        }
+        Err(fault)
     }
 
     async fn update(&self, look: &Look, record: Record) -> Result<(), DnsFault> {

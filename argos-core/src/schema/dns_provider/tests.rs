@@ -31,6 +31,7 @@ fn each_kind_takes_what_it_can_work_with() {
         (Rfc2136, r#"{"server":"ns.test","tsig_name":"k","tsig_secret":"no base64"}"#, "config.tsig_secret"),
         (Rfc2136, r#"{"server":"ns.test","tsig_name":"a b","tsig_secret":"c2VjcmV0"}"#, "config.tsig_name"),
         (Rfc2136, r#"{"server":"ns.test","zone":"a..b","tsig_name":"k","tsig_secret":"c2VjcmV0"}"#, "config.zone"),
+        (Rfc2136, r#"{"server":"ns.test","zone":"-a.b","tsig_name":"k","tsig_secret":"c2VjcmV0"}"#, "config.zone"),
         (Rfc2136, r#"{"server":"ns.test","zone":"_a.b.","tsig_name":"k","tsig_secret":"c2VjcmV0"}"#, ""),
         (Rfc2136, r#"{"server":"ns.test","tsig_name":"k","tsig_secret":"c2VjcmV0","command":"/a"}"#, "config.command"),
         (Exec, r#"{}"#, "config.command"),
