@@ -169,6 +169,15 @@ export interface CheckedRules {
   warnings: RuleFinding[]
 }
 
+/** Whether the clients of a host show a certificate. */
+export type ClientAuth =
+  /** They are not asked for one. */
+  | 'none'
+  /** They are asked, and served without one too. */
+  | 'optional'
+  /** Without one that is trusted they are refused. */
+  | 'required'
+
 /** One kept generation of the configuration. */
 export interface ConfigVersion {
   /** Its number. */
@@ -609,6 +618,10 @@ export interface Host extends Tagged {
   hstsMaxAgeSeconds: number
   /** Whether access rows are written; WAF and error rows always are. */
   accessLog: boolean
+  /** Whether clients show a certificate. */
+  clientAuth: ClientAuth
+  /** The authorities that vouch for clients, in PEM. */
+  clientCaPem: string
   /** When it was made. */
   createdAt: string
   /** When it was last changed. */
@@ -1441,6 +1454,10 @@ export class HostsResource {
     maxBodyBytes?: number | null
     /** Whether access rows are written; default true. */
     accessLog?: boolean | null
+    /** Whether clients show a certificate; default `none`. */
+    clientAuth?: ClientAuth | null
+    /** The authorities that vouch for clients, in PEM, at most 64 KiB; default empty. */
+    clientCaPem?: string | null
     /** Whether plain HTTP is redirected when the host has a certificate; default true. */
     httpsRedirect?: boolean | null
     /** Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header. */
@@ -1473,6 +1490,10 @@ export class HostsResource {
     enabled?: boolean
     /** Whether access rows are written. */
     accessLog?: boolean
+    /** Whether clients show a certificate. */
+    clientAuth?: ClientAuth
+    /** The authorities that vouch for clients, in PEM, at most 64 KiB. */
+    clientCaPem?: string
     /** Whether plain HTTP is redirected when the host has a certificate. */
     httpsRedirect?: boolean
     /** Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header. */
@@ -1507,6 +1528,10 @@ export class HostsResource {
     enabled: boolean
     /** Whether access rows are written. */
     accessLog: boolean
+    /** Whether clients show a certificate. */
+    clientAuth: ClientAuth
+    /** The authorities that vouch for clients, in PEM, at most 64 KiB. */
+    clientCaPem: string
     /** Whether plain HTTP is redirected when the host has a certificate. */
     httpsRedirect: boolean
     /** Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header. */

@@ -24,6 +24,7 @@ __all__ = [
     "CertificateState",
     "CertificatesResource",
     "CheckedRules",
+    "ClientAuth",
     "ConfigResource",
     "ConfigVersion",
     "CookieConfig",
@@ -176,6 +177,17 @@ class CertificateState(StrEnum):
     """It has ended, or none could be had."""
     NONE = "none"
     """There is none."""
+
+
+class ClientAuth(StrEnum):
+    """Whether the clients of a host show a certificate."""
+
+    NONE = "none"
+    """They are not asked for one."""
+    OPTIONAL = "optional"
+    """They are asked, and served without one too."""
+    REQUIRED = "required"
+    """Without one that is trusted they are refused."""
 
 
 class DnsProviderKind(StrEnum):
@@ -969,6 +981,10 @@ class Host(records.Resource):
     """Seconds of ``Strict-Transport-Security``; 0 = no header."""
     access_log: bool
     """Whether access rows are written; WAF and error rows always are."""
+    client_auth: ClientAuth
+    """Whether clients show a certificate."""
+    client_ca_pem: str
+    """The authorities that vouch for clients, in PEM."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime
@@ -1812,6 +1828,8 @@ class HostsResource:
         enabled: bool | None | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
         access_log: bool | None | Unset = UNSET,
+        client_auth: ClientAuth | None | Unset = UNSET,
+        client_ca_pem: str | None | Unset = UNSET,
         https_redirect: bool | None | Unset = UNSET,
         hsts_max_age_seconds: int | None | Unset = UNSET,
         auth_required: bool | None | Unset = UNSET,
@@ -1833,6 +1851,8 @@ class HostsResource:
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             access_log: Whether access rows are written; default true.
+            client_auth: Whether clients show a certificate; default ``none``.
+            client_ca_pem: The authorities that vouch for clients, in PEM, at most 64 KiB; default empty.
             https_redirect: Whether plain HTTP is redirected when the host has a certificate; default
                 true.
             hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; default 0 = no
@@ -1854,6 +1874,8 @@ class HostsResource:
             "enabled": enabled,
             "max_body_bytes": max_body_bytes,
             "access_log": access_log,
+            "client_auth": client_auth,
+            "client_ca_pem": client_ca_pem,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
             "auth_required": auth_required,
@@ -1872,6 +1894,8 @@ class HostsResource:
         tls_mode: TlsMode | Unset = UNSET,
         enabled: bool | Unset = UNSET,
         access_log: bool | Unset = UNSET,
+        client_auth: ClientAuth | Unset = UNSET,
+        client_ca_pem: str | Unset = UNSET,
         https_redirect: bool | Unset = UNSET,
         hsts_max_age_seconds: int | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
@@ -1892,6 +1916,8 @@ class HostsResource:
             tls_mode: Where the certificate comes from.
             enabled: Whether it takes traffic.
             access_log: Whether access rows are written.
+            client_auth: Whether clients show a certificate.
+            client_ca_pem: The authorities that vouch for clients, in PEM, at most 64 KiB.
             https_redirect: Whether plain HTTP is redirected when the host has a certificate.
             hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; 0 = no header.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
@@ -1912,6 +1938,8 @@ class HostsResource:
             "tls_mode": tls_mode,
             "enabled": enabled,
             "access_log": access_log,
+            "client_auth": client_auth,
+            "client_ca_pem": client_ca_pem,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
             "max_body_bytes": max_body_bytes,
@@ -1931,6 +1959,8 @@ class HostsResource:
         tls_mode: TlsMode,
         enabled: bool,
         access_log: bool,
+        client_auth: ClientAuth,
+        client_ca_pem: str,
         https_redirect: bool,
         hsts_max_age_seconds: int,
         max_body_bytes: int | None,
@@ -1951,6 +1981,8 @@ class HostsResource:
             tls_mode: Where the certificate comes from.
             enabled: Whether it takes traffic.
             access_log: Whether access rows are written.
+            client_auth: Whether clients show a certificate.
+            client_ca_pem: The authorities that vouch for clients, in PEM, at most 64 KiB.
             https_redirect: Whether plain HTTP is redirected when the host has a certificate.
             hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; 0 = no header.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
@@ -1971,6 +2003,8 @@ class HostsResource:
             "tls_mode": tls_mode,
             "enabled": enabled,
             "access_log": access_log,
+            "client_auth": client_auth,
+            "client_ca_pem": client_ca_pem,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
             "max_body_bytes": max_body_bytes,

@@ -27,6 +27,7 @@ fn batch(first: i64) -> AccessBatch {
             query: b"page=2&sort=price",
             host: b"shop.example",
             sni: b"",
+            shown: b"",
             agent: b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
             referer: b"https://shop.example/",
             upstream: b"127.0.0.1:9000",

@@ -8,10 +8,11 @@ use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::target_groups::store_new_group;
 use super::{Context, Mutation, Page, Query, View, in_range, input_with_later, not_yet};
+use crate::certs::check_client_ca;
 use crate::error::{Error, Result};
 use crate::schema::{
-    Certificate, CertificateKind, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname, Order, Patch, TargetHost,
-    TlsChallenge, TlsMode,
+    Certificate, CertificateKind, ClientAuth, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname, Order, Patch,
+    TargetHost, TlsChallenge, TlsMode,
 };
 use crate::store::hosts::{self, HostFields, HostFilter};
 use crate::store::target_groups::{self, GroupFields};
@@ -122,6 +123,10 @@ input_with_later! {
         max_body_bytes: Option<i64>,
         /// Whether access rows are written; default true.
         access_log: Option<bool>,
+        /// Whether clients show a certificate; default `none`.
+        client_auth: Option<ClientAuth>,
+        /// The authorities that vouch for clients, in PEM, at most 64 KiB; default empty.
+        client_ca_pem: Option<String>,
         /// Whether plain HTTP is redirected when the host has a certificate; default true.
         https_redirect: Option<bool>,
         /// Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header.
@@ -172,6 +177,8 @@ impl CreateHost {
             tls_challenge: None,
             tls_directory_url: None,
             dns_provider_id: None,
+            client_auth: None,
+            client_ca_pem: None,
             https_redirect: None,
             hsts_max_age_seconds: None,
         }
@@ -216,6 +223,9 @@ impl Mutation for CreateHost {
         let hsts_max_age_seconds = self.hsts_max_age_seconds.unwrap_or(0);
         check_hsts(hsts_max_age_seconds)?;
         check_max_body(self.max_body_bytes)?;
+        let client_auth = self.client_auth.unwrap_or(ClientAuth::None);
+        let client_ca_pem = self.client_ca_pem.as_deref().unwrap_or_default().trim().to_owned();
+        check_client_ca(&client_ca_pem, client_auth != ClientAuth::None)?;
         // First, because a group of the same name would be reported instead.
         hosts::refuse_taken(tx, &self.domain, None)?;
         let group = match (self.target_group_id, self.target_group) {
@@ -238,6 +248,8 @@ impl Mutation for CreateHost {
                 enabled: self.enabled.unwrap_or(true),
                 max_body_bytes: self.max_body_bytes,
                 access_log: self.access_log.unwrap_or(true),
+                client_auth,
+                client_ca_pem,
                 https_redirect: self.https_redirect.unwrap_or(true),
                 hsts_max_age_seconds,
             },
@@ -295,6 +307,10 @@ changes! {
         enabled: bool,
         /// Whether access rows are written.
         access_log: bool,
+        /// Whether clients show a certificate.
+        client_auth: ClientAuth,
+        /// The authorities that vouch for clients, in PEM, at most 64 KiB.
+        client_ca_pem: String,
         /// Whether plain HTTP is redirected when the host has a certificate.
         https_redirect: bool,
         /// Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header.
@@ -330,6 +346,8 @@ pub(super) fn fields_of(host: &Host) -> HostFields {
         enabled: host.enabled,
         max_body_bytes: host.max_body_bytes,
         access_log: host.access_log,
+        client_auth: host.client_auth,
+        client_ca_pem: host.client_ca_pem.clone(),
         https_redirect: host.https_redirect,
         hsts_max_age_seconds: host.hsts_max_age_seconds,
     }
@@ -346,6 +364,11 @@ impl Mutation for UpdateHost {
         new.domain = self.domain.unwrap_or(new.domain);
         new.enabled = self.enabled.unwrap_or(new.enabled);
         new.access_log = self.access_log.unwrap_or(new.access_log);
+        new.client_auth = self.client_auth.unwrap_or(new.client_auth);
+        new.client_ca_pem = self.client_ca_pem.map_or(new.client_ca_pem, |pem| pem.trim().to_owned());
+        if (new.client_auth, &new.client_ca_pem) != (old.client_auth, &old.client_ca_pem) {
+            check_client_ca(&new.client_ca_pem, new.client_auth != ClientAuth::None)?;
+        }
         self.max_body_bytes.apply(&mut new.max_body_bytes);
         check_max_body(new.max_body_bytes)?;
         new.https_redirect = self.https_redirect.unwrap_or(new.https_redirect);

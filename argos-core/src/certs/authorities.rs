@@ -4,6 +4,7 @@
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
+use x509_parser::x509::X509Version;
 
 use super::manual::{certificates, check_size, parse};
 use crate::error::{Error, Result};
@@ -28,8 +29,9 @@ impl Authorities {
         let mut roots = RootCertStore::empty();
         for der in &all {
             let parsed = parse(der, field)?;
-            // The first version of certificates had no extensions; roots of that age are authorities.
-            let authority = parsed.basic_constraints().ok().flatten().is_none_or(|basic| basic.value.ca);
+            // The first version of certificates had nothing to say it with.
+            let says = parsed.basic_constraints().ok().flatten().is_some_and(|basic| basic.value.ca);
+            let authority = says || parsed.version() == X509Version::V1;
             if authority {
                 let unusable = |e| Error::invalid("certificate.unreadable", field, format!("a certificate: {e}"));
                 roots.add(der.clone()).map_err(unusable)?;

@@ -7,12 +7,14 @@
 //! | `manual.rs` | what is checked of an uploaded one |
 //! | `dns/` | records that prove names to authorities, and what is looked up before an order |
 //! | `authorities.rs` | a bundle of those that are trusted |
+//! | `clients.rs` | what the clients of a host have to show |
 //! | `upstream.rs` | TLS towards the targets of a group |
 //! | `served.rs` | a stored certificate and its key as the proxy serves them, opened when first asked for |
 //!
 //! Keys are stored as envelopes only. What is stored here is configuration: a change of it is a generation.
 
 mod authorities;
+mod clients;
 pub mod dns;
 mod follow;
 mod local_ca;
@@ -28,6 +30,8 @@ use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
 pub use authorities::check_bundle;
+pub use clients::{Clients, check_client_ca};
+pub(crate) use clients::{Shown, client_refusal, shown};
 pub use follow::{FALLBACK_NAME, PANEL_NAME, follow, prepare, renew_due, renewal_horizon};
 pub use manual::{ClientPair, MOST_PEM, Texts, Uploaded};
 pub use served::{Opener, Served};

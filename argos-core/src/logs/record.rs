@@ -17,6 +17,8 @@ text_enum! {
         Proxied = "proxied",
         /// Plain HTTP was sent on to https.
         HttpsRedirect = "https_redirect",
+        /// A visitor who may not come in.
+        AuthDenied = "auth_denied",
         /// A name that is not served over this connection.
         Misdirected = "misdirected",
         /// A redirect rule.
@@ -73,6 +75,8 @@ pub struct Texts<'a> {
     pub host: &'a [u8],
     /// The name asked for in the TLS handshake; empty = none, or no TLS.
     pub sni: &'a [u8],
+    /// Fingerprint and subject of the client's certificate, with a blank between; empty = none.
+    pub shown: &'a [u8],
     /// `User-Agent`.
     pub agent: &'a [u8],
     /// `Referer`.
@@ -86,7 +90,7 @@ pub struct Texts<'a> {
 impl Texts<'_> {
     fn parts(&self) -> [&[u8]; TEXTS] {
         let t = self;
-        [t.method, t.path, t.query, t.host, t.sni, t.agent, t.referer, t.upstream, t.request_id]
+        [t.method, t.path, t.query, t.host, t.sni, t.shown, t.agent, t.referer, t.upstream, t.request_id]
     }
 
     /// Appends all to `bytes`; where each one ends.
@@ -102,17 +106,17 @@ impl Texts<'_> {
 }
 
 /// How many texts a row has.
-pub(super) const TEXTS: usize = 9;
+pub(super) const TEXTS: usize = 10;
 
 /// The texts that [`Texts::pack`] put behind `start`.
 pub(super) fn unpack(bytes: &[u8], start: usize, ends: [u32; TEXTS]) -> Texts<'_> {
     let mut at = start;
-    let [method, path, query, host, sni, agent, referer, upstream, request_id] = ends.map(|end| {
+    let [method, path, query, host, sni, shown, agent, referer, upstream, request_id] = ends.map(|end| {
         let part = bytes.get(at..end as usize).unwrap_or_default();
         at = end as usize;
         part
     });
-    Texts { method, path, query, host, sni, agent, referer, upstream, request_id }
+    Texts { method, path, query, host, sni, shown, agent, referer, upstream, request_id }
 }
 
 /// [`Texts`] of their own.
@@ -257,6 +261,13 @@ impl Access {
         if !self.tls.is_empty() {
             let _ = write!(raw, r#","tls":"{}","sni":"#, self.tls);
             push_json(raw, &String::from_utf8_lossy(t.sni));
+        }
+        if let Some((fingerprint, subject)) = String::from_utf8_lossy(t.shown).split_once(' ') {
+            raw.push_str(r#","client_cert":{"subject":"#);
+            push_json(raw, subject);
+            raw.push_str(r#","fingerprint_sha256":"#);
+            push_json(raw, fingerprint);
+            raw.push('}');
         }
         raw.push_str(r#","request_id":"#);
         push_json(raw, &row.request_id);
@@ -461,6 +472,7 @@ mod tests {
             query: b"token=x&b=1",
             host: b"a.example",
             sni: b"b.example",
+            shown: b"ab12 CN=a \"b\"",
             agent: b"ua",
             referer: b"/r?code=1",
             upstream: b"u:80",
@@ -485,6 +497,7 @@ mod tests {
             (&json!("/r?code=***"), &json!(1), &json!("HTTP/1.1"))
         );
         assert_eq!((&raw["tls"], &raw["sni"]), (&json!("TLSv1.3"), &json!("b.example")));
+        assert_eq!(raw["client_cert"], json!({"subject": "CN=a \"b\"", "fingerprint_sha256": "ab12"}));
         assert!(!batch.next_into(&mut row));
     }
 

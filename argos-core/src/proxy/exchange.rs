@@ -19,6 +19,7 @@ use super::stage::inspect::{self, Held, Inspection};
 use super::stop::Stop;
 use super::stream::Stream;
 use super::tls::TlsStream;
+use crate::certs::Shown;
 use crate::clock::Timestamp;
 use crate::logs::{Access, AccessAction, Fault, Record, Texts, Timings};
 use crate::schema::{HostId, RuleId};
@@ -96,6 +97,8 @@ pub(crate) struct Facts {
     pub(crate) waf_score: Option<i64>,
     /// Seconds of `Strict-Transport-Security`; 0 = no header.
     pub(crate) hsts_max_age: u32,
+    /// Whether the host asks clients for a certificate.
+    pub(crate) client_auth: bool,
 }
 
 /// The text that names a request in the log, at the upstream and to the client.
@@ -226,7 +229,7 @@ impl Exchange {
             self.client = Client::of(self.peer.ip, trusted, lines);
             if self.client.trusted {
                 let proto = self.head.value(bytes, Known::ForwardedProto).unwrap_or_default();
-                self.https = proto.eq_ignore_ascii_case(b"https");
+                self.https |= proto.eq_ignore_ascii_case(b"https");
                 if let Some(id) = self.head.value(bytes, Known::RequestId).and_then(RequestId::given) {
                     self.id = id;
                 }
@@ -308,6 +311,7 @@ impl Exchange {
     pub(crate) fn serve_by(&mut self, host: &Host, live: &Snapshot) {
         self.facts.host = Some(host.id);
         self.facts.access_log = host.access_log;
+        self.facts.client_auth = host.tls.clients.is_some();
         // Over plain HTTP the header means nothing. Source: RFC 6797 §7.2.
         self.facts.hsts_max_age = if self.https { host.tls.hsts_max_age } else { 0 };
         let limit = host.max_body_bytes.unwrap_or(live.proxy.max_body_bytes);
@@ -328,6 +332,7 @@ impl Exchange {
             query: self.raw_query().unwrap_or_default(),
             host: self.name.as_bytes(),
             sni: self.socket.tls().and_then(TlsStream::name).unwrap_or_default().as_bytes(),
+            shown: self.socket.tls().and_then(TlsStream::shown).map_or("", Shown::text).as_bytes(),
             agent: &agent[..agent.len().min(512)],
             referer: self.known(Known::Referer).unwrap_or_default(),
             upstream: self.facts.upstream.as_deref().unwrap_or_default().as_bytes(),
@@ -360,6 +365,17 @@ impl Exchange {
         fault.upstream = self.facts.upstream.as_deref().unwrap_or_default().into();
         fault.request_id = self.id.as_str().into();
         fault.version = Some(self.head.version);
+        self.core.record(Record::Error(Box::new(fault)));
+    }
+
+    /// Writes an error row about a handshake.
+    pub(crate) fn record_handshake(&self, text: &str) {
+        let at = self.core.clock.now();
+        let Some(more) = self.core.shared.record_refusal(at) else { return };
+        let mut fault = Fault::new(at, "tls", text.into());
+        fault.more = more;
+        fault.domain = self.socket.tls().and_then(TlsStream::asked).unwrap_or_default();
+        fault.client = Some(self.peer.ip);
         self.core.record(Record::Error(Box::new(fault)));
     }
 
@@ -425,6 +441,7 @@ impl Facts {
             bytes_out: 0,
             waf_score: None,
             hsts_max_age: 0,
+            client_auth: false,
         }
     }
 }

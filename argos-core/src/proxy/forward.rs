@@ -7,6 +7,7 @@ use super::h1::body::Sink;
 use super::h1::field::{Field, Known, items, length};
 use super::h1::head::{Framing, split_authority};
 use super::stage::balance::Choice;
+use super::tls::TlsStream;
 use crate::logs::Version;
 use crate::snapshot::Snapshot;
 
@@ -62,6 +63,7 @@ pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, ch
             Known::Expect if waits => {}
             Known::Tracestate if trace.is_some() => {}
             Known::Origin if ex.client.trusted => {}
+            Known::Shown if ex.client.trusted && !ex.facts.client_auth => {}
             _ => continue,
         }
         if head.connection_lists && field.known != Known::Length && listed(&head.fields, bytes, name) {
@@ -78,6 +80,9 @@ pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, ch
         out.extend_from_slice(b"Connection: TE\r\nTE: trailers\r\n");
     }
     put_origin(out, ex, live, host);
+    if ex.facts.client_auth {
+        put_shown(out, ex);
+    }
     put(out, "X-Request-Id", ex.id.as_bytes());
     match trace {
         Some(trace) => put(out, "traceparent", trace),
@@ -140,6 +145,16 @@ fn put_origin(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, host: Option<&[
         out.extend_from_slice(scheme);
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// What the client's certificate is, where the host asks for one.
+fn put_shown(out: &mut Vec<u8>, ex: &Exchange) {
+    let Some(shown) = ex.socket.tls().and_then(TlsStream::shown) else {
+        return put(out, "X-Client-Cert-Verified", b"no");
+    };
+    put(out, "X-Client-Cert-Verified", b"yes");
+    put(out, "X-Client-Cert-Subject", shown.subject().as_bytes());
+    put(out, "X-Client-Cert-Fingerprint", shown.fingerprint().as_bytes());
 }
 
 /// Whether `value` names a trace. Source: W3C Trace Context §3.2.

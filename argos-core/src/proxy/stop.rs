@@ -34,6 +34,8 @@ pub(crate) enum Stop {
     UnknownHost,
     /// The name is not served over this TLS connection.
     Misdirected,
+    /// The host wants a certificate of the client, and none that is trusted was shown.
+    NoClientCertificate,
     /// Plain HTTP for a host that is served over https: where to ask instead.
     HttpsRedirect(Vec<u8>),
     /// The host is switched off; 404 or 503 by setting.
@@ -98,6 +100,7 @@ impl Stop {
             Self::Waf(block) => block.status,
             Self::UnknownHost => 404,
             Self::Misdirected => 421,
+            Self::NoClientCertificate => 403,
             Self::HttpsRedirect(_) => 308,
             Self::HostDisabled(status) => *status,
             Self::Redirect { status, .. } => *status,
@@ -116,6 +119,7 @@ impl Stop {
             Self::ClientGone => AccessAction::ClientClosed,
             Self::UnknownHost | Self::HostDisabled(_) => AccessAction::NotFound,
             Self::Misdirected => AccessAction::Misdirected,
+            Self::NoClientCertificate => AccessAction::AuthDenied,
             Self::HttpsRedirect(_) => AccessAction::HttpsRedirect,
             Self::Waf(_) | Self::EngineFailed => AccessAction::WafBlocked,
             Self::Redirect { .. } => AccessAction::Redirect,
@@ -148,6 +152,7 @@ impl Stop {
             Self::ClientGone => "the client left",
             Self::UnknownHost => "no host serves this name",
             Self::Misdirected => "this name is not served over this connection",
+            Self::NoClientCertificate => "no certificate of the client was shown",
             Self::HttpsRedirect(_) => "",
             Self::HostDisabled(_) => "the host is disabled",
             Self::Waf(_) => "",
@@ -220,6 +225,7 @@ mod tests {
             (Stop::Waf(block(true)), 406, A::WafBlocked, false, false, false),
             (Stop::EngineFailed, 503, A::WafBlocked, false, true, true),
             (Stop::UnknownHost, 404, A::NotFound, false, false, true),
+            (Stop::NoClientCertificate, 403, A::AuthDenied, false, false, true),
             (Stop::Misdirected, 421, A::Misdirected, false, false, true),
             (Stop::HttpsRedirect(b"https://a/".to_vec()), 308, A::HttpsRedirect, false, false, true),
             (Stop::HostDisabled(503), 503, A::NotFound, false, false, true),

@@ -17,6 +17,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// Whether the clients of a host show a certificate.
+    ClientAuth {
+        /// They are not asked for one.
+        None = "none",
+        /// They are asked, and served without one too.
+        Optional = "optional",
+        /// Without one that is trusted they are refused.
+        Required = "required",
+    }
+}
+
+text_enum! {
     /// How an automatic certificate is proven.
     TlsChallenge {
         /// HTTP-01, then TLS-ALPN-01.
@@ -63,6 +75,10 @@ pub struct Host {
     pub max_body_bytes: Option<i64>,
     /// Whether access rows are written; WAF and error rows always are.
     pub access_log: bool,
+    /// Whether clients show a certificate.
+    pub client_auth: ClientAuth,
+    /// The authorities that vouch for clients, in PEM.
+    pub client_ca_pem: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

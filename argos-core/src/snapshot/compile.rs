@@ -10,9 +10,9 @@ use argos_seclang::RuleSet;
 
 use super::limits::Values;
 use super::{AppsecSettings, Group, Host, HostTls, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
-use crate::certs::{FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
+use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
-use crate::schema::{self, CertificateKind, GroupId, GroupProtocol, HostId, TargetGroup, TlsMode, csv};
+use crate::schema::{self, CertificateKind, ClientAuth, GroupId, GroupProtocol, HostId, TargetGroup, TlsMode, csv};
 use crate::store::{
     Change, Read, Span, certificates, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
 };
@@ -313,7 +313,19 @@ fn tls(read: &Read<'_>, row: &schema::Host, next: &Snapshot) -> Result<HostTls> 
         }),
     };
     let hsts_max_age = u32::try_from(row.hsts_max_age_seconds).unwrap_or(u32::MAX);
-    Ok(HostTls { mode: row.tls_mode, redirect: row.https_redirect, hsts_max_age, certificate })
+    let clients = clients(row, next);
+    Ok(HostTls { mode: row.tls_mode, redirect: row.https_redirect, hsts_max_age, certificate, clients })
+}
+
+fn clients(row: &schema::Host, next: &Snapshot) -> Option<Arc<Clients>> {
+    let new = match row.client_auth {
+        ClientAuth::None => return None,
+        wanted => Clients::new(row.id, &row.client_ca_pem, wanted == ClientAuth::Required),
+    };
+    // Sessions last while their terms do.
+    let known = next.names.get(&row.id).and_then(|name| next.hosts.get(name)?.tls.clients.as_ref());
+    let same = known.filter(|known| (known.identity(), known.required) == (new.identity(), new.required));
+    Some(same.map_or_else(|| Arc::new(new), Arc::clone))
 }
 
 /// A certificate of the local CA that belongs to no host.
@@ -347,7 +359,7 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
         access_log: true,
         rules: Arc::default(),
         waf: None,
-        tls: HostTls { mode: row.tls_mode, ..HostTls::default() },
+        tls: HostTls { mode: row.tls_mode, clients: clients(row, &Snapshot::default()), ..HostTls::default() },
         fault: Some(error.message().into()),
     }
 }

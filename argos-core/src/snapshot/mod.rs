@@ -19,7 +19,7 @@ pub use limits::{AppsecSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
-use crate::certs::{Opener, Served, UpstreamTls};
+use crate::certs::{Clients, Opener, Served, UpstreamTls};
 use crate::schema::{AppsecMode, GroupId, HostId, TargetId, TlsMode, WafMode};
 use crate::waf::{RuleSource, Tuned};
 
@@ -72,11 +72,16 @@ impl Snapshot {
     /// which would answer for the name.
     #[must_use]
     pub fn certificate(&self, name: Option<&str>, local: IpAddr) -> Option<&Arc<Served>> {
-        let host = match name {
+        self.meant(name, local).and_then(|h| h.tls.certificate.as_ref()).or(self.fallback.as_ref())
+    }
+
+    /// The host that a handshake is for: for `name`, or for none at the address `local`.
+    #[must_use]
+    pub fn meant(&self, name: Option<&str>, local: IpAddr) -> Option<&Arc<Host>> {
+        match name {
             Some(name) => self.host(name),
             None => self.hosts.get(local.to_canonical().to_string().as_str()).or_else(|| self.hosts.get("*")),
-        };
-        host.and_then(|h| h.tls.certificate.as_ref()).or(self.fallback.as_ref())
+        }
     }
 }
 
@@ -116,11 +121,13 @@ pub struct HostTls {
     pub hsts_max_age: u32,
     /// What is served; none = the certificate where no host has one.
     pub certificate: Option<Arc<Served>>,
+    /// What its clients have to show; none = they are not asked.
+    pub clients: Option<Arc<Clients>>,
 }
 
 impl Default for HostTls {
     fn default() -> Self {
-        Self { mode: TlsMode::None, redirect: false, hsts_max_age: 0, certificate: None }
+        Self { mode: TlsMode::None, redirect: false, hsts_max_age: 0, certificate: None, clients: None }
     }
 }
 

@@ -6,7 +6,9 @@ use super::columns::{parsed, time};
 use super::span::Span;
 use super::tx::{HOST_SECURITY, HOSTS, RULES, Read, Tx, table_named};
 use crate::error::Result;
-use crate::schema::{GroupId, Host, HostError, HostId, Hostname, SecuritySummary, TlsChallenge, TlsMode, WafMode};
+use crate::schema::{
+    ClientAuth, GroupId, Host, HostError, HostId, Hostname, SecuritySummary, TlsChallenge, TlsMode, WafMode,
+};
 
 /// The fields of a host that are stored as they are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,10 @@ pub struct HostFields {
     pub max_body_bytes: Option<i64>,
     /// Whether access rows are written.
     pub access_log: bool,
+    /// Whether clients show a certificate.
+    pub client_auth: ClientAuth,
+    /// The authorities that vouch for them.
+    pub client_ca_pem: String,
     /// Whether plain HTTP is redirected.
     pub https_redirect: bool,
     /// Seconds of `Strict-Transport-Security`.
@@ -32,7 +38,7 @@ pub struct HostFields {
 const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
         h.tls_challenge, h.tls_directory_url, h.dns_provider_id, h.https_redirect, h.hsts_max_age_seconds,
         h.max_body_bytes, h.access_log, h.created_at, h.updated_at,
-        s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled
+        s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled, h.client_auth, h.client_ca_pem
     FROM hosts h JOIN host_security s ON s.host_id = h.id";
 
 // By position, in the order of the columns above: a look-up by name costs more than the row itself.
@@ -54,6 +60,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
         hsts_max_age_seconds: row.get(11)?,
         max_body_bytes: row.get(12)?,
         access_log: row.get(13)?,
+        client_auth: parsed(row, 20, ClientAuth::parse)?,
+        client_ca_pem: row.get(21)?,
         created_at: time(row, 14)?,
         updated_at: time(row, 15)?,
         security: SecuritySummary {
@@ -129,11 +137,15 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
     refuse_taken(tx, &fields.domain, None)?;
     let id = tx.insert(
         HOSTS,
-        "INSERT INTO hosts (domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, https_redirect,
+        "INSERT INTO hosts (client_auth, client_ca_pem,
+            domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, https_redirect,
             hsts_max_age_seconds, created_at, updated_at)
-         VALUES (:domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :https_redirect,
+         VALUES (:client_auth, :client_ca,
+            :domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :https_redirect,
             :hsts_max_age_seconds, :now, :now)",
         named_params! {
+            ":client_auth": fields.client_auth.as_str(),
+            ":client_ca": fields.client_ca_pem,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),
@@ -159,12 +171,15 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
     tx.update(
         HOSTS,
         id.0,
-        "UPDATE hosts SET domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
+        "UPDATE hosts SET client_auth = :client_auth, client_ca_pem = :client_ca,
+            domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
             enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log,
             https_redirect = :https_redirect, hsts_max_age_seconds = :hsts_max_age_seconds, updated_at = :now
          WHERE id = :id",
         named_params! {
             ":id": id.0,
+            ":client_auth": fields.client_auth.as_str(),
+            ":client_ca": fields.client_ca_pem,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),

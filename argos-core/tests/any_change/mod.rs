@@ -27,13 +27,14 @@ pub fn text(snapshot: &Snapshot) -> Vec<String> {
         let waf = host.waf.as_ref();
         let waf = waf.map(|w| (w.key, w.mode, w.block_status, w.block_body.clone(), w.response_body, tuning(w)));
         lines.push(format!(
-            "{name}: {:?} {} {} {:?} {:?} {} {:?} {:?} {waf:?}",
+            "{name}: {:?} {} {} {:?} {:?} {} {:?} {:?} {:?} {waf:?}",
             host.id,
             host.domain,
             host.enabled,
             host.group,
             host.max_body_bytes,
             host.access_log,
+            host.tls.clients,
             host.fault,
             host.rules
         ));

@@ -156,8 +156,8 @@ fn hosts() -> Vec<(&'static str, Proof)> {
                 assert_eq!(said().as_deref(), Some("max-age=60"));
             }),
         ),
-        ("client_auth", Unwritten),
-        ("client_ca_pem", Unwritten),
+        ("client_auth", clients("whoever_shows_none_is_refused_in_words_where_one_is_required")),
+        ("client_ca_pem", clients("a_certificate_that_is_not_trusted_ends_the_handshake_and_the_log_says_why")),
         (
             "max_body_bytes",
             Effect(|w| {
@@ -185,6 +185,11 @@ fn hosts() -> Vec<(&'static str, Proof)> {
 /// Shown over TLS, with a client that looks at what it gets.
 fn over_tls(test: &'static str) -> Proof {
     ShownBy("argos-core/tests/tls.rs", test)
+}
+
+/// Shown with clients that have certificates.
+fn clients(test: &'static str) -> Proof {
+    ShownBy("argos-core/tests/client_certificates.rs", test)
 }
 
 /// Shown with an upstream that speaks TLS.

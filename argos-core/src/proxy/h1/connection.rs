@@ -1,6 +1,7 @@
 //! One client connection: head after head, each answered before the next is looked at.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::field::LineScan;
 use super::head::{Limits, Refusal, arrived};
 use super::response::{self, After};
+use crate::certs;
 use crate::proxy::core::{Core, Live};
 use crate::proxy::exchange::Exchange;
 use crate::proxy::pipeline;
@@ -56,14 +58,25 @@ async fn handshake(ex: &mut Exchange, core: &Rc<Core>) -> bool {
     let mut last_call = false;
     let agreed = poll_fn(|cx| {
         if let Poll::Ready(agreed) = tls.poll_handshake(cx) {
-            return Poll::Ready(agreed.is_ok());
+            return Poll::Ready(agreed);
         }
         if core.stopping.get() && !std::mem::replace(&mut last_call, true) {
             ex.deadline.set(LAST_CALL);
         }
-        ex.deadline.poll(cx).map(|_| false)
+        ex.deadline.poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into()))
     });
-    agreed.await
+    match agreed.await {
+        Ok(()) => true,
+        Err(e) => {
+            let fault = e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            if let Some(fault) = fault
+                && let Some(text) = certs::client_refusal(fault)
+            {
+                ex.record_handshake(&text);
+            }
+            false
+        }
+    }
 }
 
 /// Waits without a buffer until there is something to read; false when the connection is over.

@@ -63,6 +63,9 @@ pub(crate) enum Known {
     Host,
     /// `X-Auth-User`, `-Email`, `-Name`, `-Provider`, `-Groups`, and disguised spellings of other fields (see [`is_disguised`]): never passed on.
     Identity,
+    /// `X-Client-Cert`, `X-Client-Cert-*`, `Client-Cert`, `Client-Cert-Chain`: what a client's certificate is, which only
+    /// whoever saw it may say. Source: RFC 9440 §2.4.
+    Shown,
     /// `Keep-Alive`, `Proxy-*`, `HTTP2-Settings`
     Hop,
     Referer,
@@ -89,6 +92,8 @@ impl Known {
             (b'a', 6) if is("accept") => Self::Accept,
             (b'c', 6) if is("cookie") => Self::Cookie,
             (b'c', 10) if is("connection") => Self::Connection,
+            (b'c', 11) if is("client-cert") => Self::Shown,
+            (b'c', 17) if is("client-cert-chain") => Self::Shown,
             (b'c', 12) if is("content-type") => Self::Type,
             (b'c', 14) if is("content-length") => Self::Length,
             (b'c', 16) if is("content-encoding") => Self::Encoding,
@@ -124,6 +129,7 @@ impl Known {
             () if is("x-real-ip") => Self::Origin,
             () if is("x-request-id") => Self::RequestId,
             () if starts_with(name, "x-forwarded-") => Self::Origin,
+            () if starts_with(name, "x-client-cert") && matches!(name.get(13), None | Some(b'-')) => Self::Shown,
             () if ["user", "email", "name", "provider", "groups"].iter().any(|of| is_auth(name, of)) => Self::Identity,
             () if is_disguised(name) => Self::Identity,
             () => Self::Other,

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use crate::certs::Clients;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::h1::body::Source;
 use crate::proxy::h1::head::split_authority;
 use crate::proxy::stop::Stop;
+use crate::proxy::tls::TlsStream;
 use crate::schema::TlsMode;
 use crate::snapshot::{Host, Snapshot};
 
@@ -18,7 +20,10 @@ pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host
         None => found.ok_or(Stop::UnknownHost)?,
         Some(tls) => {
             let host = found.filter(|h| h.tls.mode != TlsMode::None).ok_or(Stop::Misdirected)?;
-            if !is_meant(live, host, tls.name(), &ex.name) {
+            let shaken = tls.clients().map(Clients::identity);
+            let wanted = host.tls.clients.as_ref().map(|clients| clients.identity());
+            // What was shown under other terms says nothing under these.
+            if !is_meant(live, host, tls.name(), &ex.name) || (wanted.is_some() && wanted != shaken) {
                 return Err(Stop::Misdirected);
             }
             host
@@ -35,6 +40,11 @@ pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host
     if host.tls.redirect && host.tls.mode != TlsMode::None && !ex.https {
         return Err(Stop::HttpsRedirect(secure_location(ex)));
     }
+    if host.tls.clients.as_ref().is_some_and(|clients| clients.required)
+        && ex.socket.tls().and_then(TlsStream::shown).is_none()
+    {
+        return Err(Stop::NoClientCertificate);
+    }
     match ex.body.source {
         Source::Length(size) if size > ex.body.limit => Err(Stop::TooLarge),
         _ => Ok(host),
@@ -42,11 +52,13 @@ pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host
 }
 
 /// Whether a client that shook hands for `sni` may ask `host` by `name`: for the same host, for none that is known, or
-/// where the certificate it was shown is good for both.
+/// where the certificate it was shown is good for both and nobody asks for one of the client.
 fn is_meant(live: &Snapshot, host: &Host, sni: Option<&str>, name: &str) -> bool {
     let Some(sni) = sni.filter(|sni| *sni != name) else { return true };
     match live.host(sni) {
-        Some(other) if other.id != host.id => other.tls.certificate.as_ref().is_some_and(|c| c.covers(name)),
+        Some(other) if other.id != host.id => {
+            other.tls.clients.is_none() && other.tls.certificate.as_ref().is_some_and(|c| c.covers(name))
+        }
         _ => true,
     }
 }

@@ -6,7 +6,7 @@ mod stream;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use rustls::crypto::aws_lc_rs::Ticketer;
@@ -17,10 +17,13 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 pub(crate) use self::side::{Inbound, Outbound, Session};
 pub(crate) use self::stream::TlsStream;
-use crate::certs;
+use crate::certs::{self, Clients};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
+
+static VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+static ONLY_TLS13: &[&SupportedProtocolVersion] = &[&TLS13];
 
 /// What all handshakes share.
 #[derive(Debug)]
@@ -43,13 +46,14 @@ impl Terms {
             config.ticketer = Arc::clone(&ticketer);
             Ok(config)
         };
-        Ok(Self { any: config(&[&TLS13, &TLS12])?, only_tls13: config(&[&TLS13])?, live })
+        Ok(Self { any: config(VERSIONS)?, only_tls13: config(ONLY_TLS13)?, live })
     }
 
     /// The side of a connection that reached the address `local`.
     pub(crate) fn session(&self, local: IpAddr) -> std::result::Result<Inbound, rustls::Error> {
+        let only_tls13 = self.live.load().proxy.only_tls13;
         let (config, asked) = self.for_one(local);
-        Inbound::new(config, asked)
+        Inbound::new(config, asked, if only_tls13 { ONLY_TLS13 } else { VERSIONS })
     }
 
     /// The terms of one connection that reached the address `local`, and where the name that the client asks for will
@@ -57,7 +61,8 @@ impl Terms {
     fn for_one(&self, local: IpAddr) -> (Arc<ServerConfig>, Arc<Asked>) {
         let live = self.live.load();
         let mut config = if live.proxy.only_tls13 { self.only_tls13.clone() } else { self.any.clone() };
-        let asked = Arc::new(Asked { live: Arc::clone(&self.live), local, name: Mutex::default() });
+        let asked =
+            Arc::new(Asked { live: Arc::clone(&self.live), local, name: Mutex::default(), own: OnceLock::new() });
         config.cert_resolver = Arc::clone(&asked) as _;
         (Arc::new(config), asked)
     }
@@ -68,7 +73,7 @@ impl Terms {
 /// # Errors
 /// `internal`, when the algorithms don't suit the versions.
 pub fn panel_terms(live: Arc<ArcSwap<Snapshot>>, clock: &Clock) -> Result<Arc<ServerConfig>> {
-    config(&[&TLS13, &TLS12], clock, Arc::new(Panel(live))).map(Arc::new)
+    config(VERSIONS, clock, Arc::new(Panel(live))).map(Arc::new)
 }
 
 fn failed(e: rustls::Error) -> Error {
@@ -103,6 +108,8 @@ struct Asked {
     live: Arc<ArcSwap<Snapshot>>,
     local: IpAddr,
     name: Mutex<Option<Box<str>>>,
+    /// What the clients of the chosen host have to show: the handshake begins anew under these terms.
+    own: OnceLock<Arc<Clients>>,
 }
 
 impl Asked {
@@ -121,6 +128,14 @@ impl ResolvesServerCert for Asked {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name: Option<Box<str>> = hello.server_name().map(|name| name.to_ascii_lowercase().into());
         let live = self.live.load();
+        let clients = live.meant(name.as_deref(), self.local).and_then(|host| host.tls.clients.as_ref());
+        if let Some(clients) = clients
+            && self.own.get().is_none()
+        {
+            // Only a session that was begun for it asks for a certificate; see `Inbound::again`.
+            self.own.get_or_init(|| Arc::clone(clients));
+            return None;
+        }
         let chosen = live.certificate(name.as_deref(), self.local);
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
         let certified = chosen.and_then(|c| c.certified()).or_else(|| live.fallback.as_ref()?.certified());

@@ -6,9 +6,10 @@ use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::UnbufferedStatus;
-use rustls::{ClientConfig, CommonState, Error, ServerConfig};
+use rustls::{ClientConfig, CommonState, Error, HandshakeKind, ServerConfig, SupportedProtocolVersion};
 
 use super::Asked;
+use crate::certs::{self, Clients, Shown};
 
 /// What a stream needs of either side.
 pub(crate) trait Session: Unpin {
@@ -30,6 +31,16 @@ pub(crate) trait Session: Unpin {
         false
     }
 
+    /// Whether what came so far may be needed again.
+    fn may_begin_anew(&self) -> bool {
+        false
+    }
+
+    /// Begins anew under terms that what came asked for, with nothing received; false where there are none.
+    fn again(&mut self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// The handshake is over.
     fn agreed(&mut self) {}
 }
@@ -38,13 +49,51 @@ pub(crate) trait Session: Unpin {
 pub(crate) struct Inbound {
     session: UnbufferedServerConnection,
     asked: Arc<Asked>,
+    config: Arc<ServerConfig>,
+    versions: &'static [&'static SupportedProtocolVersion],
     /// What the client asked for, once the handshake is over.
     name: Option<Box<str>>,
+    /// Under which terms its certificate was asked for.
+    clients: Option<Arc<Clients>>,
+    /// The certificate that it showed.
+    shown: Option<Shown>,
 }
 
 impl Inbound {
-    pub(super) fn new(config: Arc<ServerConfig>, asked: Arc<Asked>) -> Result<Self, Error> {
-        Ok(Self { session: UnbufferedServerConnection::new(config)?, asked, name: None })
+    pub(super) fn new(
+        config: Arc<ServerConfig>,
+        asked: Arc<Asked>,
+        versions: &'static [&'static SupportedProtocolVersion],
+    ) -> Result<Self, Error> {
+        let session = UnbufferedServerConnection::new(Arc::clone(&config))?;
+        Ok(Self { session, asked, config, versions, name: None, clients: None, shown: None })
+    }
+
+    /// Terms like those of all, but that a certificate is asked for, and that sessions are those of the host alone.
+    fn terms_of(&self, clients: &Clients) -> Result<ServerConfig, Error> {
+        let ready =
+            clients.ready().map_err(|why| Error::General(format!("hosts.client_ca_pem can't be used: {why}")))?;
+        let time = Arc::clone(&self.config.time_provider);
+        let builder = ServerConfig::builder_with_details(Arc::clone(self.config.crypto_provider()), time);
+        let builder = builder.with_protocol_versions(self.versions)?;
+        let builder = builder.with_client_cert_verifier(Arc::clone(&ready.verifier));
+        let mut config = builder.with_cert_resolver(Arc::clone(&self.asked) as _);
+        config.alpn_protocols.clone_from(&self.config.alpn_protocols);
+        config.session_storage = Arc::clone(&self.config.session_storage);
+        config.ticketer = Arc::clone(&ready.ticketer);
+        Ok(config)
+    }
+
+    pub(super) fn asked(&self) -> Option<Box<str>> {
+        self.asked.name()
+    }
+
+    pub(super) fn clients(&self) -> Option<&Clients> {
+        self.clients.as_deref()
+    }
+
+    pub(super) fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     pub(super) fn name(&self) -> Option<&str> {
@@ -66,8 +115,27 @@ impl Session for Inbound {
         &self.session
     }
 
+    fn may_begin_anew(&self) -> bool {
+        self.clients.is_none()
+    }
+
+    fn again(&mut self) -> Result<bool, Error> {
+        let Some(clients) = self.asked.own.get().filter(|_| self.clients.is_none()) else { return Ok(false) };
+        self.session = UnbufferedServerConnection::new(Arc::new(self.terms_of(clients)?))?;
+        self.clients = Some(Arc::clone(clients));
+        Ok(true)
+    }
+
     fn agreed(&mut self) {
         self.name = self.asked.name();
+        let Some(clients) = &self.clients else { return };
+        let resumed = self.session.handshake_kind() == Some(HandshakeKind::Resumed);
+        let now = self.config.time_provider.current_time();
+        self.shown = self
+            .session
+            .peer_certificates()
+            .zip(now)
+            .and_then(|(chain, now)| certs::shown(clients, chain, resumed, now));
     }
 }
 

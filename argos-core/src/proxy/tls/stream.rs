@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::side::{Inbound, Session};
+use crate::certs::{Clients, Shown};
 use crate::proxy::buffer::{Buffers, LARGE};
 
 /// Plain bytes that are sealed and written together.
@@ -27,6 +28,8 @@ pub(crate) struct TlsStream<S = Inbound> {
     session: S,
     /// Received bytes that are no whole record yet.
     incoming: Vec<u8>,
+    /// What came before it was decided under which terms.
+    hello: Vec<u8>,
     /// Opened bytes that nobody has taken; those before `taken` are.
     plain: Vec<u8>,
     taken: usize,
@@ -82,6 +85,21 @@ impl TlsStream {
         self.session.name()
     }
 
+    /// The name that the client asks for, also before the handshake is over.
+    pub(crate) fn asked(&self) -> Option<Box<str>> {
+        self.session.asked()
+    }
+
+    /// Under which terms the client's certificate was asked for; none = it was not.
+    pub(crate) fn clients(&self) -> Option<&Clients> {
+        self.session.clients()
+    }
+
+    /// The certificate that the client showed, which is trusted under those terms.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        self.session.shown()
+    }
+
     /// The version that is spoken.
     pub(crate) fn version(&self) -> &'static str {
         match self.session.state().protocol_version() {
@@ -100,6 +118,7 @@ impl<S: Session> TlsStream<S> {
             buffers,
             session,
             incoming: Vec::new(),
+            hello: Vec::new(),
             plain: Vec::new(),
             taken: 0,
             outgoing: Outgoing::default(),
@@ -117,6 +136,7 @@ impl<S: Session> TlsStream<S> {
         }
         while self.session.state().is_handshaking() {
             ready!(self.poll_out(cx))?;
+            let known = self.incoming.len();
             let received = match self.poll_in(cx) {
                 Poll::Pending if self.incoming.is_empty() => {
                     // Whoever connects and says nothing holds no buffer.
@@ -128,7 +148,24 @@ impl<S: Session> TlsStream<S> {
             if received == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            if let Err(e) = self.open(None) {
+            if self.outgoing.is_empty() && self.session.may_begin_anew() {
+                if self.hello.capacity() == 0 {
+                    self.hello = self.buffers.small();
+                }
+                self.hello.extend_from_slice(&self.incoming[known..]);
+            }
+            let mut opened = self.open(None);
+            if opened.is_err() && self.session.again().map_err(broken)? {
+                // What was received begins a session under other terms.
+                self.buffers.give(std::mem::replace(&mut self.incoming, std::mem::take(&mut self.hello)));
+                self.outgoing.end = self.outgoing.at;
+                opened = self.open(None);
+            }
+            if !self.outgoing.is_empty() {
+                // It is answered: under which terms is decided.
+                self.buffers.give(std::mem::take(&mut self.hello));
+            }
+            if let Err(e) = opened {
                 // The other side is told why, if it takes that at once.
                 let _ = self.open(None);
                 let _ = self.poll_out(cx);
@@ -374,6 +411,7 @@ enum Say<'a> {
 impl<S> Drop for TlsStream<S> {
     fn drop(&mut self) {
         self.buffers.give(std::mem::take(&mut self.incoming));
+        self.buffers.give(std::mem::take(&mut self.hello));
         self.buffers.give(std::mem::take(&mut self.outgoing.bytes));
     }
 }
