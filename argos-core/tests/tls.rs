@@ -44,7 +44,10 @@ impl TimeProvider for At {
 
 impl World {
     fn new(upstream: Upstream) -> Self {
-        let folder = Folder::new();
+        Self::over(Folder::new(), upstream)
+    }
+
+    fn over(folder: Folder, upstream: Upstream) -> Self {
         let clock = Clock::manual(Timestamp(BEGIN));
         let argos = Argos::open(Options { clock: clock.clone(), ..Options::new(folder.path()) }).unwrap();
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
@@ -455,6 +458,32 @@ fn an_uploaded_certificate_is_served_with_its_chain() {
     assert_eq!(tls.conn.peer_certificates().unwrap().len(), 2);
     tls.write_all(b"GET /p HTTP/1.1\r\nHost: shop.example.org\r\nConnection: close\r\n\r\n").unwrap();
     assert_eq!(status(&answer(&mut tls)), "200");
+}
+
+#[test]
+fn a_key_that_can_t_be_opened_is_told_once() {
+    let world = World::new(Upstream::echo());
+    world.host("shop.localhost", json!({}));
+    world.host("sound.localhost", json!({}));
+    let World { argos, serving, upstream, _folder: folder, .. } = world;
+    serving.unwrap().stop(Duration::from_secs(20));
+    drop(argos);
+    let db = rusqlite::Connection::open(folder.path().join("argos.db")).unwrap();
+    let sql = "UPDATE certificates SET key_encrypted = 'argos1:' || hex(randomblob(60)) WHERE names LIKE '%shop%'";
+    assert_eq!(db.execute(sql, []).unwrap(), 1);
+    drop(db);
+    let mut world = World::over(folder, upstream);
+    for _ in 0..3 {
+        let refused = world.connect(&world.client(rustls::ALL_VERSIONS), "shop.localhost").unwrap_err();
+        assert!(refused.to_string().contains("argos.invalid"), "{refused}");
+    }
+    assert_eq!(status(&world.get("sound.localhost", "sound.localhost")), "200");
+    world.serving.take().unwrap().stop(Duration::from_secs(20));
+    let rows = world.call("logs.search", json!({"source": "error"}));
+    let [row] = &rows["items"].as_array().unwrap()[..] else { panic!("{rows}") };
+    assert_eq!((&row["level"], &row["host_domain"]), (&json!("error"), &json!("shop.localhost")));
+    let text = row["message"].as_str().unwrap();
+    assert!(text.starts_with("tls: certificates.key_encrypted of row ") && text.contains("can't be used"), "{text}");
 }
 
 #[test]

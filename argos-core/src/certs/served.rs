@@ -3,6 +3,7 @@
 //! A start with ten thousand hosts would otherwise decrypt ten thousand keys, of which most are not asked for soon.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::pem::PemObject as _;
@@ -52,7 +53,8 @@ pub struct Served {
     chain_pem: Box<str>,
     key_encrypted: Box<str>,
     opener: Opener,
-    ready: OnceLock<Option<Arc<CertifiedKey>>>,
+    ready: OnceLock<Result<Arc<CertifiedKey>, Box<str>>>,
+    told: AtomicBool,
 }
 
 impl fmt::Debug for Served {
@@ -75,20 +77,27 @@ impl Served {
             key_encrypted: pair.key_encrypted.into(),
             opener: opener.clone(),
             ready: OnceLock::new(),
+            told: AtomicBool::new(false),
         }
     }
 
-    /// In the form that handshakes use; none when it can't be used, which the process log tells once.
+    /// In the form that handshakes use; none when it can't be used, which [`Served::fault`] tells.
     #[must_use]
     pub fn certified(&self) -> Option<&Arc<CertifiedKey>> {
         let ready = self.ready.get_or_init(|| {
-            let opened = self.open();
-            if let Err(why) = &opened {
-                tracing::error!("certificates.key_encrypted of row {} can't be used: {why}", self.id);
-            }
-            opened.ok()
+            self.open().map_err(|why| {
+                let text = format!("certificates.key_encrypted of row {} can't be used: {why}", self.id);
+                tracing::error!("{text}");
+                text.into()
+            })
         });
-        ready.as_ref()
+        ready.as_ref().ok()
+    }
+
+    /// Why it can't be used, told to the first who asks.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        let why = self.ready.get()?.as_ref().err()?;
+        (!self.told.swap(true, Ordering::Relaxed)).then_some(why)
     }
 
     /// Whether it is good for `name`.

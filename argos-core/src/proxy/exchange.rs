@@ -369,11 +369,13 @@ impl Exchange {
     }
 
     /// Writes an error row about a handshake.
-    pub(crate) fn record_handshake(&self, text: &str) {
+    pub(crate) fn record_handshake(&self, text: &str, severe: bool) {
         let at = self.core.clock.now();
-        let Some(more) = self.core.shared.record_refusal(at) else { return };
+        // What is told once is not left out.
+        let room = if severe { Some(0) } else { self.core.shared.record_refusal(at) };
+        let Some(more) = room else { return };
         let mut fault = Fault::new(at, "tls", text.into());
-        fault.more = more;
+        (fault.more, fault.severe) = (more, severe);
         fault.domain = self.socket.tls().and_then(TlsStream::asked).unwrap_or_default();
         fault.client = Some(self.peer.ip);
         self.core.record(Record::Error(Box::new(fault)));

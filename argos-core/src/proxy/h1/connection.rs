@@ -19,6 +19,7 @@ use crate::proxy::exchange::Exchange;
 use crate::proxy::pipeline;
 use crate::proxy::stop::Stop;
 use crate::proxy::stream::Stream;
+use crate::proxy::tls::TlsStream;
 
 /// How long a closed connection is read on, so that the client sees the answer before a reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -65,14 +66,18 @@ async fn handshake(ex: &mut Exchange, core: &Rc<Core>) -> bool {
         }
         ex.deadline.poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into()))
     });
-    match agreed.await {
+    let agreed = agreed.await;
+    if let Some(text) = ex.socket.tls().and_then(TlsStream::fault) {
+        ex.record_handshake(&text, true);
+    }
+    match agreed {
         Ok(()) => true,
         Err(e) => {
             let fault = e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             if let Some(fault) = fault
                 && let Some(text) = certs::client_refusal(fault)
             {
-                ex.record_handshake(&text);
+                ex.record_handshake(&text, false);
             }
             false
         }

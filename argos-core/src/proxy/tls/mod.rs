@@ -17,7 +17,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 pub(crate) use self::side::{Inbound, Outbound, Session};
 pub(crate) use self::stream::TlsStream;
-use crate::certs::{self, Clients};
+use crate::certs::{self, Clients, Served};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
@@ -61,8 +61,13 @@ impl Terms {
     fn for_one(&self, local: IpAddr) -> (Arc<ServerConfig>, Arc<Asked>) {
         let live = self.live.load();
         let mut config = if live.proxy.only_tls13 { self.only_tls13.clone() } else { self.any.clone() };
-        let asked =
-            Arc::new(Asked { live: Arc::clone(&self.live), local, name: Mutex::default(), own: OnceLock::new() });
+        let asked = Arc::new(Asked {
+            live: Arc::clone(&self.live),
+            local,
+            name: Mutex::default(),
+            own: OnceLock::new(),
+            unusable: OnceLock::new(),
+        });
         config.cert_resolver = Arc::clone(&asked) as _;
         (Arc::new(config), asked)
     }
@@ -90,6 +95,8 @@ fn config(
     let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
+    // Each costs a part of the handshake, and whoever uses one gets another.
+    config.send_tls13_tickets = 1;
     Ok(config)
 }
 
@@ -110,6 +117,8 @@ struct Asked {
     name: Mutex<Option<Box<str>>>,
     /// What the clients of the chosen host have to show: the handshake begins anew under these terms.
     own: OnceLock<Arc<Clients>>,
+    /// What should have been served and can't be.
+    unusable: OnceLock<Arc<Served>>,
 }
 
 impl Asked {
@@ -138,6 +147,9 @@ impl ResolvesServerCert for Asked {
         }
         let chosen = live.certificate(name.as_deref(), self.local);
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        if let Some(chosen) = chosen.filter(|c| c.certified().is_none()) {
+            self.unusable.get_or_init(|| Arc::clone(chosen));
+        }
         let certified = chosen.and_then(|c| c.certified()).or_else(|| live.fallback.as_ref()?.certified());
         certified.map(Arc::clone)
     }

@@ -80,12 +80,17 @@ impl Inbound {
         let mut config = builder.with_cert_resolver(Arc::clone(&self.asked) as _);
         config.alpn_protocols.clone_from(&self.config.alpn_protocols);
         config.session_storage = Arc::clone(&self.config.session_storage);
+        config.send_tls13_tickets = self.config.send_tls13_tickets;
         config.ticketer = Arc::clone(&ready.ticketer);
         Ok(config)
     }
 
     pub(super) fn asked(&self) -> Option<Box<str>> {
         self.asked.name()
+    }
+
+    pub(super) fn fault(&self) -> Option<String> {
+        self.asked.unusable.get()?.fault().map(str::to_owned)
     }
 
     pub(super) fn clients(&self) -> Option<&Clients> {

@@ -90,6 +90,11 @@ impl TlsStream {
         self.session.asked()
     }
 
+    /// Why the certificate that should have been shown was not, told once.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.session.fault()
+    }
+
     /// Under which terms the client's certificate was asked for; none = it was not.
     pub(crate) fn clients(&self) -> Option<&Clients> {
         self.session.clients()
