@@ -20,6 +20,9 @@ pub(crate) trait Session: Unpin {
     /// Source: RFC 9112 §9.8.
     const ANNOUNCED_END: bool;
 
+    /// Whether what came first may ask for terms under which the handshake begins anew.
+    const BEGINS_ANEW: bool;
+
     /// Goes on with what came.
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
 
@@ -28,11 +31,6 @@ pub(crate) trait Session: Unpin {
 
     /// Whether it is ours to say the first word, and that is not said; asked once.
     fn begins(&mut self) -> bool {
-        false
-    }
-
-    /// Whether what came so far may be needed again.
-    fn may_begin_anew(&self) -> bool {
         false
     }
 
@@ -112,16 +110,14 @@ impl Session for Inbound {
     // Requests say how long they are.
     const ANNOUNCED_END: bool = false;
 
+    const BEGINS_ANEW: bool = true;
+
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.session.process_tls_records(incoming)
     }
 
     fn state(&self) -> &CommonState {
         &self.session
-    }
-
-    fn may_begin_anew(&self) -> bool {
-        self.clients.is_none()
     }
 
     fn again(&mut self) -> Result<bool, Error> {
@@ -160,6 +156,8 @@ impl Session for Outbound {
     type Data = ClientConnectionData;
 
     const ANNOUNCED_END: bool = true;
+
+    const BEGINS_ANEW: bool = false;
 
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.session.process_tls_records(incoming)

@@ -28,8 +28,9 @@ pub(crate) struct TlsStream<S = Inbound> {
     session: S,
     /// Received bytes that are no whole record yet.
     incoming: Vec<u8>,
-    /// What came before it was decided under which terms.
+    /// What came before it was decided under which terms the handshake is.
     hello: Vec<u8>,
+    decided: bool,
     /// Opened bytes that nobody has taken; those before `taken` are.
     plain: Vec<u8>,
     taken: usize,
@@ -124,6 +125,7 @@ impl<S: Session> TlsStream<S> {
             session,
             incoming: Vec::new(),
             hello: Vec::new(),
+            decided: false,
             plain: Vec::new(),
             taken: 0,
             outgoing: Outgoing::default(),
@@ -153,7 +155,7 @@ impl<S: Session> TlsStream<S> {
             if received == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            if self.outgoing.is_empty() && self.session.may_begin_anew() {
+            if S::BEGINS_ANEW && !self.decided {
                 if self.hello.capacity() == 0 {
                     self.hello = self.buffers.small();
                 }
@@ -166,8 +168,9 @@ impl<S: Session> TlsStream<S> {
                 self.outgoing.end = self.outgoing.at;
                 opened = self.open(None);
             }
-            if !self.outgoing.is_empty() {
-                // It is answered: under which terms is decided.
+            if !self.decided && !self.outgoing.is_empty() {
+                // It is answered: under which terms is settled.
+                self.decided = true;
                 self.buffers.give(std::mem::take(&mut self.hello));
             }
             if let Err(e) = opened {
