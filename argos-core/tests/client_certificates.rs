@@ -285,6 +285,7 @@ fn a_certificate_that_is_not_trusted_ends_the_handshake_and_the_log_says_why() {
         (root.sign(ended), "expired"),
         (root.sign(not_yet), "not valid yet"),
         (root.sign(Of::server("server.test")), "extended key usage"),
+        (authority::self_signed(Of::client("own"), true), "authority, not of a client"),
     ];
     for (pair, _) in &cases {
         for version in VERSIONS {

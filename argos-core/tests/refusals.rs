@@ -93,6 +93,12 @@ const CASES: &[Case] = &[
         400,
         CLOSE,
     ),
+    (
+        "trailer of a client's certificate",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Client-Cert-Verified: yes\r\n\r\n",
+        400,
+        CLOSE,
+    ),
     // Host.
     ("no Host", "GET / HTTP/1.1\r\nX: a\r\n\r\n", 400, KEEP),
     ("two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, KEEP),

@@ -1,8 +1,8 @@
 //! A bundle of certificates that somebody trusts: the authorities that may vouch, and single certificates that are
 //! trusted as they are.
 
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, RootCertStore};
 use sha2::{Digest as _, Sha256};
 use x509_parser::x509::X509Version;
 
@@ -47,6 +47,11 @@ impl Authorities {
 /// `certificate.too_large`, `certificate.not_pem`, `certificate.unreadable`.
 pub fn check_bundle(text: &str, field: &'static str) -> Result<()> {
     Authorities::read(text, field).map(drop)
+}
+
+/// Whether a certificate was refused because it is that of an authority. The library has no word of its own for that.
+pub(super) fn is_authority(fault: &CertificateError) -> bool {
+    matches!(fault, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
 }
 
 /// Tells texts apart without keeping them.

@@ -12,7 +12,7 @@ use rustls::{CertificateError, Error as TlsError};
 use sha2::{Digest as _, Sha256};
 use x509_parser::x509::X509Name;
 
-use super::authorities::{Authorities, digest};
+use super::authorities::{Authorities, digest, is_authority};
 use super::manual::parse;
 use super::provider;
 use crate::error::{Error, Result};
@@ -136,10 +136,14 @@ pub(crate) fn shown(clients: &Clients, chain: &[CertificateDer<'_>], resumed: bo
 /// Why the certificate that a client showed is not trusted; none for any other fault of a handshake.
 pub(crate) fn client_refusal(e: &TlsError) -> Option<String> {
     match e {
-        TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            Some("the certificate of a client is not trusted: its issuer is not trusted by the host".into())
+        TlsError::InvalidCertificate(fault) => {
+            let why = match fault {
+                CertificateError::UnknownIssuer => "its issuer is not trusted by the host".to_owned(),
+                other if is_authority(other) => "it is that of an authority, not of a client".to_owned(),
+                other => other.to_string(),
+            };
+            Some(format!("the certificate of a client is not trusted: {why}"))
         }
-        TlsError::InvalidCertificate(why) => Some(format!("the certificate of a client is not trusted: {why}")),
         TlsError::General(why) if why.contains("client_ca_pem") => Some(why.clone()),
         _ => None,
     }

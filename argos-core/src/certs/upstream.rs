@@ -12,7 +12,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::authorities::{Authorities, digest};
+use super::authorities::{Authorities, digest, is_authority};
 use super::manual::parse;
 use super::served::{Opener, certified_key};
 use super::{provider, time};
@@ -117,8 +117,7 @@ pub(crate) fn refusal(e: &TlsError, target: &str) -> String {
     let TlsError::InvalidCertificate(fault) = e else { return format!("TLS with {target}: {e}") };
     let why = match fault {
         CertificateError::UnknownIssuer => "its issuer is not trusted".to_owned(),
-        // The library has no word of its own for this one.
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+        other if is_authority(other) => {
             "it is that of an authority; to trust it as it is, put it into ca_bundle_pem".to_owned()
         }
         other => other.to_string(),
