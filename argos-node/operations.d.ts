@@ -1712,8 +1712,6 @@ export class TargetGroupsResource {
     responseTimeoutMs: number | null
     /** Further targets tried, 0–5; null = `proxy.max_retries`. */
     maxRetries: number | null
-    /** The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none. */
-    clientKeyPem: string | null
     /** How a target is chosen. */
     algorithm: Algorithm
     /** Whether targets are checked actively. */
@@ -1736,6 +1734,8 @@ export class TargetGroupsResource {
     httpVersion: HttpVersion
     /** Seconds over which a recovered target's weight grows, 0–600. */
     slowStartSeconds: number
+    /** The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none. */
+    clientKeyPem?: string | null
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string

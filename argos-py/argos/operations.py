@@ -2294,7 +2294,6 @@ class TargetGroupsResource:
         connect_timeout_ms: int | None,
         response_timeout_ms: int | None,
         max_retries: int | None,
-        client_key_pem: str | None,
         algorithm: Algorithm,
         health_check_enabled: bool,
         health_check_path: str,
@@ -2306,6 +2305,7 @@ class TargetGroupsResource:
         health_check_passes_to_healthy: int,
         http_version: HttpVersion,
         slow_start_seconds: int,
+        client_key_pem: str | None | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[TargetGroup]:
@@ -2327,8 +2327,6 @@ class TargetGroupsResource:
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
                 ``proxy.response_timeout_ms``.
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
-            client_key_pem: The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or
-                SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none.
             algorithm: How a target is chosen.
             health_check_enabled: Whether targets are checked actively.
             health_check_path: Path of the check.
@@ -2340,6 +2338,8 @@ class TargetGroupsResource:
             health_check_passes_to_healthy: Successes until it is back, 1–10.
             http_version: HTTP version spoken to the targets.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
+            client_key_pem: The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or
+                SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -2356,7 +2356,6 @@ class TargetGroupsResource:
             "connect_timeout_ms": connect_timeout_ms,
             "response_timeout_ms": response_timeout_ms,
             "max_retries": max_retries,
-            "client_key_pem": client_key_pem,
             "algorithm": algorithm,
             "health_check_enabled": health_check_enabled,
             "health_check_path": health_check_path,
@@ -2368,6 +2367,7 @@ class TargetGroupsResource:
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
             "http_version": http_version,
             "slow_start_seconds": slow_start_seconds,
+            "client_key_pem": client_key_pem,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(

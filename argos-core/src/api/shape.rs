@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Method;
 use crate::schema::CLEARABLE;
 
-/// PUT needs every field; PATCH takes null only for fields that can be cleared.
+/// PUT needs every field that is shown; PATCH takes null only for fields that can be cleared.
 pub(super) fn refine(method: Method, mut schema: Value) -> Value {
     let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return schema };
     if !matches!(method, Method::Patch | Method::Put) {
@@ -24,8 +24,9 @@ pub(super) fn refine(method: Method, mut schema: Value) -> Value {
         }
     }
     if method == Method::Put {
-        let all: Vec<&String> = fields.keys().collect();
-        let all = json!(all);
+        // What is never shown can't be put back: omitted, it stays.
+        let shown = fields.iter().filter(|(_, field)| field["writeOnly"] != true);
+        let all = json!(shown.map(|(name, _)| name).collect::<Vec<_>>());
         schema["required"] = all;
     }
     schema
@@ -68,6 +69,7 @@ mod tests {
             "word": {"type": ["string", "null"], "enum": ["a", "b", null]},
             "max": {"type": ["integer", "null"], "default": null, CLEARABLE: true},
             "id": {"type": "integer"},
+            "key": {"type": ["string", "null"], "writeOnly": true, CLEARABLE: true},
         }, "required": ["id"]});
         let patch = refine(Method::Patch, schema.clone());
         assert_eq!(
@@ -78,6 +80,7 @@ mod tests {
                 "word": {"type": "string", "enum": ["a", "b"]},
                 "max": {"type": ["integer", "null"]},
                 "id": {"type": "integer"},
+                "key": {"type": ["string", "null"], "writeOnly": true},
             }, "required": ["id"]})
         );
         let put = refine(Method::Put, schema.clone());

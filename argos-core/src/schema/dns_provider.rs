@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{DnsProviderId, HostId, Hostname, text_enum};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::secret::Secret;
+use crate::secret::{Secret, is_envelope};
 
 text_enum! {
     /// How a DNS provider is spoken to.
@@ -152,11 +152,17 @@ impl DnsConfig {
     /// Refuses what `kind` can't work with. A command, and an API elsewhere, are taken from the command line only.
     ///
     /// # Errors
-    /// `dns_provider.config`, naming the field; `dns_provider.only_at_cli`.
+    /// `dns_provider.config`, naming the field; `secret_looks_encrypted`; `dns_provider.only_at_cli`.
     pub fn check(&self, kind: DnsProviderKind, at_cli: bool) -> Result<()> {
         for (field, owner, given) in self.given() {
             if given && owner != kind {
                 return Err(refuse(field, format!("belongs to kind {owner}, not {kind}")));
+            }
+        }
+        for (field, secret) in [("tsig_secret", &self.tsig_secret), ("api_token", &self.api_token)] {
+            if secret.as_ref().is_some_and(|secret| is_envelope(secret.expose())) {
+                let text = "looks encrypted: give the secret itself";
+                return Err(Error::invalid("secret_looks_encrypted", field, text).under("config"));
             }
         }
         match kind {

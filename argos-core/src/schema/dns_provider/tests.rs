@@ -64,6 +64,7 @@ fn what_acts_on_this_machine_is_taken_from_the_command_line_only() {
     let elsewhere = r#"{"api_token":"t","api_url":"https://api.test/v4"}"#;
     assert_eq!(code(DnsProviderKind::Cloudflare, elsewhere), "dns_provider.only_at_cli");
     assert_eq!(fault(DnsProviderKind::Cloudflare, r#"{"api_token":"t","api_url":""}"#, false), "");
+    assert_eq!(code(DnsProviderKind::Cloudflare, r#"{"api_token":"argos1:x"}"#), "secret_looks_encrypted");
 }
 
 #[test]
