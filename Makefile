@@ -29,6 +29,7 @@ lint:
 test-rust:
 	scripts/setup-crs
 	scripts/setup-knot
+	scripts/setup-acme
 	cargo test --no-fail-fast
 
 test-python:

@@ -2,6 +2,22 @@
 
 import { Applied, Page, Tagged } from './records'
 
+/** An account with a certificate authority. Its key is never shown. */
+export interface AcmeAccount extends Tagged {
+  /** Identity. */
+  id: number
+  /** The authority's directory. */
+  directoryUrl: string
+  /** The contact; empty = none was given. */
+  email: string
+  /** The account's own URL; empty = not yet registered. */
+  accountUrl: string
+  /** Key identifier of the external account it is bound to; empty = none. */
+  eabKid: string
+  /** When its key was made. */
+  createdAt: string
+}
+
 /** What a matching rule does. */
 export type Action =
   /** Sends to another group. */
@@ -131,8 +147,26 @@ export interface Certificate extends Tagged {
   createdAt: string
   /** The host that it is for; null = the local CA, or a certificate for names that no host has. */
   hostId?: number | null
+  /** From when the authority wants it renewed; null = it did not say. */
+  ariWindowStart?: string | null
+  /** Until when. */
+  ariWindowEnd?: string | null
   /** The user who uploaded it. */
   uploadedBy?: number | null
+}
+
+/** Whether a certificate can be ordered. */
+export interface CertificateCheck {
+  /** The host. */
+  hostId: number
+  /** Its name. */
+  domain: string
+  /** The directory of the authority that signs it. */
+  directoryUrl: string
+  /** Whether nothing was found that no order can pass. */
+  ok: boolean
+  /** What was found. */
+  findings: Finding[]
 }
 
 /** Where a certificate comes from. */
@@ -156,6 +190,15 @@ export type CertificateState =
   | 'error'
   /** There is none. */
   | 'none'
+
+/** What a check found. */
+export type CheckResult =
+  /** As it must be. */
+  | 'ok'
+  /** It may stop an order; from here that can't be told for certain. */
+  | 'warn'
+  /** No order can succeed. */
+  | 'fail'
 
 /** What rules would make, and what to know about them. */
 export interface CheckedRules {
@@ -503,6 +546,16 @@ export interface FieldChange {
   old: string | number | null
   /** The value in the second generation; null also where the row does not exist; secrets are `***`. */
   new: string | number | null
+}
+
+/** What was found before a certificate is ordered. */
+export interface Finding {
+  /** What was looked at: `authority`, `caa`, `address`, `port_80` or `port_443`. */
+  check: string
+  /** What was found. */
+  result: CheckResult
+  /** In words. */
+  text: string
 }
 
 /** The administrator that was made. */
@@ -1331,6 +1384,10 @@ export interface UploadedCertificate {
   warnings: string[]
   /** The host that it is for; null = the local CA, or a certificate for names that no host has. */
   hostId?: number | null
+  /** From when the authority wants it renewed; null = it did not say. */
+  ariWindowStart?: string | null
+  /** Until when. */
+  ariWindowEnd?: string | null
   /** The user who uploaded it. */
   uploadedBy?: number | null
 }
@@ -1462,16 +1519,16 @@ export class HostsResource {
     httpsRedirect?: boolean | null
     /** Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header. */
     hstsMaxAgeSeconds?: number | null
+    /** Contact of the certificate account, an address; default empty = `acme.email`. */
+    tlsEmail?: string | null
+    /** How an automatic certificate is proven; default `auto`: HTTP-01, then TLS-ALPN-01, and DNS-01 for a wildcard. */
+    tlsChallenge?: TlsChallenge | null
+    /** ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); default empty = `acme.directory_url`. */
+    tlsDirectoryUrl?: string | null
+    /** Provider for DNS-01; default none. */
+    dnsProviderId?: number | null
     /** Whether visitors must sign in; default false. */
     authRequired?: boolean | null
-    /** Contact of the certificate account; default empty. */
-    tlsEmail?: string | null
-    /** How an automatic certificate is proven; default `auto`. */
-    tlsChallenge?: TlsChallenge | null
-    /** ACME directory; default empty. */
-    tlsDirectoryUrl?: string | null
-    /** Provider for DNS-01; default 0 = none. */
-    dnsProviderId?: number | null
   }, terms?: {
     /** Whether the change is only tried: all checks, and the result it would have. */
     dryRun?: boolean
@@ -1498,18 +1555,18 @@ export class HostsResource {
     httpsRedirect?: boolean
     /** Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header. */
     hstsMaxAgeSeconds?: number
+    /** Contact of the certificate account, an address; empty = `acme.email`. */
+    tlsEmail?: string
+    /** How an automatic certificate is proven; `auto`: HTTP-01, then TLS-ALPN-01, and DNS-01 for a wildcard. */
+    tlsChallenge?: TlsChallenge
+    /** ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`. */
+    tlsDirectoryUrl?: string
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes?: number | null
     /** Provider for DNS-01; null = none. */
     dnsProviderId?: number | null
     /** Whether visitors must sign in. */
     authRequired?: boolean
-    /** Contact of the certificate account. */
-    tlsEmail?: string
-    /** How an automatic certificate is proven. */
-    tlsChallenge?: TlsChallenge
-    /** ACME directory. */
-    tlsDirectoryUrl?: string
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -1536,18 +1593,18 @@ export class HostsResource {
     httpsRedirect: boolean
     /** Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header. */
     hstsMaxAgeSeconds: number
+    /** Contact of the certificate account, an address; empty = `acme.email`. */
+    tlsEmail: string
+    /** How an automatic certificate is proven; `auto`: HTTP-01, then TLS-ALPN-01, and DNS-01 for a wildcard. */
+    tlsChallenge: TlsChallenge
+    /** ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`. */
+    tlsDirectoryUrl: string
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes: number | null
     /** Provider for DNS-01; null = none. */
     dnsProviderId: number | null
     /** Whether visitors must sign in. */
     authRequired: boolean
-    /** Contact of the certificate account. */
-    tlsEmail: string
-    /** How an automatic certificate is proven. */
-    tlsChallenge: TlsChallenge
-    /** ACME directory. */
-    tlsDirectoryUrl: string
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -2323,12 +2380,17 @@ export class CertificatesResource {
     idempotencyKey?: string
   }): Promise<Applied<UploadedCertificate>>
   /** Renews the certificate of a host before its time. */
-  renew(id: number, terms?: {
+  renew(id: number, fields?: {
+    /** Whether the authority is to revoke the old one once there is a new one; default false. */
+    revoke?: boolean | null
+  }, terms?: {
     /** Whether the change is only tried: all checks, and the result it would have. */
     dryRun?: boolean
     /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
     idempotencyKey?: string
   }): Promise<Applied<Renewal>>
+  /** Looks whether the certificate of a host can be ordered, and why not, without ordering it. */
+  check(id: number): Promise<CertificateCheck>
   /** Deletes an uploaded certificate; where it was served, the host goes on with another TLS mode. */
   delete(id: number, fields?: {
     /** The host's TLS mode if it was served: `auto` or `none`; default `auto`, for the host `*` `none`. */
@@ -2338,6 +2400,39 @@ export class CertificatesResource {
     ifMatch?: string
     /** Whether the change is only tried: all checks, and the result it would have. */
     dryRun?: boolean
+  }): Promise<Applied<null>>
+}
+
+/** Accounts with certificate authorities. */
+export class AcmeAccountsResource {
+  private constructor()
+  /** Lists accounts with certificate authorities by id: one for each directory and contact. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<AcmeAccount>>
+  /** Shows one account with a certificate authority. */
+  get(id: number): Promise<AcmeAccount>
+  /** Stores an account before its first order; with a key, one that is registered already, such as another client's. */
+  create(fields: {
+    /** The authority's directory: an https URL, `production` or `staging` (Let's Encrypt's). */
+    directoryUrl: string
+    /** The contact that hosts name; default empty = none. */
+    email?: string | null
+    /** Its key: P-256 in PKCS#8 PEM; default: a new one. */
+    keyPem?: string | null
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<AcmeAccount>>
+  /** Forgets an account with a certificate authority and its key; the next order registers a new one. */
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
   }): Promise<Applied<null>>
 }
 
@@ -2610,6 +2705,8 @@ export class Operations {
   readonly waf: WafResource
   /** Certificates of hosts, and the local CA. */
   readonly certificates: CertificatesResource
+  /** Accounts with certificate authorities. */
+  readonly acmeAccounts: AcmeAccountsResource
   /** Who places the records that prove names to certificate authorities. */
   readonly dnsProviders: DnsProvidersResource
   /** Settings of the whole installation. */

@@ -332,12 +332,40 @@ class CertificatesResource {
     return records.change(this.#argos, 'certificates.upload', { ...fields, id }, terms)
   }
 
-  renew(id, terms) {
-    return records.change(this.#argos, 'certificates.renew', { id }, terms)
+  renew(id, fields = {}, terms) {
+    return records.change(this.#argos, 'certificates.renew', { ...fields, id }, terms)
+  }
+
+  check(id) {
+    return records.query(this.#argos, 'certificates.check', { id })
   }
 
   delete(id, fields = {}, terms) {
     return records.change(this.#argos, 'certificates.delete', { ...fields, id }, terms)
+  }
+}
+
+class AcmeAccountsResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'acme_accounts.list', { ...fields })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'acme_accounts.get', { id })
+  }
+
+  create(fields, terms) {
+    return records.change(this.#argos, 'acme_accounts.create', { ...fields }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'acme_accounts.delete', { id }, terms)
   }
 }
 
@@ -532,6 +560,10 @@ class Operations {
 
   get certificates() {
     return new CertificatesResource(this)
+  }
+
+  get acmeAccounts() {
+    return new AcmeAccountsResource(this)
   }
 
   get dnsProviders() {

@@ -5,6 +5,7 @@ pub mod form;
 pub mod handles;
 mod history;
 mod memo;
+mod orders;
 mod repeat;
 mod serve;
 mod upkeep;
@@ -12,6 +13,7 @@ mod upkeep;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use arc_swap::ArcSwap;
 use form::{Form, Json};
@@ -25,6 +27,7 @@ pub use serve::{ServeOptions, Serving};
 use crate::api::{Context, Mutation, Query, ReloadRules, Terms, View, routes};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
 use crate::schema::{Actor, ApiToken};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
 use crate::snapshot::{HostFault, Snapshot};
@@ -190,6 +193,7 @@ impl Argos {
             return Ok(applied);
         }
         M::done(&self.inner.cx);
+        self.inner.cx.changed.notify_one();
         if let Some(generation) = applied.generation {
             self.inner.history.made(generation);
         }
@@ -249,6 +253,13 @@ impl Argos {
     pub fn issue_setup_token(&self) -> Result<Option<Reveal<String>>> {
         let done = self.view(|view| users::admin_exists(&view.read))?;
         Ok((!done).then(|| self.inner.cx.setup.issue()))
+    }
+
+    /// Every event from now on, such as a certificate that could not be had. A listener that falls 1,000 behind misses
+    /// some; nobody waits for it.
+    #[must_use]
+    pub fn subscribe(&self) -> Receiver<Event> {
+        self.inner.cx.events.subscribe()
     }
 
     /// Waits until everything that a change leaves to be done after it is done, such as full copies of its generation.

@@ -3,17 +3,25 @@
 //!
 //! [`Argos::tend`]: crate::Argos::tend
 
+use serde_json::json;
+
 use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::schema::CertificateKind;
+use crate::event::{Event, EventKind};
+use crate::schema::{CertificateKind, DAY_MS, TlsMode};
 use crate::secret::MasterKey;
+use crate::store::cert_status::Ending;
 use crate::store::{Read, Tx, cert_status, certificates};
 
 /// Certificates that are renewed in one change: another change that waits gets its turn soon.
 const RENEWED_AT_ONCE: u32 = 50;
-/// Between two looks at all certificates.
-const CHECKED_EVERY_MS: i64 = 86_400_000;
+/// The time of day at which the ends of certificates are looked at: 09:00 UTC.
+const LOOKED_AT_MS: i64 = 9 * 3_600_000;
+/// Certificates that Argos gets by itself and that have fewer days left are reported every day.
+const SOON_DAYS: i64 = 14;
+/// Days left of an uploaded certificate, each of which is reported once.
+const THRESHOLDS: [i64; 5] = [0, 1, 7, 14, 30];
 
 /// Work that comes back.
 #[derive(Debug)]
@@ -22,10 +30,17 @@ pub struct Job {
     pub name: &'static str,
     /// Whether there is something to do.
     pub due: fn(&Read<'_>) -> Result<bool>,
-    /// Does it, or a part of it: what is left stays due.
-    pub run: fn(&Tx<'_>, &MasterKey) -> Result<()>,
-    /// Whether it changes configuration: it has an audit row and makes a generation.
-    pub configures: bool,
+    /// What does it, or a part of it: what is left stays due.
+    pub run: Run,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// Changes configuration: it has an audit row and makes a generation.
+    Configures(fn(&Tx<'_>, &MasterKey) -> Result<()>),
+    /// Changes none; what it found is told to whoever listens.
+    Looks(fn(&Tx<'_>) -> Result<Vec<Event>>),
 }
 
 /// All jobs.
@@ -35,22 +50,86 @@ pub const JOBS: &[Job] = &[
         due: |read| {
             Ok(!certificates::ending(read, CertificateKind::Local, certs::renewal_horizon(read.now()), 1)?.is_empty())
         },
-        run: |tx, key| {
+        run: Run::Configures(|tx, key| {
             let renewed = certs::renew_due(tx, key, RENEWED_AT_ONCE)?;
             tx.about("update", "certificate", format!("{renewed} of the local CA"), None);
             Ok(())
-        },
-        configures: true,
+        }),
     },
     Job {
         name: "looking at the ends of certificates",
         due: |read| {
             let oldest = cert_status::oldest_check(read)?;
             // One in the future was noted before the clock was set back.
-            let fresh = |at: Timestamp| (0..CHECKED_EVERY_MS).contains(&(read.now().0 - at.0));
+            let fresh = |at: Timestamp| last_look(read.now()) <= at && at <= read.now();
             Ok(oldest.is_some_and(|at| !fresh(at)))
         },
-        run: |tx, _| cert_status::check(tx).map(drop),
-        configures: false,
+        run: Run::Looks(|tx| {
+            let mut events = expiring_soon(tx)?;
+            events.extend(uploaded_ending(tx)?);
+            cert_status::check(tx)?;
+            Ok(events)
+        }),
     },
 ];
+
+/// The last moment at which the ends were to be looked at.
+fn last_look(now: Timestamp) -> Timestamp {
+    Timestamp((now.0 - LOOKED_AT_MS).div_euclid(DAY_MS) * DAY_MS + LOOKED_AT_MS)
+}
+
+/// What is to be told of certificates that Argos gets by itself and that end soon.
+///
+/// # Errors
+/// Those of the database.
+pub fn expiring_soon(read: &Read<'_>) -> Result<Vec<Event>> {
+    let now = read.now();
+    let mut found = cert_status::ending(read, Timestamp(now.0 + SOON_DAYS * DAY_MS))?;
+    found.retain(|ending| ending.mode == TlsMode::Auto);
+    let event = |Ending { host_id, domain, issuer, not_after, .. }: Ending| {
+        let days_left = (not_after.0 - now.0).div_euclid(DAY_MS);
+        let message = format!("the certificate of {domain} ends at {not_after}, in {days_left} days");
+        let data = json!({"days_left": days_left, "not_after": not_after, "issuer": issuer});
+        Event::of_host(EventKind::CertExpiringSoon, now, (host_id, &domain), message, data)
+    };
+    Ok(found.into_iter().map(event).collect())
+}
+
+/// What is to be told of uploaded certificates since each was last looked at.
+fn uploaded_ending(read: &Read<'_>) -> Result<Vec<Event>> {
+    let now = read.now();
+    let most = THRESHOLDS.into_iter().max().unwrap_or_default();
+    let mut events = Vec::new();
+    for ending in cert_status::ending(read, Timestamp(now.0 + most * DAY_MS))? {
+        let Ending { host_id, domain, mode, not_after, last_checked_at, fingerprint_sha256, .. } = ending;
+        let crossed = |days: &i64| (last_checked_at.0 + 1..=now.0).contains(&(not_after.0 - days * DAY_MS));
+        // Of several that were crossed the nearest to the end says it all.
+        let Some(threshold) = THRESHOLDS.into_iter().find(crossed).filter(|_| mode == TlsMode::Manual) else {
+            continue;
+        };
+        let days_left = (not_after.0 - now.0).div_euclid(DAY_MS);
+        let message = match threshold {
+            0 => format!("the uploaded certificate of {domain} has ended, at {not_after}"),
+            _ => format!("the uploaded certificate of {domain} ends at {not_after}: upload another"),
+        };
+        let data = json!({
+            "days_left": days_left, "threshold": threshold, "not_after": not_after,
+            "fingerprint": fingerprint_sha256,
+        });
+        events.push(Event::of_host(EventKind::ManualCertExpiringSoon, now, (host_id, &domain), message, data));
+    }
+    Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_looked_at_once_a_day_at_nine() {
+        let at = |hours: i64| Timestamp(20_000 * DAY_MS + hours * 3_600_000);
+        assert_eq!(last_look(at(9)), at(9));
+        assert_eq!(last_look(at(8)), at(9 - 24));
+        assert_eq!(last_look(at(23)), at(9));
+    }
+}

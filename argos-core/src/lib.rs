@@ -7,6 +7,7 @@ pub mod auth;
 pub mod certs;
 pub mod clock;
 pub mod error;
+pub mod event;
 pub mod explain;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

@@ -240,7 +240,7 @@ fn the_host_s_mode_goes_with_its_certificates() {
     // Renamed, it would have no certificate; and one that Argos did not make, it can't renew.
     let renamed = UpdateHost { domain: Some(Hostname::parse("other.test").unwrap()), ..UpdateHost::new(world.host) };
     assert_eq!(update(renamed).unwrap_err().code(), "host.certificate_covers");
-    let renew = || certificates.renew(RenewCertificate { id: world.host });
+    let renew = || certificates.renew(RenewCertificate { id: world.host, revoke: None });
     assert_eq!(renew().unwrap_err().code(), "certificate.not_renewable");
     // Switched to auto and back, it serves what it served.
     let auto = UpdateHost { tls_mode: Some(TlsMode::Auto), ..UpdateHost::new(world.host) };

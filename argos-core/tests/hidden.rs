@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use support::{Folder, argos};
 
 const PASSWORD: &str = "pattern-of-a-password";
+const EAB_KEY: &str = "cGF0dGVybi1vZi1hbi1lYWIta2V5";
 
 /// Every changing operation that needs no secret of a start, in an order in which each succeeds.
 fn calls() -> Vec<(&'static str, Value)> {
@@ -103,6 +104,12 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("certificates.upload", samples::upload(1, "cert.example")),
         ("certificates.delete", json!({"id": 1})),
         ("certificates.renew", json!({"id": 1})),
+        (
+            "acme_accounts.create",
+            json!({"directory_url": "staging", "key_pem": samples::upload(1, "a.example")["key_pem"]}),
+        ),
+        ("acme_accounts.delete", json!({"id": 1})),
+        ("settings.set", json!({"key": "acme.eab_hmac_key", "value": EAB_KEY})),
         ("hosts.delete", json!({"id": 1})),
         ("target_groups.delete", json!({"id": 1})),
         ("dns_providers.create", dns_provider("cGF0dGVybi1vZi1hLWtleQ==")),
@@ -126,7 +133,7 @@ fn dns_provider(secret: &str) -> Value {
 
 /// Runs them all; the secrets that were made on the way.
 fn change_everything(argos: &Argos) -> Vec<String> {
-    let mut secrets = vec![PASSWORD.to_owned()];
+    let mut secrets = vec![PASSWORD.to_owned(), EAB_KEY.to_owned()];
     let mut done = BTreeSet::from(["setup.create"]);
     let setup = argos.issue_setup_token().unwrap().unwrap().show().clone();
     let admin = CreateFirstAdmin::new(setup.clone(), "person".into(), PASSWORD.into());
@@ -148,7 +155,7 @@ fn change_everything(argos: &Argos) -> Vec<String> {
     }
     let changing: BTreeSet<&str> = describe().iter().filter(|op| op.mutates).map(|op| op.name).collect();
     assert_eq!(done, changing, "an operation that changes something is not tried here");
-    assert_eq!(secrets.len(), 7);
+    assert_eq!(secrets.len(), 9);
     secrets
 }
 

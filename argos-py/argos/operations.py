@@ -12,6 +12,8 @@ from argos import records
 from argos.records import UNSET, Applied, Page, T, Unset
 
 __all__ = [
+    "AcmeAccount",
+    "AcmeAccountsResource",
     "Action",
     "Algorithm",
     "ApiToken",
@@ -20,9 +22,11 @@ __all__ = [
     "CatalogueRule",
     "CertStatus",
     "Certificate",
+    "CertificateCheck",
     "CertificateKind",
     "CertificateState",
     "CertificatesResource",
+    "CheckResult",
     "CheckedRules",
     "ClientAuth",
     "ConfigResource",
@@ -50,6 +54,7 @@ __all__ = [
     "FaultyHost",
     "FieldBlame",
     "FieldChange",
+    "Finding",
     "FirstAdmin",
     "FixedResponseConfig",
     "ForwardConfig",
@@ -177,6 +182,17 @@ class CertificateState(StrEnum):
     """It has ended, or none could be had."""
     NONE = "none"
     """There is none."""
+
+
+class CheckResult(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    """As it must be."""
+    WARN = "warn"
+    """It may stop an order; from here that can't be told for certain."""
+    FAIL = "fail"
+    """No order can succeed."""
 
 
 class ClientAuth(StrEnum):
@@ -398,6 +414,24 @@ class WafVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcmeAccount(records.Resource):
+    """An account with a certificate authority. Its key is never shown."""
+
+    id: int
+    """Identity."""
+    directory_url: str
+    """The authority's directory."""
+    email: str
+    """The contact; empty = none was given."""
+    account_url: str
+    """The account's own URL; empty = not yet registered."""
+    eab_kid: str
+    """Key identifier of the external account it is bound to; empty = none."""
+    created_at: datetime
+    """When its key was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiToken:
     """A token as it is listed; its text is shown once, when it is made."""
 
@@ -505,8 +539,28 @@ class Certificate(records.Resource):
     """When it was stored."""
     host_id: int | None = None
     """The host that it is for; null = the local CA, or a certificate for names that no host has."""
+    ari_window_start: datetime | None = None
+    """From when the authority wants it renewed; null = it did not say."""
+    ari_window_end: datetime | None = None
+    """Until when."""
     uploaded_by: int | None = None
     """The user who uploaded it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateCheck:
+    """Whether a certificate can be ordered."""
+
+    host_id: int
+    """The host."""
+    domain: str
+    """Its name."""
+    directory_url: str
+    """The directory of the authority that signs it."""
+    ok: bool
+    """Whether nothing was found that no order can pass."""
+    findings: Sequence[Finding]
+    """What was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -875,6 +929,18 @@ class FieldChange:
     """The value in the first generation; null also where the row did not exist; secrets are ``***``."""
     new: str | float | None
     """The value in the second generation; null also where the row does not exist; secrets are ``***``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found before a certificate is ordered."""
+
+    check: str
+    """What was looked at: ``authority``, ``caa``, ``address``, ``port_80`` or ``port_443``."""
+    result: CheckResult
+    """What was found."""
+    text: str
+    """In words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1671,6 +1737,10 @@ class UploadedCertificate:
     """What its owner should know, such as that it ends soon."""
     host_id: int | None = None
     """The host that it is for; null = the local CA, or a certificate for names that no host has."""
+    ari_window_start: datetime | None = None
+    """From when the authority wants it renewed; null = it did not say."""
+    ari_window_end: datetime | None = None
+    """Until when."""
     uploaded_by: int | None = None
     """The user who uploaded it."""
 
@@ -1832,11 +1902,11 @@ class HostsResource:
         client_ca_pem: str | None | Unset = UNSET,
         https_redirect: bool | None | Unset = UNSET,
         hsts_max_age_seconds: int | None | Unset = UNSET,
-        auth_required: bool | None | Unset = UNSET,
         tls_email: str | None | Unset = UNSET,
         tls_challenge: TlsChallenge | None | Unset = UNSET,
         tls_directory_url: str | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
+        auth_required: bool | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
     ) -> Applied[Host]:
@@ -1857,11 +1927,13 @@ class HostsResource:
                 true.
             hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; default 0 = no
                 header.
+            tls_email: Contact of the certificate account, an address; default empty = ``acme.email``.
+            tls_challenge: How an automatic certificate is proven; default ``auto``: HTTP-01, then
+                TLS-ALPN-01, and DNS-01 for a wildcard.
+            tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
+                Encrypt's); default empty = ``acme.directory_url``.
+            dns_provider_id: Provider for DNS-01; default none.
             auth_required: Whether visitors must sign in; default false.
-            tls_email: Contact of the certificate account; default empty.
-            tls_challenge: How an automatic certificate is proven; default ``auto``.
-            tls_directory_url: ACME directory; default empty.
-            dns_provider_id: Provider for DNS-01; default 0 = none.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
                 answered without being done again.
@@ -1878,11 +1950,11 @@ class HostsResource:
             "client_ca_pem": client_ca_pem,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
-            "auth_required": auth_required,
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
             "dns_provider_id": dns_provider_id,
+            "auth_required": auth_required,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def update(
@@ -1898,12 +1970,12 @@ class HostsResource:
         client_ca_pem: str | Unset = UNSET,
         https_redirect: bool | Unset = UNSET,
         hsts_max_age_seconds: int | Unset = UNSET,
-        max_body_bytes: int | None | Unset = UNSET,
-        dns_provider_id: int | None | Unset = UNSET,
-        auth_required: bool | Unset = UNSET,
         tls_email: str | Unset = UNSET,
         tls_challenge: TlsChallenge | Unset = UNSET,
         tls_directory_url: str | Unset = UNSET,
+        max_body_bytes: int | None | Unset = UNSET,
+        dns_provider_id: int | None | Unset = UNSET,
+        auth_required: bool | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Host]:
@@ -1920,13 +1992,15 @@ class HostsResource:
             client_ca_pem: The authorities that vouch for clients, in PEM, at most 64 KiB.
             https_redirect: Whether plain HTTP is redirected when the host has a certificate.
             hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; 0 = no header.
+            tls_email: Contact of the certificate account, an address; empty = ``acme.email``.
+            tls_challenge: How an automatic certificate is proven; ``auto``: HTTP-01, then TLS-ALPN-01,
+                and DNS-01 for a wildcard.
+            tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
+                Encrypt's); empty = ``acme.directory_url``.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
             auth_required: Whether visitors must sign in.
-            tls_email: Contact of the certificate account.
-            tls_challenge: How an automatic certificate is proven.
-            tls_directory_url: ACME directory.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -1942,12 +2016,12 @@ class HostsResource:
             "client_ca_pem": client_ca_pem,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
-            "max_body_bytes": max_body_bytes,
-            "dns_provider_id": dns_provider_id,
-            "auth_required": auth_required,
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
+            "max_body_bytes": max_body_bytes,
+            "dns_provider_id": dns_provider_id,
+            "auth_required": auth_required,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def replace(
@@ -1963,12 +2037,12 @@ class HostsResource:
         client_ca_pem: str,
         https_redirect: bool,
         hsts_max_age_seconds: int,
-        max_body_bytes: int | None,
-        dns_provider_id: int | None,
-        auth_required: bool,
         tls_email: str,
         tls_challenge: TlsChallenge,
         tls_directory_url: str,
+        max_body_bytes: int | None,
+        dns_provider_id: int | None,
+        auth_required: bool,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Host]:
@@ -1985,13 +2059,15 @@ class HostsResource:
             client_ca_pem: The authorities that vouch for clients, in PEM, at most 64 KiB.
             https_redirect: Whether plain HTTP is redirected when the host has a certificate.
             hsts_max_age_seconds: Seconds of ``Strict-Transport-Security``, 0–2^31-1; 0 = no header.
+            tls_email: Contact of the certificate account, an address; empty = ``acme.email``.
+            tls_challenge: How an automatic certificate is proven; ``auto``: HTTP-01, then TLS-ALPN-01,
+                and DNS-01 for a wildcard.
+            tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
+                Encrypt's); empty = ``acme.directory_url``.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
             auth_required: Whether visitors must sign in.
-            tls_email: Contact of the certificate account.
-            tls_challenge: How an automatic certificate is proven.
-            tls_directory_url: ACME directory.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -2007,12 +2083,12 @@ class HostsResource:
             "client_ca_pem": client_ca_pem,
             "https_redirect": https_redirect,
             "hsts_max_age_seconds": hsts_max_age_seconds,
-            "max_body_bytes": max_body_bytes,
-            "dns_provider_id": dns_provider_id,
-            "auth_required": auth_required,
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
+            "max_body_bytes": max_body_bytes,
+            "dns_provider_id": dns_provider_id,
+            "auth_required": auth_required,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(
@@ -3655,6 +3731,7 @@ class CertificatesResource:
         self,
         id: int,
         *,
+        revoke: bool | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
     ) -> Applied[Renewal]:
@@ -3662,13 +3739,28 @@ class CertificatesResource:
 
         Arguments:
             id: The host.
+            revoke: Whether the authority is to revoke the old one once there is a new one; default false.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
                 answered without being done again.
         """
         return records.change(self._caller, Renewal, "certificates.renew", {
             "id": id,
+            "revoke": revoke,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def check(
+        self,
+        id: int,
+    ) -> CertificateCheck:
+        """Looks whether the certificate of a host can be ordered, and why not, without ordering it.
+
+        Arguments:
+            id: The host.
+        """
+        return records.query(self._caller, CertificateCheck, "certificates.check", {
+            "id": id,
+        })
 
     def delete(
         self,
@@ -3692,6 +3784,90 @@ class CertificatesResource:
             "id": id,
             "tls_mode": tls_mode,
         }, {"if_match": if_match, "dry_run": dry_run})
+
+
+class AcmeAccountsResource:
+    """Accounts with certificate authorities."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[AcmeAccount]:
+        """Lists accounts with certificate authorities by id: one for each directory and contact.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, AcmeAccount, "acme_accounts.list", {
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> AcmeAccount:
+        """Shows one account with a certificate authority.
+
+        Arguments:
+            id: The account.
+        """
+        return records.query(self._caller, AcmeAccount, "acme_accounts.get", {
+            "id": id,
+        })
+
+    def create(
+        self,
+        *,
+        directory_url: str,
+        email: str | None | Unset = UNSET,
+        key_pem: str | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Applied[AcmeAccount]:
+        """Stores an account before its first order; with a key, one that is registered already, such as
+        another client's.
+
+        Arguments:
+            directory_url: The authority's directory: an https URL, ``production`` or ``staging`` (Let's
+                Encrypt's).
+            email: The contact that hosts name; default empty = none.
+            key_pem: Its key: P-256 in PKCS#8 PEM; default: a new one.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, AcmeAccount, "acme_accounts.create", {
+            "directory_url": directory_url,
+            "email": email,
+            "key_pem": key_pem,
+        }, {"idempotency_key": idempotency_key})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+    ) -> Applied[None]:
+        """Forgets an account with a certificate authority and its key; the next order registers a new one.
+
+        Arguments:
+            id: The account.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+        """
+        return records.change_plain(self._caller, "acme_accounts.delete", {
+            "id": id,
+        }, {"if_match": if_match})
 
 
 class DnsProvidersResource:
@@ -4332,6 +4508,11 @@ class Operations:
     def certificates(self) -> CertificatesResource:
         """Certificates of hosts, and the local CA."""
         return CertificatesResource(self)
+
+    @property
+    def acme_accounts(self) -> AcmeAccountsResource:
+        """Accounts with certificate authorities."""
+        return AcmeAccountsResource(self)
 
     @property
     def dns_providers(self) -> DnsProvidersResource:

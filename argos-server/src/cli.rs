@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use argos_core::api::input::{coerce, into_operation, parse_object, types_of};
 use argos_core::api::{Described, Term, Terms, Version, describe};
 use argos_core::error::{Error, Result};
+use argos_core::schema::{Setting, SettingKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
 
@@ -246,9 +247,24 @@ pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String,
     for pair in matches.try_get_many::<String>("").ok().flatten().into_iter().flatten() {
         let (key, value) =
             pair.split_once('=').ok_or_else(|| Error::invalid("wrong_value", pair.as_str(), "give KEY=VALUE"))?;
-        fields.insert(key.to_owned(), Value::String(value.to_owned()));
+        fields.insert(key.to_owned(), Value::String(setting(key, value)?));
+    }
+    if op.name == "settings.set"
+        && let (Some(Value::String(key)), Some(Value::String(value))) = (fields.get("key"), fields.get("value"))
+    {
+        let value = setting(key, value)?;
+        fields.insert("value".into(), Value::String(value));
     }
     Ok(fields)
+}
+
+/// The value of a setting as it is given: secrets and certificates stand in a file.
+fn setting(key: &str, given: &str) -> Result<String> {
+    match Setting::find(key).map(|setting| setting.kind) {
+        Some(SettingKind::Secret) => Ok(file(key, given)?.trim_end_matches(['\r', '\n']).to_owned()),
+        Some(SettingKind::Pem) => file(key, given),
+        _ => Ok(given.to_owned()),
+    }
 }
 
 /// Whether a field is given as a file: arguments are seen by every process of the machine, and a key is a secret.

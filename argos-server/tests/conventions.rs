@@ -167,7 +167,7 @@ fn every_operation_answers_as_it_declares() {
 #[test]
 fn what_is_known_is_not_sent_again() {
     let site = Site::new();
-    for op in describe().iter().filter(|op| op.method == Method::Get) {
+    for op in describe().iter().filter(|op| op.method == Method::Get && works(op.name)) {
         let first = site.call(op, site.input(op), &[]);
         let known = tag(&first);
         // What counts time or rows is another thing with every look.

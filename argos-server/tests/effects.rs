@@ -153,6 +153,9 @@ fn whatever_can_be_written_has_an_effect_or_is_refused() {
     assert_eq!(w.get(&secure, "/").status, 308);
     w.call("certificates.delete", json!({"id": uploaded["id"]}));
     w.call("certificates.renew", json!({"id": secure.host}));
+    // That orders use them is shown in `acme.rs`.
+    let account = w.call("acme_accounts.create", samples::sample("acme_accounts.create"));
+    w.call("acme_accounts.delete", json!({"id": account["id"]}));
     let called = w.called.borrow().clone();
     let operations = describe();
     let changing = operations.iter().filter(|op| op.mutates).map(|op| op.name);

@@ -22,6 +22,7 @@ impl Migration {
 /// Every migration in the order of application.
 pub const ALL: &[Migration] = &[
     Migration { version: "0001_baseline", sql: include_str!("../migrations/0001_baseline.sql") },
+    Migration { version: "0002_acme_orders", sql: include_str!("../migrations/0002_acme_orders.sql") },
     Migration { version: "0003_client_certificates", sql: include_str!("../migrations/0003_client_certificates.sql") },
 ];
 

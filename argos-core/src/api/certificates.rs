@@ -8,13 +8,17 @@ use serde::{Deserialize, Serialize};
 use super::hosts::{GetHost, fields_of};
 use super::operation::operation;
 use super::page::{by_number, list_input};
-use super::{Context, Mutation, Page, Query, View};
-use crate::certs::{Texts, Uploaded};
+use super::{Context, Look, Mutation, Page, Query, View};
+use crate::certs::acme::{Precheck, Proof};
+use crate::certs::{Texts, Uploaded, dns};
 use crate::error::{Error, Result};
-use crate::schema::{CertStatus, Certificate, CertificateId, CertificateKind, Host, HostId, Hostname, Order, TlsMode};
+use crate::schema::{
+    CertStatus, Certificate, CertificateId, CertificateKind, CheckResult, Finding, Host, HostId, Hostname, Order,
+    TlsMode,
+};
 use crate::secret::Secret;
 use crate::store::hosts::HostFields;
-use crate::store::{Tx, cert_status, certificates, hosts};
+use crate::store::{Tx, acme_orders, cert_status, certificates, hosts, settings};
 
 list_input! {
     /// Lists certificates by id: those of hosts, the local CA and those it signed.
@@ -175,7 +179,7 @@ impl Mutation for UploadCertificate {
         // The host may have been renamed meanwhile.
         uploaded.check_covers(&host.domain)?;
         let warnings = uploaded.warnings(tx.now());
-        let id = certificates::insert(tx, &uploaded.into_row(self.id, &cx.key))?;
+        let id = certificates::insert(tx, &uploaded.into_row(self.id, &cx.key, CertificateKind::Manual))?;
         set_tls_mode(tx, &host, TlsMode::Manual)?;
         tx.about("certificate_uploaded", "certificate", id, Some((host.id, host.domain.as_str())));
         Ok(UploadedCertificate { certificate: certificates::get(tx, id)?, warnings })
@@ -230,6 +234,8 @@ impl From<CertificateId> for DeleteCertificate {
 pub struct RenewCertificate {
     /// The host.
     pub id: HostId,
+    /// Whether the authority is to revoke the old one once there is a new one; default false.
+    pub revoke: Option<bool>,
 }
 operation!(RenewCertificate => Renewal, "certificates.renew", Post "/hosts/{id}/certificate/renew", Operator, 202,
     "Renews the certificate of a host before its time.");
@@ -251,12 +257,88 @@ impl Mutation for RenewCertificate {
                 format!("tls_mode is {}: only certificates of tls_mode auto are renewed by Argos", host.tls_mode);
             return Err(Error::conflict("certificate.not_renewable", "id", text));
         }
-        // Without the old one, the host is given a new one before the change ends.
-        for old in certificates::of_host(tx, self.id)?.iter().filter(|c| c.kind == CertificateKind::Local) {
-            certificates::delete(tx, old.id)?;
+        let stored = certificates::of_host(tx, self.id)?;
+        let signed = stored.iter().find(|c| c.kind == CertificateKind::Acme && c.active);
+        let revokes = signed.filter(|_| self.revoke == Some(true)).map(|c| c.id);
+        if self.revoke == Some(true) && revokes.is_none() {
+            let text = "an authority revokes what it has signed; it has signed nothing for this host";
+            return Err(Error::conflict("certificate.not_revocable", "revoke", text));
+        }
+        if !acme_orders::hurry(tx, self.id, revokes)? {
+            // Without the old one, the host is given a new one before the change ends.
+            for old in stored.iter().filter(|c| c.kind == CertificateKind::Local) {
+                certificates::delete(tx, old.id)?;
+            }
         }
         tx.about("certificate_renew_requested", "certificate", host.id, Some((host.id, host.domain.as_str())));
         Ok(Renewal { host_id: host.id, domain: host.domain })
+    }
+}
+
+impl From<HostId> for RenewCertificate {
+    fn from(id: HostId) -> Self {
+        Self { id, revoke: None }
+    }
+}
+
+/// Looks whether the certificate of a host can be ordered, and why not, without ordering it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckCertificate {
+    /// The host.
+    pub id: HostId,
+}
+operation!(CheckCertificate => CertificateCheck, "certificates.check", Get "/hosts/{id}/certificate/check", Operator, 200,
+    "Looks whether the certificate of a host can be ordered, and why not, without ordering it.");
+
+impl From<HostId> for CheckCertificate {
+    fn from(id: HostId) -> Self {
+        Self { id }
+    }
+}
+
+/// Whether a certificate can be ordered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CertificateCheck {
+    /// The host.
+    pub host_id: HostId,
+    /// Its name.
+    pub domain: String,
+    /// The directory of the authority that signs it.
+    pub directory_url: String,
+    /// Whether nothing was found that no order can pass.
+    pub ok: bool,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+impl Query for CheckCertificate {
+    fn run(self, view: &View<'_>) -> Result<CertificateCheck> {
+        self.look(view)?.finish()
+    }
+
+    fn look(self, view: &View<'_>) -> Result<Look<CertificateCheck>> {
+        let host = hosts::get(&view.read, self.id)?;
+        let Some(order) = acme_orders::find(&view.read, self.id)? else {
+            let text = "no authority signs this name: its certificate is uploaded, of the local CA, or none";
+            return Err(Error::invalid("certificate.not_ordered", "id", text));
+        };
+        let value = |key| Ok::<_, Error>(settings::value(&view.read, key)?.unwrap_or_default());
+        let check = Precheck {
+            domain: order.domain.clone(),
+            directory_url: order.directory_url.clone(),
+            ca_bundle: value("acme.ca_bundle")?,
+            ways: Proof::ways(host.tls_challenge, host.domain.is_wildcard()),
+            resolvers: dns::resolvers(&view.read)?,
+            clock: view.cx.clock.clone(),
+            challenges: view.cx.challenges.clone(),
+        };
+        Ok(Look::rest(move || {
+            let findings = check.wait()?;
+            let ok = findings.iter().all(|finding| finding.result != CheckResult::Fail);
+            let (domain, directory_url) = (order.domain, order.directory_url);
+            Ok(CertificateCheck { host_id: order.host_id, domain, directory_url, ok, findings })
+        }))
     }
 }
 

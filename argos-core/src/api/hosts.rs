@@ -7,17 +7,17 @@ use super::changes::changes;
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::target_groups::store_new_group;
-use super::{Context, Mutation, Page, Query, View, in_range, input_with_later, not_yet};
+use super::{Context, Mutation, Page, Query, View, in_range, input_with_later};
 use crate::certs::check_client_ca;
 use crate::error::{Error, Result};
 use crate::schema::{
-    Certificate, CertificateKind, ClientAuth, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname, Order, Patch,
-    TargetHost, TlsChallenge, TlsMode,
+    Certificate, CertificateKind, ClientAuth, Directory, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname,
+    Order, TargetHost, TlsChallenge, TlsMode, is_mail_address,
 };
 use crate::store::hosts::{self, HostFields, HostFilter};
 use crate::store::target_groups::{self, GroupFields};
 use crate::store::targets::TargetFields;
-use crate::store::{Tx, certificates};
+use crate::store::{Tx, certificates, settings};
 
 list_input! {
     /// Lists hosts by id.
@@ -131,18 +131,19 @@ input_with_later! {
         https_redirect: Option<bool>,
         /// Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header.
         hsts_max_age_seconds: Option<i64>,
+        /// Contact of the certificate account, an address; default empty = `acme.email`.
+        tls_email: Option<String>,
+        /// How an automatic certificate is proven; default `auto`: HTTP-01, then TLS-ALPN-01, and DNS-01 for a wildcard.
+        tls_challenge: Option<TlsChallenge>,
+        /// ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); default empty =
+        /// `acme.directory_url`.
+        tls_directory_url: Option<String>,
+        /// Provider for DNS-01; default none.
+        dns_provider_id: Option<i64>,
     }
     later {
         /// Whether visitors must sign in; default false.
         auth_required: bool = false,
-        /// Contact of the certificate account; default empty.
-        tls_email: String = String::new(),
-        /// How an automatic certificate is proven; default `auto`.
-        tls_challenge: TlsChallenge = TlsChallenge::Auto,
-        /// ACME directory; default empty.
-        tls_directory_url: String = String::new(),
-        /// Provider for DNS-01; default 0 = none.
-        dns_provider_id: i64 = 0,
     }
 }
 operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201,
@@ -206,6 +207,47 @@ fn check_tls_mode(mode: TlsMode, domain: &Hostname, stored: &[Certificate]) -> R
     Err(Error::invalid("host.tls_mode", "tls_mode", reason))
 }
 
+/// Refuses how a certificate is to be proven where it can't be. Only for `tls_mode` `auto`, so that a host keeps what it
+/// had while another mode is on.
+fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
+    if host.tls_mode != TlsMode::Auto {
+        return Ok(());
+    }
+    if !host.tls_email.is_empty() && !is_mail_address(&host.tls_email) {
+        return Err(Error::invalid("host.tls_email", "tls_email", "is not an address of mail"));
+    }
+    if !host.tls_directory_url.is_empty() && Directory::parse(&host.tls_directory_url).is_none() {
+        let reason = "allowed: production, staging, or the https URL of an ACME directory";
+        return Err(Error::invalid("host.tls_directory_url", "tls_directory_url", reason));
+    }
+    if let Some(provider) = host.dns_provider_id {
+        match hosts::dns_provider_enabled(tx, provider)? {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                let reason = format!("DNS provider {provider} is switched off");
+                return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+            }
+            None => {
+                let reason = format!("DNS provider {provider} does not exist");
+                return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+            }
+        }
+    }
+    let common = settings::value(tx, "acme.directory_url")?.unwrap_or_default();
+    if !Directory::of(&host.tls_directory_url, &common).signs(&host.domain) {
+        return Ok(());
+    }
+    if host.domain.is_wildcard() {
+        let reason = "a certificate for a wildcard is proven over DNS: give a DNS provider";
+        return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+    }
+    if host.tls_challenge == TlsChallenge::Dns {
+        let reason = "tls_challenge dns needs a DNS provider";
+        return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+    }
+    Ok(())
+}
+
 fn check_hsts(seconds: i64) -> Result<()> {
     in_range("hsts_max_age_seconds", seconds, 0, i32::MAX.into())
 }
@@ -239,21 +281,24 @@ impl Mutation for CreateHost {
                 return Err(Error::invalid("host.target_group", "target_group_id", reason));
             }
         };
-        let id = hosts::insert(
-            tx,
-            &HostFields {
-                domain: self.domain,
-                target_group_id: group,
-                tls_mode,
-                enabled: self.enabled.unwrap_or(true),
-                max_body_bytes: self.max_body_bytes,
-                access_log: self.access_log.unwrap_or(true),
-                client_auth,
-                client_ca_pem,
-                https_redirect: self.https_redirect.unwrap_or(true),
-                hsts_max_age_seconds,
-            },
-        )?;
+        let fields = HostFields {
+            domain: self.domain,
+            target_group_id: group,
+            tls_mode,
+            enabled: self.enabled.unwrap_or(true),
+            max_body_bytes: self.max_body_bytes,
+            access_log: self.access_log.unwrap_or(true),
+            client_auth,
+            client_ca_pem,
+            https_redirect: self.https_redirect.unwrap_or(true),
+            hsts_max_age_seconds,
+            tls_email: self.tls_email.unwrap_or_default(),
+            tls_challenge: self.tls_challenge.unwrap_or(TlsChallenge::Auto),
+            tls_directory_url: self.tls_directory_url.unwrap_or_default(),
+            dns_provider_id: self.dns_provider_id,
+        };
+        check_issuance(tx, &fields)?;
+        let id = hosts::insert(tx, &fields)?;
         let host = hosts::get(tx, id)?;
         tx.about("create", "host", id, Some((id, host.domain.as_str())));
         Ok(host)
@@ -315,6 +360,12 @@ changes! {
         https_redirect: bool,
         /// Seconds of `Strict-Transport-Security`, 0–2^31-1; 0 = no header.
         hsts_max_age_seconds: i64,
+        /// Contact of the certificate account, an address; empty = `acme.email`.
+        tls_email: String,
+        /// How an automatic certificate is proven; `auto`: HTTP-01, then TLS-ALPN-01, and DNS-01 for a wildcard.
+        tls_challenge: TlsChallenge,
+        /// ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`.
+        tls_directory_url: String,
     }
     nullable {
         /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
@@ -325,12 +376,6 @@ changes! {
     later {
         /// Whether visitors must sign in.
         auth_required: bool = false,
-        /// Contact of the certificate account.
-        tls_email: String = String::new(),
-        /// How an automatic certificate is proven.
-        tls_challenge: TlsChallenge = TlsChallenge::Auto,
-        /// ACME directory.
-        tls_directory_url: String = String::new(),
     }
 }
 operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200,
@@ -350,16 +395,22 @@ pub(super) fn fields_of(host: &Host) -> HostFields {
         client_ca_pem: host.client_ca_pem.clone(),
         https_redirect: host.https_redirect,
         hsts_max_age_seconds: host.hsts_max_age_seconds,
+        tls_email: host.tls_email.clone(),
+        tls_challenge: host.tls_challenge,
+        tls_directory_url: host.tls_directory_url.clone(),
+        dns_provider_id: host.dns_provider_id,
     }
+}
+
+/// What [`check_issuance`] looks at.
+fn issuance_of(host: &HostFields) -> impl PartialEq + use<'_> {
+    (&host.domain, host.tls_mode, &host.tls_email, host.tls_challenge, &host.tls_directory_url, host.dns_provider_id)
 }
 
 impl Mutation for UpdateHost {
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
         let old = fields_of(&hosts::get(tx, self.id)?);
         self.refuse_later()?;
-        if let Patch::Set(provider) = self.dns_provider_id {
-            not_yet("dns_provider_id", Some(provider), &0)?;
-        }
         let mut new = old.clone();
         new.domain = self.domain.unwrap_or(new.domain);
         new.enabled = self.enabled.unwrap_or(new.enabled);
@@ -377,6 +428,13 @@ impl Mutation for UpdateHost {
         new.tls_mode = self.tls_mode.unwrap_or(new.tls_mode);
         if (new.tls_mode, &new.domain) != (old.tls_mode, &old.domain) {
             check_tls_mode(new.tls_mode, &new.domain, &certificates::of_host(tx, self.id)?)?;
+        }
+        new.tls_email = self.tls_email.unwrap_or(new.tls_email);
+        new.tls_challenge = self.tls_challenge.unwrap_or(new.tls_challenge);
+        new.tls_directory_url = self.tls_directory_url.unwrap_or(new.tls_directory_url);
+        self.dns_provider_id.apply(&mut new.dns_provider_id);
+        if issuance_of(&new) != issuance_of(&old) {
+            check_issuance(tx, &new)?;
         }
         if let Some(group) = self.target_group_id {
             require_group(tx, group)?;

@@ -4,6 +4,7 @@
 //! and documentation are on it. A [`Query`] looks, a [`Mutation`] changes. What is in [`for_each_operation`]
 //! exists in Rust, over HTTP, at the command line and in the bindings; nothing else does.
 
+mod acme_accounts;
 mod certificates;
 mod changes;
 mod config;
@@ -36,6 +37,7 @@ mod waf;
 mod waf_reports;
 mod waf_rules;
 
+pub use acme_accounts::*;
 pub use certificates::*;
 pub use config::*;
 pub use custom_rules::*;

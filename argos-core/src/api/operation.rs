@@ -7,12 +7,15 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::routes;
 use super::shape::refine;
 use crate::auth::SetupToken;
+use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::event::Events;
 use crate::logs::Queue;
 use crate::schema::Role;
 use crate::secret::{MasterKey, Subkey};
@@ -187,6 +190,12 @@ pub struct Context {
     pub rules: RuleSets,
     /// The last requests that the WAF had something to say about.
     pub flagged: Arc<Flagged>,
+    /// What proofs of names are answered with.
+    pub challenges: Arc<Challenges>,
+    /// Told after each change, for whoever orders certificates.
+    pub changed: Arc<Notify>,
+    /// Where events go.
+    pub events: Events,
 }
 
 impl Context {

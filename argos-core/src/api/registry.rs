@@ -58,7 +58,13 @@ macro_rules! for_each_operation {
             certificates: Certificates () {
                 list: query ListCertificates, get: query GetCertificate, chain: query GetChain,
                 local_ca: query GetLocalCa, status: query ListCertStatus, upload: change UploadCertificate,
-                renew: change RenewCertificate, delete: change DeleteCertificate,
+                renew: change RenewCertificate, check: query CheckCertificate,
+                delete: change DeleteCertificate,
+            }
+            /// Accounts with certificate authorities.
+            acme_accounts: AcmeAccounts () {
+                list: query ListAcmeAccounts, get: query GetAcmeAccount, create: change CreateAcmeAccount,
+                delete: change DeleteAcmeAccount,
             }
             /// Who places the records that prove names to certificate authorities.
             dns_providers: DnsProviders () {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::operation::operation;
 use super::page::{list_input, of_all};
 use super::{Context, Mutation, Page, Query, View};
+use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::schema::{Access, Order, SETTINGS, Setting, SettingKind, SettingRow};
@@ -84,8 +85,13 @@ pub struct SetSetting {
 operation!(SetSetting => SettingRow, "settings.set", Put "/settings/{key}", Admin, 200, "Writes one setting.",
     positional ["value"], of GetSetting { key });
 
-fn write(tx: &Tx<'_>, setting: &'static Setting, value: &str) -> Result<()> {
+fn write(tx: &Tx<'_>, cx: &Context, setting: &'static Setting, value: &str) -> Result<()> {
     setting.check(value)?;
+    if setting.key == "acme.eab_hmac_key" && !value.is_empty() && certs::eab_key(value).is_none() {
+        // Source: RFC 8555 §7.3.4, where the key is exchanged in base64url.
+        return Err(Error::invalid("setting.value", setting.key, "is not base64url, in which authorities give it"));
+    }
+    let value = if setting.kind == SettingKind::Secret { &cx.key.encrypt(value) } else { value };
     let stored = settings::value(tx, setting.key)?;
     if stored.as_deref().unwrap_or(setting.default) == value {
         return Ok(());
@@ -98,9 +104,9 @@ fn shown(tx: &Tx<'_>, setting: &Setting) -> Result<SettingRow> {
 }
 
 impl Mutation for SetSetting {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<SettingRow> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<SettingRow> {
         let setting = known(&self.key)?;
-        write(tx, setting, &self.value)?;
+        write(tx, cx, setting, &self.value)?;
         tx.about("update", "setting", setting.key, None);
         shown(tx, setting)
     }
@@ -117,9 +123,9 @@ operation!(ResetSetting => (), "settings.reset", Delete "/settings/{key}", Admin
     "Puts one setting back to its default.", of GetSetting { key });
 
 impl Mutation for ResetSetting {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<()> {
         let setting = known(&self.key)?;
-        write(tx, setting, setting.default)?;
+        write(tx, cx, setting, setting.default)?;
         tx.about("update", "setting", setting.key, None);
         Ok(())
     }
@@ -137,13 +143,13 @@ operation!(UpdateSettings => Page<SettingRow>, "settings.update", Patch "/settin
     part of ListSettings { prefix: None, limit: Some(500), order: None, cursor: None });
 
 impl Mutation for UpdateSettings {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Page<SettingRow>> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Page<SettingRow>> {
         let mut items = Vec::with_capacity(self.values.len());
         for (key, value) in &self.values {
             let Some(setting) = Setting::find(key) else {
                 return Err(Error::invalid("setting.not_found", key.as_str(), "there is no such setting"));
             };
-            write(tx, setting, value)?;
+            write(tx, cx, setting, value)?;
             items.push(shown(tx, setting)?);
         }
         let keys: Vec<&str> = self.values.keys().map(String::as_str).collect();

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use super::change::in_transaction;
 use super::history::History;
 use super::memo::Memo;
+use super::orders::Ordering;
 use super::repeat::Answers;
 use super::upkeep::Upkeep;
 use super::{Argos, Inner};
@@ -18,6 +19,7 @@ use crate::auth::SetupToken;
 use crate::certs::Opener;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::event::Events;
 use crate::logs::Queue;
 use crate::proxy::{self, Proxy};
 use crate::schema::Actor;
@@ -50,6 +52,7 @@ pub struct Serving {
     proxy: Proxy,
     argos: Argos,
     _upkeep: Upkeep,
+    _ordering: Option<Ordering>,
 }
 
 impl fmt::Debug for Serving {
@@ -90,8 +93,17 @@ impl Argos {
         }
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, clock.clone());
-        let cx =
-            Context { clock, key, setup: SetupToken::default(), logs: logs.clone(), rules, flagged: Arc::default() };
+        let cx = Context {
+            clock,
+            key,
+            setup: SetupToken::default(),
+            logs: logs.clone(),
+            rules,
+            flagged: Arc::default(),
+            challenges: Arc::default(),
+            changed: Arc::default(),
+            events: Events::default(),
+        };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
         let inner = Arc::new(Inner { history, store, live, cx, faults, answers, memo: Memo::default() });
@@ -105,7 +117,8 @@ impl Argos {
     pub fn start(&self, options: &ServeOptions) -> Result<Serving> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores } else { options.threads };
-        if !options.https.is_empty() {
+        let secure = !options.https.is_empty();
+        if secure {
             self.prepare_tls()?;
         }
         let inner = &self.inner;
@@ -115,9 +128,12 @@ impl Argos {
             threads,
             audit_log: options.audit_log.clone(),
             flagged: inner.cx.flagged.clone(),
+            challenges: inner.cx.challenges.clone(),
         };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
-        Ok(Serving { proxy, argos: self.clone(), _upkeep: Upkeep::start(self.clone())? })
+        // Without TLS nobody would see a certificate.
+        let ordering = if secure { Some(Ordering::start(self.clone())?) } else { None };
+        Ok(Serving { proxy, argos: self.clone(), _upkeep: Upkeep::start(self.clone())?, _ordering: ordering })
     }
 
     /// Writes every waiting log row before it returns.

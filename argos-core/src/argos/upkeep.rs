@@ -15,7 +15,8 @@ use super::change::in_transaction;
 use crate::api::{Context, Method, Mutation, Operation};
 use crate::certs;
 use crate::error::{Error, Result};
-use crate::jobs::JOBS;
+use crate::event::Event;
+use crate::jobs::{JOBS, Run, expiring_soon};
 use crate::proxy::panel_terms;
 use crate::schema::{Actor, Hostname, Role, csv};
 use crate::store::Tx;
@@ -36,9 +37,14 @@ impl Upkeep {
     pub(super) fn start(argos: Argos) -> Result<Self> {
         let (stop, stopped) = channel();
         let work = move || {
-            loop {
+            for round in 0u64.. {
                 if let Err(e) = argos.tend() {
                     tracing::error!("periodic work: {e}");
+                }
+                if round == 1
+                    && let Err(e) = argos.remind()
+                {
+                    tracing::error!("certificates that end soon: {e}");
                 }
                 match stopped.recv_timeout(EVERY) {
                     Err(RecvTimeoutError::Timeout) => {}
@@ -75,17 +81,34 @@ impl Argos {
                 if !self.view(|view| (job.due)(&view.read))? {
                     break;
                 }
-                let done = if job.configures {
-                    self.acting(Actor::System, Default::default()).change(RunJob { job: at }).map(drop)
-                } else {
-                    let (now, key) = (self.inner.cx.clock.now(), self.inner.cx.key.clone());
-                    let work = move |conn: &mut _| in_transaction(conn, now, Actor::System, |tx| (job.run)(tx, &key));
-                    self.inner.store.write(work)?
+                let done = match job.run {
+                    Run::Configures(_) => {
+                        self.acting(Actor::System, Default::default()).change(RunJob { job: at }).map(drop)
+                    }
+                    Run::Looks(run) => {
+                        let now = self.inner.cx.clock.now();
+                        let work = move |conn: &mut _| in_transaction(conn, now, Actor::System, run);
+                        self.inner.store.write(work)?.map(|events| self.emit(&events))
+                    }
                 };
                 done.map_err(|e| Error::new(e.kind(), "job.failed", format!("{}: {e}", job.name)))?;
             }
         }
+        // Whoever orders certificates looks at the time of day too.
+        self.inner.cx.changed.notify_one();
         Ok(())
+    }
+
+    /// Tells once, soon after a start, which certificates end soon.
+    fn remind(&self) -> Result<()> {
+        self.emit(&self.view(|view| expiring_soon(&view.read))?);
+        Ok(())
+    }
+
+    fn emit(&self, events: &[Event]) {
+        for event in events {
+            self.inner.cx.events.emit(event);
+        }
     }
 
     /// Makes what a TLS listener needs.
@@ -132,7 +155,10 @@ impl Operation for RunJob {
 
 impl Mutation for RunJob {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<()> {
-        (JOBS[self.job].run)(tx, &cx.key)
+        match JOBS[self.job].run {
+            Run::Configures(run) => run(tx, &cx.key),
+            Run::Looks(_) => Ok(()),
+        }
     }
 }
 

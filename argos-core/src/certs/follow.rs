@@ -5,14 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use super::local_ca;
+use super::{acme, local_ca};
 use crate::clock::Timestamp;
-use crate::error::Result;
-use crate::schema::{Certificate, CertificateKind, CertificateState, DAY_MS, Host, HostId, TlsMode};
+use crate::error::{Error, Result};
+use crate::schema::{Certificate, CertificateKind, CertificateState, DAY_MS, Directory, Host, HostId, TlsMode};
 use crate::secret::MasterKey;
+use crate::store::acme_orders::{self, AcmeOrder};
 use crate::store::cert_status::{self, Standing};
 use crate::store::certificates::StoredPair;
-use crate::store::{Tx, certificates, hosts};
+use crate::store::{Read, Tx, certificates, hosts, settings};
 
 /// The name of the certificate that answers where no host has one.
 pub const FALLBACK_NAME: &str = "argos.invalid";
@@ -28,21 +29,78 @@ const RENEWED_AT_DAYS: i64 = 30;
 /// # Errors
 /// Those of the database and of the local CA.
 pub fn follow(tx: &Tx<'_>, key: &MasterKey) -> Result<()> {
-    let (touched, names) = touched(tx);
+    let Touched { mut hosts, names, authority } = touched(tx);
     for name in names {
         cert_status::delete(tx, &name)?;
     }
-    for id in touched {
+    if authority {
+        hosts.extend(hosts::ids(tx)?);
+    }
+    if hosts.is_empty() {
+        return Ok(());
+    }
+    let common = Common::stored(tx)?;
+    for id in hosts {
         if let Some(host) = hosts::find(tx, id)? {
-            settle(tx, key, &host)?;
+            settle(tx, key, &host, &common)?;
         }
     }
     Ok(())
 }
 
-/// The hosts whose certificates may have to change, and the names that hosts had before.
-fn touched(tx: &Tx<'_>) -> (BTreeSet<HostId>, BTreeSet<String>) {
-    let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
+/// Lets the certificates of up to `limit` hosts follow that were stored by an earlier version, which ordered none; the
+/// last of them.
+///
+/// # Errors
+/// Those of the database and of the local CA.
+pub fn adopt(tx: &Tx<'_>, key: &MasterKey, after: HostId, limit: u32) -> Result<Option<HostId>> {
+    let common = Common::stored(tx)?;
+    let found = acme_orders::hosts_without(tx, after, limit)?;
+    for id in &found {
+        let host = hosts::get(tx, *id)?;
+        if common.authority(&host).is_some() {
+            settle(tx, key, &host, &common)?;
+        }
+    }
+    Ok(found.last().copied())
+}
+
+/// What hosts have in common that name no authority or contact of their own.
+struct Common {
+    directory_url: String,
+    email: String,
+}
+
+impl Common {
+    fn stored(read: &Read<'_>) -> Result<Self> {
+        let value = |key| Ok::<_, Error>(settings::value(read, key)?.unwrap_or_default());
+        Ok(Self { directory_url: value("acme.directory_url")?, email: value("acme.email")? })
+    }
+
+    /// The authority that signs the host's name, if one does.
+    fn authority(&self, host: &Host) -> Option<Directory> {
+        let directory = Directory::of(&host.tls_directory_url, &self.directory_url);
+        (host.tls_mode == TlsMode::Auto && directory.signs(&host.domain)).then_some(directory)
+    }
+
+    fn email<'a>(&'a self, host: &'a Host) -> &'a str {
+        if host.tls_email.is_empty() { &self.email } else { &host.tls_email }
+    }
+}
+
+/// What a change touched of certificates.
+#[derive(Default)]
+struct Touched {
+    /// Hosts whose certificates may have to change.
+    hosts: BTreeSet<HostId>,
+    /// Names that hosts had before.
+    names: BTreeSet<String>,
+    /// Whether the authority of all may be another.
+    authority: bool,
+}
+
+fn touched(tx: &Tx<'_>) -> Touched {
+    let mut all = Touched::default();
     for change in tx.changes().iter() {
         match change.table.name {
             "hosts" => {
@@ -51,21 +109,27 @@ fn touched(tx: &Tx<'_>) -> (BTreeSet<HostId>, BTreeSet<String>) {
                         |row: &Option<serde_json::Map<_, _>>| row.as_ref().and_then(|row| row.get(column).cloned());
                     of(&change.old) != of(&change.new)
                 };
-                if differs("domain") || differs("tls_mode") {
-                    ids.extend(change.integer("id").map(HostId));
+                if differs("domain") {
                     let old = change.old.as_ref().and_then(|row| row.get("domain")?.as_str());
-                    names.extend(old.map(str::to_owned));
+                    all.names.extend(old.map(str::to_owned));
+                }
+                if ["domain", "tls_mode", "enabled", "tls_email", "tls_directory_url"].into_iter().any(differs) {
+                    all.hosts.extend(change.integer("id").map(HostId));
                 }
             }
-            "certificates" => ids.extend(change.integer("host_id").map(HostId)),
+            "certificates" => all.hosts.extend(change.integer("host_id").map(HostId)),
+            "settings" => {
+                all.authority |= matches!(change.key.as_str(), Some("acme.directory_url" | "acme.email"));
+            }
             _ => {}
         }
     }
-    (ids, names)
+    all
 }
 
-/// Chooses what `host` serves, makes it where the local CA can, and writes how it stands.
-fn settle(tx: &Tx<'_>, key: &MasterKey, host: &Host) -> Result<()> {
+/// Chooses what `host` serves, makes it where the local CA can, orders it where an authority signs it, and writes how
+/// it stands.
+fn settle(tx: &Tx<'_>, key: &MasterKey, host: &Host, common: &Common) -> Result<()> {
     let mut stored = certificates::of_host(tx, host.id)?;
     let mut chosen = choose(host, &stored, tx.now());
     if chosen.is_none() && host.tls_mode == TlsMode::Auto {
@@ -74,16 +138,70 @@ fn settle(tx: &Tx<'_>, key: &MasterKey, host: &Host) -> Result<()> {
         chosen = choose(host, &stored, tx.now());
     }
     let served = chosen.map(|at| &stored[at]);
+    let order = follow_order(tx, host, served, common)?;
     for certificate in &stored {
         let active = served.is_some_and(|s| s.id == certificate.id);
-        if !active && certificate.kind == CertificateKind::Local {
+        let replaced = match certificate.kind {
             // Whenever one is wanted again, the local CA makes it anew.
+            CertificateKind::Local => true,
+            CertificateKind::Acme => {
+                let newer = served.is_some_and(|s| s.kind == CertificateKind::Acme);
+                newer && order.as_ref().is_none_or(|order| order.revokes != Some(certificate.id))
+            }
+            CertificateKind::Manual | CertificateKind::LocalCa => false,
+        };
+        if !active && replaced {
             certificates::delete(tx, certificate.id)?;
         } else if active != certificate.active {
             certificates::set_active(tx, certificate.id, active)?;
         }
     }
-    write_status(tx, host, served)
+    write_status(tx, host, served, order.as_ref())
+}
+
+/// Begins the order of the host's certificate where there is none, another authority signs now, or another name; ends
+/// it where no authority does.
+fn follow_order(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, common: &Common) -> Result<Option<AcmeOrder>> {
+    let known = acme_orders::find(tx, host.id)?;
+    // A host that takes no traffic keeps and renews what it has, and gets no first one.
+    let Some(directory) = common.authority(host).filter(|_| host.enabled || known.is_some()) else {
+        if known.is_some() {
+            acme_orders::delete(tx, host.id)?;
+        }
+        return Ok(None);
+    };
+    let email = common.email(host);
+    let domain = host.domain.as_str();
+    if let Some(mut known) = known.clone()
+        && known.domain == domain
+        && known.directory_url == directory.url()
+    {
+        if known.email != email {
+            acme_orders::set_email(tx, host.id, email)?;
+            email.clone_into(&mut known.email);
+        }
+        return Ok(Some(known));
+    }
+    let signed = served.filter(|c| c.kind == CertificateKind::Acme && known.is_none());
+    let order = AcmeOrder {
+        host_id: host.id,
+        domain: domain.into(),
+        directory_url: directory.url().into(),
+        email: email.into(),
+        next_attempt_at: signed.map_or(tx.now(), |c| acme::renewal_at(c.not_before, c.not_after)),
+        order_url: String::new(),
+        challenge: String::new(),
+        key_encrypted: String::new(),
+        // What an order that ends here left in a zone is still to be taken out.
+        dns_record: known.map(|order| order.dns_record).unwrap_or_default(),
+        revokes: None,
+        failures: 0,
+        last_error: String::new(),
+        reported_at: None,
+        ari_next_at: None,
+    };
+    acme_orders::begin(tx, &order)?;
+    Ok(Some(order))
 }
 
 /// The certificate that the host's mode asks for: the newest that covers its name and has not ended.
@@ -101,20 +219,42 @@ fn choose(host: &Host, stored: &[Certificate], now: Timestamp) -> Option<usize> 
     }
 }
 
-fn write_status(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>) -> Result<()> {
+/// Writes how the certificate of `host` stands, after a step of its order.
+///
+/// # Errors
+/// Those of the database.
+pub fn restate(tx: &Tx<'_>, host: &Host) -> Result<()> {
+    let stored = certificates::of_host(tx, host.id)?;
+    let served = stored.iter().find(|c| c.active);
+    write_status(tx, host, served, acme_orders::find(tx, host.id)?.as_ref())
+}
+
+fn write_status(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, order: Option<&AcmeOrder>) -> Result<()> {
     let domain = host.domain.as_str();
     if host.tls_mode == TlsMode::None {
         return cert_status::delete(tx, domain);
     }
-    let (state, last_error) = match served {
-        None => (CertificateState::None, "no certificate is stored for this host: upload one"),
-        Some(c) if c.not_after <= tx.now() => (CertificateState::Error, "the certificate has ended"),
-        Some(c) if c.kind == CertificateKind::Local && host.domain.is_publicly_issuable() => (
-            CertificateState::Pending,
-            "certificates of public authorities (ACME) are not available yet; until then the local CA's is served, \
-             which clients trust only where its root is installed; or upload a certificate",
-        ),
-        Some(_) => (CertificateState::Valid, ""),
+    let failed = order.filter(|order| order.failures > 0).map(|order| {
+        let again = order.next_attempt_at;
+        format!("attempt {} at {} failed: {}; next at {again}", order.failures, order.directory_url, order.last_error)
+    });
+    let (state, last_error) = match (served, order) {
+        (None, _) => (CertificateState::None, "no certificate is stored for this host: upload one".into()),
+        (Some(c), _) if c.not_after <= tx.now() => {
+            (CertificateState::Error, failed.unwrap_or_else(|| "the certificate has ended".into()))
+        }
+        (Some(c), Some(order)) if c.kind == CertificateKind::Local => match failed {
+            Some(failed) => (CertificateState::Error, failed),
+            None => {
+                let text = format!(
+                    "ordered at {}; until it comes the local CA's is served, which clients trust only where its root \
+                     is installed",
+                    order.directory_url
+                );
+                (CertificateState::Pending, text)
+            }
+        },
+        (Some(_), _) => (CertificateState::Valid, failed.unwrap_or_default()),
     };
     cert_status::write(
         tx,
@@ -124,7 +264,7 @@ fn write_status(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>) -> Resul
             not_after: served.map(|c| c.not_after),
             source: served.map_or("", |c| c.kind.as_str()),
             state,
-            last_error,
+            last_error: &last_error,
         },
     )
 }

@@ -108,11 +108,11 @@ impl Uploaded {
 
     /// The row to store.
     #[must_use]
-    pub fn into_row(self, host: HostId, key: &MasterKey) -> NewCertificate {
+    pub fn into_row(self, host: HostId, key: &MasterKey, kind: CertificateKind) -> NewCertificate {
         NewCertificate {
             host_id: Some(host),
             names: self.names,
-            kind: CertificateKind::Manual,
+            kind,
             cert_pem: self.cert_pem,
             chain_pem: self.chain_pem,
             key_encrypted: key.encrypt(self.key.expose()),

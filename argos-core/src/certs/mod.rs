@@ -5,6 +5,7 @@
 //! | `local_ca.rs` | the root of this installation and what it signs |
 //! | `follow.rs` | after each change: every host has the certificate that its TLS mode asks for, and `cert_status` says so |
 //! | `manual.rs` | what is checked of an uploaded one |
+//! | `acme/` | certificates of authorities that speak ACME |
 //! | `dns/` | records that prove names to authorities, and what is looked up before an order |
 //! | `authorities.rs` | a bundle of those that are trusted |
 //! | `clients.rs` | what the clients of a host have to show |
@@ -13,6 +14,7 @@
 //!
 //! Keys are stored as envelopes only. What is stored here is configuration: a change of it is a generation.
 
+pub mod acme;
 mod authorities;
 mod clients;
 pub mod dns;
@@ -29,10 +31,11 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
+pub use acme::eab_key;
 pub use authorities::check_bundle;
 pub use clients::{Clients, check_client_ca};
 pub(crate) use clients::{Shown, client_refusal, shown};
-pub use follow::{FALLBACK_NAME, PANEL_NAME, follow, prepare, renew_due, renewal_horizon};
+pub use follow::{FALLBACK_NAME, PANEL_NAME, adopt, follow, prepare, renew_due, renewal_horizon, restate};
 pub use manual::{ClientPair, MOST_PEM, Texts, Uploaded};
 pub use served::{Opener, Served};
 pub(crate) use upstream::refusal;

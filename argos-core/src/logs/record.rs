@@ -15,6 +15,8 @@ text_enum! {
     AccessAction {
         /// The upstream's answer was passed on.
         Proxied = "proxied",
+        /// An authority asked for the proof of a name.
+        AcmeChallenge = "acme_challenge",
         /// Plain HTTP was sent on to https.
         HttpsRedirect = "https_redirect",
         /// A visitor who may not come in.

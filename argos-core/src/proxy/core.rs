@@ -15,6 +15,7 @@ use super::buffer::Buffers;
 use super::pool::Pool;
 use super::state::Shares;
 use super::timer::Timers;
+use crate::certs::acme::Challenges;
 use crate::clock::{Clock, RandomPool, Timestamp};
 use crate::logs::{Access, AccessBatch, Masked, Queue, Record, Texts};
 use crate::snapshot::Snapshot;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) audit_log: Option<Arc<AuditLog>>,
     /// The last requests that rules had something to say about.
     pub(crate) flagged: Arc<Flagged>,
+    /// What proofs of names are answered with.
+    pub(crate) challenges: Arc<Challenges>,
     /// The port of the first TLS listener.
     pub(crate) https_port: Option<u16>,
     second: AtomicI64,
@@ -47,9 +50,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// With a file for inspected requests, a memory of flagged ones, and where https is.
-    pub(crate) fn new(audit_log: Option<Arc<AuditLog>>, flagged: Arc<Flagged>, https_port: Option<u16>) -> Self {
-        Self { audit_log, flagged, https_port, ..Self::default() }
+    /// With a file for inspected requests, a memory of flagged ones, the proofs of names, and where https is.
+    pub(crate) fn new(
+        audit_log: Option<Arc<AuditLog>>,
+        flagged: Arc<Flagged>,
+        challenges: Arc<Challenges>,
+        https_port: Option<u16>,
+    ) -> Self {
+        Self { audit_log, flagged, challenges, https_port, ..Self::default() }
     }
 
     /// Whether this second still has room for a refusal's row, and how many had none since the last one.

@@ -48,6 +48,7 @@ use self::listener::{Door, Open};
 use self::timer::TICK;
 use self::tls::Terms;
 pub use self::tls::panel_terms;
+use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::logs::Queue;
@@ -68,6 +69,8 @@ pub struct ServeOptions {
     pub audit_log: Option<Arc<AuditLog>>,
     /// Where requests are kept that rules had something to say about.
     pub flagged: Arc<Flagged>,
+    /// What proofs of names are answered with.
+    pub challenges: Arc<Challenges>,
 }
 
 /// A running proxy. Dropping it cuts every connection.
@@ -104,7 +107,7 @@ impl Proxy {
         let (mut addresses, mut secure) = (Vec::new(), Vec::new());
         let terms = match options.https.is_empty() {
             true => None,
-            false => Some(Arc::new(Terms::new(Arc::clone(&live), &clock)?)),
+            false => Some(Arc::new(Terms::new(Arc::clone(&live), Arc::clone(&options.challenges), &clock)?)),
         };
         let plain = options.http.into_iter().map(|address| (address, None));
         for (wanted, terms) in plain.chain(options.https.into_iter().map(|address| (address, terms.clone()))) {
@@ -121,7 +124,8 @@ impl Proxy {
                 sockets.push(Door { socket, terms: terms.clone() });
             }
         }
-        let shared = Arc::new(Shared::new(options.audit_log, options.flagged, secure.first().map(SocketAddr::port)));
+        let port = secure.first().map(SocketAddr::port);
+        let shared = Arc::new(Shared::new(options.audit_log, options.flagged, options.challenges, port));
         let mut proxy = Self { addresses, secure, threads: Vec::new(), shared };
         for (i, sockets) in sockets.into_iter().enumerate() {
             let (stop, stopped) = oneshot::channel();

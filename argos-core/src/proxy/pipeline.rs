@@ -6,13 +6,14 @@
 use super::core::Core;
 use super::exchange::Exchange;
 use super::h1::head::UNKNOWN_VERSION;
-use super::stage::{balance, decide, inspect, route, upstream};
+use super::stage::{balance, decide, inspect, prove, route, upstream};
 use super::stop::Stop;
 use crate::snapshot::Snapshot;
 
 /// Answers the request of `ex` by the snapshot `live`.
 pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> Result<upstream::Reply, Stop> {
     ex.read_head(live)?;
+    prove::name(ex, core)?; // certificate challenges
     let host = route::host(ex, live)?;
     inspect::head(ex, live, host)?; // WAF phase 1
     inspect::body(ex, live, core, host).await?; // WAF phase 2

@@ -30,6 +30,8 @@ pub(crate) enum Stop {
     Waf(Box<Block>),
     /// The WAF's engine failed, or too many bodies are held, and such requests are not let pass.
     EngineFailed,
+    /// An authority asks for the proof of a name.
+    AcmeChallenge(Arc<Reply>),
     /// No host serves the name.
     UnknownHost,
     /// The name is not served over this TLS connection.
@@ -104,7 +106,7 @@ impl Stop {
             Self::HttpsRedirect(_) => 308,
             Self::HostDisabled(status) => *status,
             Self::Redirect { status, .. } => *status,
-            Self::Fixed(reply) | Self::Block(reply) => reply.status,
+            Self::Fixed(reply) | Self::Block(reply) | Self::AcmeChallenge(reply) => reply.status,
             Self::HostFault | Self::NoTarget | Self::EngineFailed => 503,
             Self::Unreachable(_) | Self::BadReply(_) => 502,
             Self::UpstreamSlow => 504,
@@ -118,6 +120,7 @@ impl Stop {
             Self::TooLarge | Self::Coding | Self::SlowClient => AccessAction::BadRequest,
             Self::ClientGone => AccessAction::ClientClosed,
             Self::UnknownHost | Self::HostDisabled(_) => AccessAction::NotFound,
+            Self::AcmeChallenge(_) => AccessAction::AcmeChallenge,
             Self::Misdirected => AccessAction::Misdirected,
             Self::NoClientCertificate => AccessAction::AuthDenied,
             Self::HttpsRedirect(_) => AccessAction::HttpsRedirect,
@@ -153,7 +156,7 @@ impl Stop {
             Self::UnknownHost => "no host serves this name",
             Self::Misdirected => "this name is not served over this connection",
             Self::NoClientCertificate => "no certificate of the client was shown",
-            Self::HttpsRedirect(_) => "",
+            Self::HttpsRedirect(_) | Self::AcmeChallenge(_) => "",
             Self::HostDisabled(_) => "the host is disabled",
             Self::Waf(_) => "",
             Self::EngineFailed => "the request could not be inspected",
@@ -192,7 +195,7 @@ impl Stop {
             Self::Waf(block) if block.drop => None,
             Self::Waf(block) => answer(block.content, block.location),
             Self::Redirect { location, .. } | Self::HttpsRedirect(location) => answer(None, Some(location)),
-            Self::Fixed(reply) => answer(Some(reply), None),
+            Self::Fixed(reply) | Self::AcmeChallenge(reply) => answer(Some(reply), None),
             Self::Block(reply) => answer((!reply.body.is_empty()).then_some(reply), None),
             _ => answer(None, None),
         }
@@ -224,6 +227,7 @@ mod tests {
             (Stop::Waf(block(false)), 406, A::WafBlocked, false, false, true),
             (Stop::Waf(block(true)), 406, A::WafBlocked, false, false, false),
             (Stop::EngineFailed, 503, A::WafBlocked, false, true, true),
+            (Stop::AcmeChallenge(reply(200, "a.b")), 200, A::AcmeChallenge, false, false, true),
             (Stop::UnknownHost, 404, A::NotFound, false, false, true),
             (Stop::NoClientCertificate, 403, A::AuthDenied, false, false, true),
             (Stop::Misdirected, 421, A::Misdirected, false, false, true),

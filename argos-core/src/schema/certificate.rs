@@ -64,6 +64,10 @@ pub struct Certificate {
     pub not_before: Timestamp,
     /// The moment at which it ends.
     pub not_after: Timestamp,
+    /// From when the authority wants it renewed; null = it did not say.
+    pub ari_window_start: Option<Timestamp>,
+    /// Until when.
+    pub ari_window_end: Option<Timestamp>,
     /// Whether it is served.
     pub active: bool,
     /// The user who uploaded it.

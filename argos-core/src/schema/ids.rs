@@ -40,6 +40,8 @@ ids! {
     CustomRuleId,
     /// Identity of a certificate.
     CertificateId,
+    /// Identity of an account with a certificate authority.
+    AcmeAccountId,
     /// Identity of a DNS provider.
     DnsProviderId,
     /// Identity of a user.

@@ -3,6 +3,7 @@
 //! One file per resource. A record is what operations return and what the store reads; a parsed type (such as
 //! [`Hostname`]) can't hold a value that would be refused. Only this module, `api` and `event` derive serde.
 
+mod acme;
 mod actor;
 mod certificate;
 mod custom_rule;
@@ -24,6 +25,7 @@ mod target_group;
 mod token;
 mod version;
 
+pub use acme::{AcmeAccount, CheckResult, Directory, Finding, PRODUCTION, STAGING, is_mail_address};
 pub use actor::{Actor, Role};
 pub(crate) use certificate::DAY_MS;
 pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};
@@ -38,7 +40,8 @@ pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;
 pub use hostname::{Hostname, HostnameError};
 pub use ids::{
-    CertificateId, CustomRuleId, DnsProviderId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId, TokenId, UserId,
+    AcmeAccountId, CertificateId, CustomRuleId, DnsProviderId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId,
+    TokenId, UserId,
 };
 pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;

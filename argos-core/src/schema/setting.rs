@@ -1,6 +1,9 @@
 //! The closed list of settings: key, default, what is allowed, and who may write it.
 
-use super::text_enum;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use super::{Directory, is_mail_address, text_enum};
 use crate::clock::Timestamp;
 use crate::error::Error;
 
@@ -58,7 +61,13 @@ pub enum SettingKind {
     Names,
     /// Comma-separated addresses with ports.
     Sockets,
-    /// An envelope; never shown.
+    /// The directory of an ACME authority.
+    Authority,
+    /// An address of mail.
+    Mail,
+    /// Certificates in PEM.
+    Pem,
+    /// Stored as an envelope; never shown.
     Secret,
 }
 
@@ -113,7 +122,7 @@ const SEVERITIES: &[&str] = &["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNIN
 pub const MASKED: &str = "password,passwd,pwd,secret,token,access_token,refresh_token,id_token,api_key,apikey,code,state,sig,signature,ticket";
 
 use Access::{NotYet, Own, Writable};
-use SettingKind::{Bool, Cidrs, Csv, Integer, Names, OneOf, Secret, Sockets, Text};
+use SettingKind::{Authority, Bool, Cidrs, Csv, Integer, Mail, Names, OneOf, Pem, Secret, Sockets, Text};
 
 const fn row(key: &'static str, default: &'static str, kind: SettingKind, access: Access) -> Setting {
     Setting { key, default, kind, access }
@@ -124,12 +133,12 @@ const BYTES: SettingKind = Integer(1024, 16_777_216, Unit::Bytes);
 
 /// Every setting, sorted by key.
 pub const SETTINGS: &[Setting] = &[
-    row("acme.ca_bundle", "", Text(4096), NotYet),
-    row("acme.directory_url", "", Text(2048), NotYet),
+    row("acme.ca_bundle", "", Pem, Writable),
+    row("acme.directory_url", "", Authority, Writable),
     row("acme.dns_resolvers", "", Sockets, Writable),
-    row("acme.eab_hmac_key", "", Secret, NotYet),
-    row("acme.eab_kid", "", Text(512), NotYet),
-    row("acme.email", "", Text(320), NotYet),
+    row("acme.eab_hmac_key", "", Secret, Writable),
+    row("acme.eab_kid", "", Text(512), Writable),
+    row("acme.email", "", Mail, Writable),
     row("appsec.audit_min_severity", "NOTICE", OneOf(SEVERITIES), Writable),
     row("appsec.fail_open", "false", Bool, Writable),
     row("appsec.inbound_threshold", "5", Integer(1, 1000, Unit::Count), Writable),
@@ -248,7 +257,10 @@ impl Setting {
             Cidrs => "comma-separated addresses and CIDR ranges".into(),
             Names => "comma-separated host names, without scheme and port".into(),
             Sockets => "comma-separated addresses with ports, such as 192.0.2.1:53 or [2001:db8::1]:53".into(),
-            Secret => "secret".into(),
+            Authority => "production, staging, or the https URL of an ACME directory; empty = production".into(),
+            Mail => "address of mail, or empty".into(),
+            Pem => "certificates in PEM, at most 64 KiB, or empty".into(),
+            Secret => "secret, at most 4096 bytes".into(),
         }
     }
 
@@ -268,7 +280,11 @@ impl Setting {
         if self.allows(value) {
             return Ok(());
         }
-        Err(Error::invalid("setting.value", self.key, format!("allowed: {}; got {value:?}", self.range())))
+        let got = match self.kind {
+            Secret | Pem => String::new(),
+            _ => format!("; got {value:?}"),
+        };
+        Err(Error::invalid("setting.value", self.key, format!("allowed: {}{got}", self.range())))
     }
 
     /// Whether a value that was stored once may be stored again.
@@ -295,9 +311,17 @@ impl Setting {
             Cidrs => csv(value).all(|item| parse_range(item).is_some()),
             Names => csv(value).all(|item| super::Hostname::parse(item).is_ok_and(|n| !n.is_wildcard())),
             Sockets => csv(value).all(|item| item.parse::<std::net::SocketAddr>().is_ok_and(|at| at.port() > 0)),
-            Secret => false,
+            Authority => value.is_empty() || Directory::parse(value).is_some(),
+            Mail => value.is_empty() || is_mail_address(value),
+            Pem => value.is_empty() || holds_certificates(value),
+            Secret => value.len() <= 4096 && !value.chars().any(char::is_control),
         }
     }
+}
+
+fn holds_certificates(text: &str) -> bool {
+    let mut found = CertificateDer::pem_slice_iter(text.as_bytes()).peekable();
+    text.len() <= 65_536 && found.peek().is_some() && found.all(|one| one.is_ok())
 }
 
 /// The items of a comma-separated value: trimmed, empty ones dropped.
@@ -336,10 +360,15 @@ mod tests {
             ("appsec.audit_min_severity", "notice"),
             ("logs.mask_params", "a\nb"),
             ("panel.allowed_hosts", "http://x"),
+            ("acme.email", "a"),
+            ("acme.directory_url", "http://ca.internal/"),
+            ("acme.dns_resolvers", "dns.example"),
+            ("acme.ca_bundle", "-----BEGIN CERTIFICATE-----"),
+            ("acme.eab_hmac_key", "a\nb"),
         ] {
             assert_eq!(check(key, value).code(), "setting.value", "{key}={value}");
         }
-        assert_eq!(check("acme.email", "a@a.test").code(), "setting.not_available_yet");
+        assert_eq!(check("bans.status", "403").code(), "setting.not_available_yet");
         assert_eq!(check("crypto.key_check", "x").code(), "setting.read_only");
     }
 }

@@ -7,7 +7,7 @@ use super::span::Span;
 use super::tx::{Read, Tx};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::schema::{CertStatus, CertificateState, Freshness, HostId};
+use crate::schema::{CertStatus, CertificateState, Freshness, HostId, TlsMode};
 
 /// How a name's certificate stands, as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +62,17 @@ pub fn list(read: &Read<'_>, host: Option<HostId>, span: Span) -> Result<Vec<Cer
     read.all(&sql, params, |row| from_row(row, now))
 }
 
-/// Writes how a name's certificate stands.
+/// Writes how a name's certificate stands. A certificate that was there before keeps the moment at which its end was
+/// last looked at, so that the next look misses nothing.
 ///
 /// # Errors
 /// Those of the database.
 pub fn write(tx: &Tx<'_>, standing: &Standing<'_>) -> Result<()> {
     let sql = "INSERT INTO cert_status (domain, issuer, not_after, last_checked_at, source, state, last_error)
          VALUES (:domain, :issuer, :not_after, :now, :source, :state, :last_error)
-         ON CONFLICT (domain) DO UPDATE SET issuer = :issuer, not_after = :not_after, last_checked_at = :now,
-            source = :source, state = :state, last_error = :last_error";
+         ON CONFLICT (domain) DO UPDATE SET issuer = :issuer, not_after = :not_after, source = :source,
+            state = :state, last_error = :last_error,
+            last_checked_at = CASE WHEN not_after IS :not_after THEN last_checked_at ELSE :now END";
     let params = named_params! {
         ":domain": standing.domain,
         ":issuer": standing.issuer,
@@ -98,6 +100,46 @@ pub fn delete(tx: &Tx<'_>, domain: &str) -> Result<()> {
 pub fn oldest_check(read: &Read<'_>) -> Result<Option<Timestamp>> {
     let oldest = read.one("SELECT MIN(last_checked_at) FROM cert_status", [], |r| r.get::<_, Option<i64>>(0))?;
     Ok(oldest.flatten().map(Timestamp))
+}
+
+/// The end of a certificate that is served, and when it was last looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The host.
+    pub host_id: HostId,
+    /// Its name.
+    pub domain: String,
+    /// Where its certificate comes from.
+    pub mode: TlsMode,
+    /// Who signed it.
+    pub issuer: String,
+    /// SHA-256 of its DER form.
+    pub fingerprint_sha256: String,
+    /// The moment at which it ends.
+    pub not_after: Timestamp,
+    /// When that was last looked at.
+    pub last_checked_at: Timestamp,
+}
+
+/// Certificates of enabled hosts that end before a moment, by host.
+///
+/// # Errors
+/// Those of the database.
+pub fn ending(read: &Read<'_>, before: Timestamp) -> Result<Vec<Ending>> {
+    let sql = "SELECT h.id, h.domain, h.tls_mode, s.issuer, s.not_after, s.last_checked_at, c.fingerprint_sha256
+        FROM hosts h JOIN cert_status s ON s.domain = h.domain JOIN certificates c ON c.host_id = h.id AND c.active = 1
+        WHERE h.enabled = 1 AND s.not_after <= :before ORDER BY h.id";
+    read.all(sql, named_params! { ":before": before.0 }, |row| {
+        Ok(Ending {
+            host_id: HostId(row.get(0)?),
+            domain: row.get(1)?,
+            mode: parsed(row, 2, TlsMode::parse)?,
+            issuer: row.get(3)?,
+            not_after: time(row, 4)?,
+            last_checked_at: time(row, 5)?,
+            fingerprint_sha256: row.get(6)?,
+        })
+    })
 }
 
 /// Marks the certificates that have ended by now, and notes that all were looked at; how many had ended.

@@ -3,7 +3,7 @@
 use rusqlite::{Row, named_params};
 use serde_json::json;
 
-use super::columns::{json, parsed, time};
+use super::columns::{json, moment, parsed, time};
 use super::span::Span;
 use super::tx::{CERTIFICATES, Read, Tx};
 use crate::clock::Timestamp;
@@ -58,8 +58,8 @@ pub struct StoredPair {
     pub not_after: Timestamp,
 }
 
-const SELECT: &str = "SELECT id, host_id, names, kind, issuer, fingerprint_sha256, not_before, not_after, active,
-        uploaded_by, created_at
+const SELECT: &str = "SELECT id, host_id, names, kind, issuer, fingerprint_sha256, not_before, not_after,
+        ari_window_start, ari_window_end, active, uploaded_by, created_at
     FROM certificates";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Certificate> {
@@ -72,6 +72,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Certificate> {
         fingerprint_sha256: row.get("fingerprint_sha256")?,
         not_before: time(row, "not_before")?,
         not_after: time(row, "not_after")?,
+        ari_window_start: moment(row, "ari_window_start")?,
+        ari_window_end: moment(row, "ari_window_end")?,
         active: row.get("active")?,
         uploaded_by: row.get::<_, Option<i64>>("uploaded_by")?.map(UserId),
         created_at: time(row, "created_at")?,
@@ -212,6 +214,22 @@ pub fn insert(tx: &Tx<'_>, new: &NewCertificate) -> Result<CertificateId> {
 pub fn set_active(tx: &Tx<'_>, id: CertificateId, active: bool) -> Result<()> {
     let sql = "UPDATE certificates SET active = :active WHERE id = :id";
     tx.update(CERTIFICATES, id.0, sql, named_params! { ":id": id.0, ":active": active })
+}
+
+/// Stores when the authority wants it renewed; false when that was known, or the certificate is gone.
+///
+/// # Errors
+/// Those of the database.
+pub fn set_window(tx: &Tx<'_>, id: CertificateId, start: Timestamp, end: Timestamp) -> Result<bool> {
+    let params = named_params! { ":id": id.0, ":start": start.0, ":end": end.0 };
+    let sql = "SELECT 1 FROM certificates
+        WHERE id = :id AND (ari_window_start IS NOT :start OR ari_window_end IS NOT :end)";
+    if tx.one(sql, params, |_| Ok(()))?.is_none() {
+        return Ok(false);
+    }
+    let sql = "UPDATE certificates SET ari_window_start = :start, ari_window_end = :end WHERE id = :id";
+    tx.update(CERTIFICATES, id.0, sql, params)?;
+    Ok(true)
 }
 
 /// Deletes a certificate.

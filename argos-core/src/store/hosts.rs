@@ -33,6 +33,14 @@ pub struct HostFields {
     pub https_redirect: bool,
     /// Seconds of `Strict-Transport-Security`.
     pub hsts_max_age_seconds: i64,
+    /// Contact of the certificate account; empty = `acme.email`.
+    pub tls_email: String,
+    /// How an automatic certificate is proven.
+    pub tls_challenge: TlsChallenge,
+    /// ACME directory; empty = `acme.directory_url`.
+    pub tls_directory_url: String,
+    /// Provider for DNS-01.
+    pub dns_provider_id: Option<i64>,
 }
 
 const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
@@ -139,10 +147,10 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
         HOSTS,
         "INSERT INTO hosts (client_auth, client_ca_pem,
             domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, https_redirect,
-            hsts_max_age_seconds, created_at, updated_at)
+            hsts_max_age_seconds, tls_email, tls_challenge, tls_directory_url, dns_provider_id, created_at, updated_at)
          VALUES (:client_auth, :client_ca,
             :domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :https_redirect,
-            :hsts_max_age_seconds, :now, :now)",
+            :hsts_max_age_seconds, :tls_email, :tls_challenge, :tls_directory_url, :dns_provider_id, :now, :now)",
         named_params! {
             ":client_auth": fields.client_auth.as_str(),
             ":client_ca": fields.client_ca_pem,
@@ -154,6 +162,10 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
             ":access_log": fields.access_log,
             ":https_redirect": fields.https_redirect,
             ":hsts_max_age_seconds": fields.hsts_max_age_seconds,
+            ":tls_email": fields.tls_email,
+            ":tls_challenge": fields.tls_challenge.as_str(),
+            ":tls_directory_url": fields.tls_directory_url,
+            ":dns_provider_id": fields.dns_provider_id,
             ":now": tx.now().0,
         },
     )?;
@@ -174,7 +186,9 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
         "UPDATE hosts SET client_auth = :client_auth, client_ca_pem = :client_ca,
             domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
             enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log,
-            https_redirect = :https_redirect, hsts_max_age_seconds = :hsts_max_age_seconds, updated_at = :now
+            https_redirect = :https_redirect, hsts_max_age_seconds = :hsts_max_age_seconds, tls_email = :tls_email,
+            tls_challenge = :tls_challenge, tls_directory_url = :tls_directory_url,
+            dns_provider_id = :dns_provider_id, updated_at = :now
          WHERE id = :id",
         named_params! {
             ":id": id.0,
@@ -188,6 +202,10 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
             ":access_log": fields.access_log,
             ":https_redirect": fields.https_redirect,
             ":hsts_max_age_seconds": fields.hsts_max_age_seconds,
+            ":tls_email": fields.tls_email,
+            ":tls_challenge": fields.tls_challenge.as_str(),
+            ":tls_directory_url": fields.tls_directory_url,
+            ":dns_provider_id": fields.dns_provider_id,
             ":now": tx.now().0,
         },
     )
@@ -204,6 +222,14 @@ pub fn delete(tx: &Tx<'_>, id: HostId) -> Result<()> {
         tx.cascades(table_named(child), "host_id", id.0)?;
     }
     tx.delete(HOSTS, id.0)
+}
+
+/// Whether that DNS provider is on; none when there is none.
+///
+/// # Errors
+/// Those of the database.
+pub fn dns_provider_enabled(read: &Read<'_>, id: i64) -> Result<Option<bool>> {
+    read.one("SELECT enabled FROM dns_providers WHERE id = :id", named_params! { ":id": id }, |r| r.get(0))
 }
 
 /// Refuses a name that a host other than `me` has.

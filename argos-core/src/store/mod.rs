@@ -1,5 +1,7 @@
 //! The SQLite file: opened, migrated, read and written. One file per table family.
 
+pub mod acme_accounts;
+pub mod acme_orders;
 pub mod audit;
 mod background;
 pub mod cert_status;

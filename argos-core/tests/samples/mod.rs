@@ -65,6 +65,8 @@ pub fn world() -> Vec<(&'static str, Value)> {
         ("certificates.upload", upload(4, "*.tls.example")),
         ("dns_providers.create", dns_provider("dns")),
         ("dns_providers.create", dns_provider("spare")),
+        ("acme_accounts.create", json!({"directory_url": "https://ca.example/dir", "email": "a@a.example"})),
+        ("acme_accounts.create", json!({"directory_url": "https://ca.example/dir", "email": "b@a.example"})),
     ]
 }
 
@@ -78,6 +80,7 @@ pub fn sample(name: &str) -> Value {
         | "config.versions"
         | "tokens.list"
         | "logs.search"
+        | "acme_accounts.list"
         | "certificates.list"
         | "certificates.status"
         | "certificates.local_ca"
@@ -89,6 +92,9 @@ pub fn sample(name: &str) -> Value {
         "certificates.get" | "certificates.chain" => json!({"id": 2}),
         "certificates.upload" => upload(1, "a.example"),
         "certificates.renew" => json!({"id": 3}),
+        "certificates.check" => json!({"id": 3}),
+        "acme_accounts.get" | "acme_accounts.delete" => json!({"id": 1}),
+        "acme_accounts.create" => json!({"directory_url": "https://ca.example/dir", "email": "c@a.example"}),
         "certificates.delete" => json!({"id": 4}),
         "hosts.create" => host("c.example"),
         "hosts.update" => json!({"id": 1, "access_log": false}),
@@ -178,7 +184,8 @@ fn guess(name: &str) -> Value {
 
 /// Whether the sample can be carried out.
 pub fn works(name: &str) -> bool {
-    name != "setup.create"
+    // A check asks an authority and a DNS server.
+    name != "setup.create" && name != "certificates.check"
 }
 
 pub fn object(value: Value) -> Map<String, Value> {

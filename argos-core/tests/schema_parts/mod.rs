@@ -61,6 +61,11 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "acme_accounts",
         " id:PK directory_url:TEXT email:TEXT account_url:T0 key_encrypted:TEXT eab_kid:T0 created_at:NOW ",
     ),
+    (
+        "acme_orders",
+        " host_id:PK domain:TEXT directory_url:TEXT email:T0 next_attempt_at:TS order_url:T0 challenge:T0
+          key_encrypted:T0 dns_record:T0 revokes:INT? failures:INT=0 last_error:T0 reported_at:TS? ari_next_at:TS? ",
+    ),
     ("dns_providers", " id:PK name:TEXT kind:TEXT config_encrypted:TEXT enabled:BOOL1 created_at:NOW updated_at:NOW "),
     (
         "config_versions",
@@ -147,6 +152,7 @@ pub(crate) const INDEXES: &[(&str, &[&str])] = &[
     ("cert_status", &["PRIMARY domain"]),
     ("certificates", &["UNIQUE fingerprint_sha256", "host_id, active", "not_after"]),
     ("acme_accounts", &["UNIQUE directory_url, email"]),
+    ("acme_orders", &["next_attempt_at", "ari_next_at", "revokes"]),
     ("dns_providers", &["UNIQUE name"]),
     ("waf_exclusions", &["UNIQUE host_id, crs_rule_id, path_pattern", "UNIQUE host_id, tag, path_pattern PARTIAL"]),
     ("security_whitelist", &["UNIQUE scope, value"]),
@@ -195,6 +201,8 @@ pub(crate) const REFERENCES: &[(&str, &str, &str, &str)] = &[
     ("notification_deliveries", "channel_id", "notification_channels", "SET NULL"),
     ("host_access", "host_id", "hosts", "CASCADE"),
     ("certificates", "host_id", "hosts", "CASCADE"),
+    ("acme_orders", "host_id", "hosts", "CASCADE"),
+    ("acme_orders", "revokes", "certificates", "SET NULL"),
     ("sessions", "host_id", "hosts", "CASCADE"),
     ("host_access", "user_id", "users", "CASCADE"),
     ("sessions", "parent_id", "sessions", "CASCADE"),
@@ -265,6 +273,16 @@ pub(crate) const SEEDS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("acme_accounts", &[("directory_url", "'https://ca.example'"), ("email", "''"), ("key_encrypted", ENVELOPE)]),
+    (
+        "acme_orders",
+        &[
+            ("host_id", HOST),
+            ("domain", "'a.example'"),
+            ("directory_url", "'https://ca.example'"),
+            ("next_attempt_at", "1"),
+            ("revokes", "(SELECT max(id) FROM certificates)"),
+        ],
+    ),
     ("config_versions", &[("generation", "1"), ("user_id", USER), ("changes", "x'00'"), ("sha256", "'s'")]),
     ("security_whitelist", &[("scope", "'ip'"), ("value", "'192.0.2.1'")]),
     ("bans", &[("scope", "'ip'"), ("value", "'192.0.2.1'"), ("created_by", USER)]),
@@ -311,6 +329,7 @@ pub(crate) const ENUMS: &[(&str, &str, &str)] = &[
     ("cert_status", "source", ",acme,manual,local"),
     ("cert_status", "state", ",valid,pending,error,none"),
     ("certificates", "kind", "acme,manual,local,local_ca"),
+    ("acme_orders", "challenge", ",http,tls-alpn,dns"),
     ("dns_providers", "kind", "rfc2136,exec,cloudflare"),
     ("host_security", "waf_mode", "detect,block"),
     ("host_security", "rate_limit_key", "ip,header,global"),

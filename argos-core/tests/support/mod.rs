@@ -1,8 +1,10 @@
 //! A proxy over real sockets on 127.0.0.1, with a configuration made by hand and upstreams that do as they are told.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod between;
 mod folder;
 pub mod knot;
+pub mod pebble;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -11,7 +11,6 @@ use crate::support::ask;
 
 /// Tables that no operation writes in this version: whatever was done, they are empty.
 pub const UNWRITTEN: &[&str] = &[
-    "acme_accounts",
     "auth_bans",
     "backups",
     "bans",
@@ -45,6 +44,8 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("certificates", certificates()),
         ("cert_status", cert_status()),
         ("dns_providers", dns_providers()),
+        ("acme_accounts", acme_accounts()),
+        ("acme_orders", acme_orders()),
         ("api_tokens", api_tokens()),
         ("users", users()),
         ("settings", settings()),
@@ -116,7 +117,7 @@ fn hosts() -> Vec<(&'static str, Proof)> {
                 assert_eq!(w.get(&site, "/").status, 308);
             }),
         ),
-        ("tls_email", later("tls_email", json!("a@a.test"))),
+        ("tls_email", ordered("an_account_serves_all_hosts_and_the_next_process")),
         (
             "enabled",
             Effect(|w| {
@@ -129,9 +130,15 @@ fn hosts() -> Vec<(&'static str, Proof)> {
         ("auth_required", later("auth_required", json!(true))),
         ("created_at", Effect(dates)),
         ("updated_at", Effect(dates)),
-        ("tls_challenge", later("tls_challenge", json!("http"))),
-        ("tls_directory_url", later("tls_directory_url", json!("staging"))),
-        ("dns_provider_id", later("dns_provider_id", json!(1))),
+        ("tls_challenge", ordered("the_second_way_is_tried_where_the_first_fails")),
+        (
+            "tls_directory_url",
+            ShownBy(
+                "argos-core/src/argos/orders/tests.rs",
+                "a_host_is_ordered_where_an_authority_signs_its_name_and_nowhere_else",
+            ),
+        ),
+        ("dns_provider_id", ordered("a_wildcard_is_proven_over_dns")),
         (
             "https_redirect",
             Effect(|w| {
@@ -197,6 +204,43 @@ fn upstream(test: &'static str) -> Proof {
     ShownBy("argos-core/tests/upstream_tls.rs", test)
 }
 
+/// Shown with a real authority.
+fn ordered(test: &'static str) -> Proof {
+    ShownBy("argos-core/tests/acme.rs", test)
+}
+
+fn acme_accounts() -> Vec<(&'static str, Proof)> {
+    let reused = ["id", "directory_url", "email", "account_url", "key_encrypted", "created_at"];
+    let reused = reused.map(|column| (column, ordered("an_account_serves_all_hosts_and_the_next_process")));
+    reused.into_iter().chain([("eab_kid", ordered("an_account_is_bound_to_an_external_one"))]).collect()
+}
+
+fn acme_orders() -> Vec<(&'static str, Proof)> {
+    let killed = || {
+        ShownBy(
+            "argos-core/tests/acme_faults.rs",
+            "a_kill_at_any_step_of_an_order_loses_no_key_and_signs_nothing_twice",
+        )
+    };
+    let told = || ordered("what_fails_is_told_and_tried_again_after_a_while");
+    vec![
+        ("host_id", killed()),
+        ("domain", ordered("a_host_that_is_renamed_or_deleted_while_it_is_ordered_leaves_nothing")),
+        ("directory_url", ordered("an_authority_that_changes_signs_anew")),
+        ("email", ordered("an_account_serves_all_hosts_and_the_next_process")),
+        ("next_attempt_at", told()),
+        ("order_url", killed()),
+        ("challenge", killed()),
+        ("key_encrypted", killed()),
+        ("dns_record", ShownBy("argos-core/tests/acme_faults.rs", "a_record_that_a_killed_process_left_is_taken_out")),
+        ("revokes", ordered("a_certificate_is_revoked_once_it_is_replaced")),
+        ("failures", told()),
+        ("last_error", told()),
+        ("reported_at", told()),
+        ("ari_next_at", ordered("a_certificate_is_renewed_when_its_authority_wants")),
+    ]
+}
+
 fn certificates() -> Vec<(&'static str, Proof)> {
     let served = || over_tls("a_host_is_served_with_a_certificate_of_the_local_ca");
     let follows = || over_tls("certificates_follow_what_becomes_of_their_host");
@@ -213,8 +257,8 @@ fn certificates() -> Vec<(&'static str, Proof)> {
         ("fingerprint_sha256", Filled),
         ("not_before", Filled),
         ("not_after", renewed()),
-        ("ari_window_start", Unwritten),
-        ("ari_window_end", Unwritten),
+        ("ari_window_start", ordered("a_certificate_is_renewed_when_its_authority_wants")),
+        ("ari_window_end", ordered("a_certificate_is_renewed_when_its_authority_wants")),
         ("active", follows()),
         ("uploaded_by", Unwritten),
         ("created_at", Filled),

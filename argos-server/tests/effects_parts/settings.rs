@@ -15,9 +15,19 @@ use crate::support::{Folder, Server, ask, ask_socket, token};
 /// An attack that the built-in rules give five points.
 pub const ATTACK: &str = "/?q=%3Cscript%3Ealert(1)%3C/script%3E";
 
+/// Shown with a real authority.
+fn ordered(test: &'static str) -> Proof {
+    ShownBy("argos-core/tests/acme.rs", test)
+}
+
 pub fn all() -> Vec<(&'static str, Proof)> {
     vec![
         ("acme.dns_resolvers", Effect(dns_resolvers)),
+        ("acme.ca_bundle", ordered("an_authority_that_changes_signs_anew")),
+        ("acme.directory_url", ordered("an_authority_that_changes_signs_anew")),
+        ("acme.eab_hmac_key", ordered("an_account_is_bound_to_an_external_one")),
+        ("acme.eab_kid", ordered("an_account_is_bound_to_an_external_one")),
+        ("acme.email", ordered("an_account_serves_all_hosts_and_the_next_process")),
         ("appsec.audit_min_severity", Effect(audit_min_severity)),
         (
             "appsec.fail_open",

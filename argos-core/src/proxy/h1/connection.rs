@@ -32,6 +32,9 @@ pub(crate) async fn serve(core: Rc<Core>, socket: Stream, peer: SocketAddr, loca
     if !handshake(&mut ex, &core).await {
         return;
     }
+    if ex.socket.tls().is_some_and(TlsStream::is_proof) {
+        return linger(&mut ex).await;
+    }
     let mut first = true;
     while next_bytes(&mut ex, &core, first).await {
         first = false;

@@ -3,5 +3,6 @@
 pub(crate) mod balance;
 pub(crate) mod decide;
 pub(crate) mod inspect;
+pub(crate) mod prove;
 pub(crate) mod route;
 pub(crate) mod upstream;

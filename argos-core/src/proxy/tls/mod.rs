@@ -17,6 +17,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 pub(crate) use self::side::{Inbound, Outbound, Session};
 pub(crate) use self::stream::TlsStream;
+use crate::certs::acme::{ALPN, Challenges};
 use crate::certs::{self, Clients, Served};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -31,6 +32,7 @@ pub(crate) struct Terms {
     any: ServerConfig,
     only_tls13: ServerConfig,
     live: Arc<ArcSwap<Snapshot>>,
+    challenges: Arc<Challenges>,
 }
 
 impl Terms {
@@ -39,14 +41,15 @@ impl Terms {
     ///
     /// # Errors
     /// `internal`, when the algorithms don't suit the versions or the system gives no randomness.
-    pub(crate) fn new(live: Arc<ArcSwap<Snapshot>>, clock: &Clock) -> Result<Self> {
+    pub(crate) fn new(live: Arc<ArcSwap<Snapshot>>, challenges: Arc<Challenges>, clock: &Clock) -> Result<Self> {
         let ticketer = Ticketer::new().map_err(failed)?;
         let config = |versions: &[&'static SupportedProtocolVersion]| -> Result<ServerConfig> {
             let mut config = config(versions, clock, Arc::new(Nobody))?;
             config.ticketer = Arc::clone(&ticketer);
+            config.alpn_protocols.push(ALPN.to_vec());
             Ok(config)
         };
-        Ok(Self { any: config(VERSIONS)?, only_tls13: config(ONLY_TLS13)?, live })
+        Ok(Self { any: config(VERSIONS)?, only_tls13: config(ONLY_TLS13)?, live, challenges })
     }
 
     /// The side of a connection that reached the address `local`.
@@ -63,6 +66,7 @@ impl Terms {
         let mut config = if live.proxy.only_tls13 { self.only_tls13.clone() } else { self.any.clone() };
         let asked = Arc::new(Asked {
             live: Arc::clone(&self.live),
+            challenges: Arc::clone(&self.challenges),
             local,
             name: Mutex::default(),
             own: OnceLock::new(),
@@ -113,6 +117,7 @@ impl ResolvesServerCert for Panel {
 /// Chooses the certificate of one connection, and keeps the name that was asked for.
 struct Asked {
     live: Arc<ArcSwap<Snapshot>>,
+    challenges: Arc<Challenges>,
     local: IpAddr,
     name: Mutex<Option<Box<str>>>,
     /// What the clients of the chosen host have to show: the handshake begins anew under these terms.
@@ -136,6 +141,10 @@ impl fmt::Debug for Asked {
 impl ResolvesServerCert for Asked {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name: Option<Box<str>> = hello.server_name().map(|name| name.to_ascii_lowercase().into());
+        if hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == ALPN)) {
+            // Whoever asks so wants a proof and nothing else. Source: RFC 8737 §3.
+            return self.challenges.certificate(name.as_deref()?);
+        }
         let live = self.live.load();
         let clients = live.meant(name.as_deref(), self.local).and_then(|host| host.tls.clients.as_ref());
         if let Some(clients) = clients

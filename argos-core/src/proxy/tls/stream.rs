@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::side::{Inbound, Session};
+use crate::certs::acme::ALPN;
 use crate::certs::{Clients, Shown};
 use crate::proxy::buffer::{Buffers, LARGE};
 
@@ -104,6 +105,11 @@ impl TlsStream {
     /// The certificate that the client showed, which is trusted under those terms.
     pub(crate) fn shown(&self) -> Option<&Shown> {
         self.session.shown()
+    }
+
+    /// Whether the client came for the proof of a name, which the handshake was. Source: RFC 8737 §3.
+    pub(crate) fn is_proof(&self) -> bool {
+        self.session.state().alpn_protocol() == Some(ALPN)
     }
 
     /// The version that is spoken.

@@ -1,0 +1,206 @@
+//! Who orders certificates: one thread, while Argos serves TLS.
+//!
+//! ```text
+//! acme_orders ──due──▶ begin ──▶ issue: account ▶ place ▶ prove ▶ key ▶ finalize ▶ store
+//!      ▲                          │ each step is kept before the next begins
+//!      └── next attempt, renewal ─┴─ what failed
+//! ```
+//!
+//! What is due stands in the table, so that a restart goes on where the last process ended.
+
+mod issue;
+mod keep;
+mod zone;
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::sleep;
+
+use super::Argos;
+use super::change::in_transaction;
+use crate::certs;
+use crate::certs::acme::{Pace, Wire};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::schema::{Actor, HostId};
+use crate::store::acme_orders::{self, AcmeOrder};
+
+/// Orders that go on at the same time.
+const AT_ONCE: usize = 4;
+/// Rows that are looked at for what is due.
+const LOOKED_AT: u32 = 32;
+/// The longest time between two looks: clocks jump.
+const EVERY: Duration = Duration::from_secs(60);
+/// Hosts of an earlier version that are taken up in one transaction.
+const ADOPTED_AT_ONCE: u32 = 200;
+
+/// The thread that orders; dropped, it ends. An order that goes on is taken up again at the next start.
+#[derive(Debug)]
+pub(super) struct Ordering {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ordering {
+    pub(super) fn start(argos: Argos) -> Result<Self> {
+        let failed = |e| Error::internal(format!("starting the thread that orders certificates: {e}"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let (stop, stopped) = oneshot::channel();
+        let work = move || LocalSet::new().block_on(&runtime, run(argos, stopped));
+        let thread = std::thread::Builder::new().name("argos-orders".into()).spawn(work).map_err(failed)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ordering {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that orders certificates panicked");
+        }
+    }
+}
+
+async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
+    if let Err(e) = argos.adopt_orders() {
+        tracing::error!("hosts whose certificates an authority signs: {e}");
+    }
+    let changed = argos.inner.cx.changed.clone();
+    let orderer = Rc::new(Orderer { argos, wires: RefCell::default() });
+    let mut queue = Queue::default();
+    let mut tasks = JoinSet::new();
+    loop {
+        let next = loop {
+            match queue.next(&orderer.argos) {
+                Ok(Next::Do(work)) => {
+                    let orderer = Rc::clone(&orderer);
+                    tasks.spawn_local(async move {
+                        let host = work.host();
+                        orderer.work(*work).await;
+                        host
+                    });
+                }
+                Ok(Next::At(moment)) => break moment,
+                Err(e) => {
+                    tracing::error!("orders of certificates: {e}");
+                    break None;
+                }
+            }
+        };
+        let now = orderer.argos.inner.cx.clock.now();
+        let wait = next.map_or(EVERY, |at| Duration::from_millis((at.0 - now.0).max(0).unsigned_abs()).min(EVERY));
+        tokio::select! {
+            _ = &mut stopped => return,
+            () = changed.notified() => {}
+            Some(done) = tasks.join_next(), if !tasks.is_empty() => match done {
+                Ok(host) => queue.ended(host),
+                Err(e) => {
+                    tracing::error!("an order of a certificate panicked: {e}");
+                    // Whose it was is not known: all others are in the table.
+                    queue.forget(tasks.len());
+                }
+            },
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+/// A step that is due.
+pub(super) enum Work {
+    /// An order, or what is left of one.
+    Order(AcmeOrder),
+    /// A question for the time of renewal.
+    Ari(AcmeOrder),
+}
+
+impl Work {
+    fn host(&self) -> HostId {
+        match self {
+            Self::Order(order) | Self::Ari(order) => order.host_id,
+        }
+    }
+}
+
+/// What comes next.
+pub(super) enum Next {
+    /// This, now.
+    Do(Box<Work>),
+    /// Nothing before this moment; none = nothing is known.
+    At(Option<Timestamp>),
+}
+
+/// What goes on, and how fast more may begin.
+#[derive(Default)]
+pub(super) struct Queue {
+    busy: HashSet<HostId>,
+    pace: Pace,
+}
+
+impl Queue {
+    /// The next step, which then goes on until [`Queue::ended`].
+    pub(super) fn next(&mut self, argos: &Argos) -> Result<Next> {
+        // When one ends there is another look.
+        if self.busy.len() >= AT_ONCE {
+            return Ok(Next::At(None));
+        }
+        let now = argos.inner.cx.clock.now();
+        let (due, asks, next) = argos.view(|view| {
+            let due = acme_orders::due(&view.read, LOOKED_AT)?;
+            Ok((due, acme_orders::due_for_ari(&view.read, LOOKED_AT)?, acme_orders::next(&view.read, now)?))
+        })?;
+        let free = |order: &AcmeOrder| !self.busy.contains(&order.host_id);
+        let work = match due.into_iter().find(free) {
+            Some(order) if self.pace.begin(now) => Work::Order(order),
+            order => match asks.into_iter().find(free) {
+                Some(asks) => Work::Ari(asks),
+                None if order.is_some() => return Ok(Next::At(Some(self.pace.next(now)))),
+                None => return Ok(Next::At(next)),
+            },
+        };
+        self.busy.insert(work.host());
+        Ok(Next::Do(Box::new(work)))
+    }
+
+    /// A step of this host has ended.
+    pub(super) fn ended(&mut self, host: HostId) {
+        self.busy.remove(&host);
+    }
+
+    fn forget(&mut self, running: usize) {
+        if running == 0 {
+            self.busy.clear();
+        }
+    }
+}
+
+/// Does what is due.
+struct Orderer {
+    argos: Argos,
+    /// The way to each authority, by directory and trusted roots.
+    wires: RefCell<HashMap<(String, String), Wire>>,
+}
+
+impl Argos {
+    /// Takes up the hosts that an earlier version stored.
+    fn adopt_orders(&self) -> Result<()> {
+        let mut after = Some(HostId(0));
+        while let Some(host) = after {
+            let (now, key) = (self.inner.cx.clock.now(), self.inner.cx.key.clone());
+            after = self.inner.store.write(move |conn| {
+                in_transaction(conn, now, Actor::System, |tx| certs::adopt(tx, &key, host, ADOPTED_AT_ONCE))
+            })??;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

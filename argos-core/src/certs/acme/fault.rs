@@ -1,0 +1,184 @@
+//! What went wrong with an authority, in words a person can act on, and how long to wait.
+
+use std::fmt;
+use std::time::Duration;
+
+use instant_acme::{Error, Problem};
+
+/// What a fault is about; whether another proof may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The proof failed: another way may succeed.
+    Unproven,
+    /// The authority wants fewer orders: it is left alone for a while, by all hosts.
+    Limited,
+    /// The order is gone or can't go on: a new one may.
+    Stale,
+    /// The account is not known any more: it is registered anew.
+    NoAccount,
+    /// Everything else.
+    Other,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What it is about.
+    pub kind: FaultKind,
+    /// In words.
+    pub text: String,
+    /// How long the authority asked to wait.
+    pub wait: Option<Duration>,
+}
+
+/// Most bytes of an authority's own words: they go into rows and pages.
+const MOST_WORDS: usize = 600;
+
+impl Fault {
+    /// A fault in words of ours.
+    pub fn new(kind: FaultKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), wait: None }
+    }
+
+    /// One that another try, later, may not meet.
+    pub fn other(text: impl Into<String>) -> Self {
+        Self::new(FaultKind::Other, text)
+    }
+
+    /// The same, while doing something that is named.
+    #[must_use]
+    pub fn during(mut self, what: &str) -> Self {
+        self.text = format!("{what}: {}", self.text);
+        self
+    }
+
+    /// What the authority said of a challenge that failed.
+    pub(super) fn unproven(problem: &Problem) -> Self {
+        Self { kind: FaultKind::Unproven, ..Self::from(problem) }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The last part of an error type. Source: RFC 8555 §6.7.
+fn word(problem: &Problem) -> &str {
+    problem.r#type.as_deref().unwrap_or_default().rsplit(':').next().unwrap_or_default()
+}
+
+/// What helps.
+fn hint(word: &str) -> &'static str {
+    match word {
+        "externalAccountRequired" => {
+            "it takes only accounts that are known to it: set acme.eab_kid and acme.eab_hmac_key"
+        }
+        "rateLimited" => "it takes no more orders for now",
+        "rejectedIdentifier" | "unsupportedIdentifier" => "it does not sign this name: check the host's domain",
+        "caa" => "a CAA record of the name lets other authorities sign only",
+        "dns" => "the name can't be resolved: check its A, AAAA and CAA records",
+        "connection" => {
+            "it can't reach Argos at the address that the name has: check that its ports 80 and 443 lead here"
+        }
+        "unauthorized" | "incorrectResponse" => {
+            "it reached something else than Argos: check that the name leads here, and what stands in between"
+        }
+        "tls" => "it reached no TLS of Argos: check that port 443 leads here unterminated",
+        "badNonce" => "it refuses the nonces that it gave",
+        "invalidContact" | "unsupportedContact" => {
+            "it does not take this address of mail: check tls_email and acme.email"
+        }
+        "userActionRequired" => "it wants something of its account's owner",
+        _ => "",
+    }
+}
+
+impl From<&Problem> for Fault {
+    fn from(problem: &Problem) -> Self {
+        let word = word(problem);
+        let kind = match word {
+            "rateLimited" => FaultKind::Limited,
+            "accountDoesNotExist" => FaultKind::NoAccount,
+            "malformed" | "orderNotReady" if problem.status == Some(404) => FaultKind::Stale,
+            "caa" | "dns" | "connection" | "unauthorized" | "incorrectResponse" | "tls" => FaultKind::Unproven,
+            _ if problem.status == Some(404) => FaultKind::Stale,
+            _ => FaultKind::Other,
+        };
+        let mut said = clean(problem.detail.as_deref().unwrap_or_default());
+        for sub in &problem.subproblems {
+            said.push_str("; ");
+            said.push_str(&clean(sub.detail.as_deref().unwrap_or_default()));
+        }
+        let mut text = match hint(word) {
+            "" => String::new(),
+            hint => format!("{hint} "),
+        };
+        text.push_str(&format!(
+            "(the authority says: {}, {})",
+            if word.is_empty() { "error" } else { word },
+            cut(&said)
+        ));
+        Self { kind, text, wait: None }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(e: Error) -> Self {
+        match e {
+            Error::Api(problem) => Self::from(&problem),
+            Error::Timeout(_) => Self::other("the authority did not come to an end in time"),
+            Error::Json(e) => Self::other(format!("the authority's answer can't be read: {e}")),
+            Error::Other(e) => match e.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(e) => Self::other(clean(&e.to_string())),
+            },
+            e => Self::other(clean(&e.to_string())),
+        }
+    }
+}
+
+/// Without control characters, which would break lines of logs.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MOST_WORDS)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(word: &str, detail: &str, status: u16) -> Problem {
+        let text = serde_json::json!({"type": format!("urn:ietf:params:acme:error:{word}"), "detail": detail, "status": status});
+        serde_json::from_value(text).unwrap()
+    }
+
+    #[test]
+    fn what_an_authority_says_becomes_a_kind_and_a_hint() {
+        for (word, status, kind, hint) in [
+            ("rateLimited", 429, FaultKind::Limited, "no more orders"),
+            ("externalAccountRequired", 400, FaultKind::Other, "acme.eab_kid"),
+            ("accountDoesNotExist", 400, FaultKind::NoAccount, "accountDoesNotExist"),
+            ("connection", 400, FaultKind::Unproven, "ports 80 and 443"),
+            ("caa", 403, FaultKind::Unproven, "CAA"),
+            ("malformed", 404, FaultKind::Stale, "malformed"),
+            ("serverInternal", 500, FaultKind::Other, "serverInternal"),
+        ] {
+            let fault = Fault::from(Error::Api(problem(word, "its own words", status)));
+            assert_eq!(fault.kind, kind, "{word}");
+            assert!(fault.text.contains(hint) && fault.text.contains("its own words"), "{}", fault.text);
+        }
+    }
+
+    #[test]
+    fn its_words_are_bounded_and_break_no_line() {
+        let fault = Fault::from(&problem("dns", &"a\r\nb\u{1b}ä".repeat(1000), 400));
+        assert!(fault.text.len() < 1000 && !fault.text.chars().any(char::is_control));
+    }
+}
