@@ -227,6 +227,30 @@ fn a_certificate_is_renewed_when_its_authority_wants() {
 }
 
 #[test]
+fn a_certificate_that_ends_soon_is_told_every_day() {
+    let Some(mut world) = World::new(PebbleOptions::default()) else { return };
+    let host = world.host("shop.example.com", json!({}));
+    world.signed(host);
+    let end = world.certificates(host).remove(0)["not_after"].as_str().and_then(Timestamp::parse).unwrap();
+    world.pebble.end();
+    let heard = world.argos().subscribe();
+    let expiring = |at: i64| {
+        world.clock.set(Timestamp(at));
+        world.argos().tend().unwrap();
+        let all = heard.try_iter().filter(|event| event.kind.as_str() == "cert_expiring_soon");
+        all.map(|event| event.data["days_left"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(expiring(end.0 - 15 * DAY_MS), Vec::<i64>::new());
+    assert_eq!(expiring(end.0 - 13 * DAY_MS), [13]);
+    assert_eq!(expiring(end.0 - 13 * DAY_MS + 1000), Vec::<i64>::new());
+    assert_eq!(expiring(end.0 - 12 * DAY_MS), [12]);
+    // The old one is served to its end.
+    let status = world.until(host, |status| error_of(status).contains("attempt"));
+    assert_eq!((&status["source"], &status["state"]), (&json!("acme"), &json!("valid")), "{status:#}");
+    assert!(error_of(&status).contains("can't be reached"), "{status:#}");
+}
+
+#[test]
 fn a_certificate_is_revoked_once_it_is_replaced() {
     let Some(world) = World::new(PebbleOptions::default()) else { return };
     let host = world.host("shop.example.com", json!({}));

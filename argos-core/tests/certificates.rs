@@ -222,6 +222,41 @@ fn one_that_ends_soon_is_taken_with_a_warning_and_its_end_is_told() {
 }
 
 #[test]
+fn the_end_of_an_uploaded_one_is_told_once_at_each_threshold() {
+    let world = World::new("shop.example.org");
+    let heard = world.argos.subscribe();
+    let soon = pair(&["*.example.org"], -1, 40);
+    world.upload(&soon.cert, &soon.key, "").unwrap();
+    let mut told = Vec::new();
+    for day in 0..=42 {
+        // Two looks a day are as one.
+        for minute in [1, 600] {
+            world.clock.set(Timestamp(NOW + day * DAY_MS + 9 * 3_600_000 + minute * 60_000));
+            world.argos.tend().unwrap();
+        }
+        for event in heard.try_iter() {
+            assert_eq!(event.kind.as_str(), "manual_cert_expiring_soon");
+            assert_eq!(event.severity.as_str(), "warning");
+            assert_eq!(event.data["fingerprint"].as_str().unwrap().len(), 64);
+            told.push((day, event.data["threshold"].as_i64().unwrap(), event.data["days_left"].as_i64().unwrap()));
+        }
+    }
+    assert_eq!(told, [(10, 30, 29), (26, 14, 13), (33, 7, 6), (39, 1, 0), (40, 0, -1)]);
+}
+
+#[test]
+fn an_end_that_nobody_looked_at_for_long_is_told_once() {
+    let world = World::new("shop.example.org");
+    let heard = world.argos.subscribe();
+    let soon = pair(&["*.example.org"], -1, 40);
+    world.upload(&soon.cert, &soon.key, "").unwrap();
+    world.clock.set(Timestamp(NOW + 35 * DAY_MS));
+    world.argos.tend().unwrap();
+    let told: Vec<_> = heard.try_iter().map(|event| event.data["threshold"].clone()).collect();
+    assert_eq!(told, [7]);
+}
+
+#[test]
 fn the_host_s_mode_goes_with_its_certificates() {
     let world = World::new("shop.test");
     let certificates = world.argos.certificates();

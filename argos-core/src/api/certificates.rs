@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::hosts::{GetHost, fields_of};
+use super::hosts::{GetHost, check_issuance, fields_of};
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::{Context, Look, Mutation, Page, Query, View};
@@ -264,6 +264,10 @@ impl Mutation for RenewCertificate {
             let text = "an authority revokes what it has signed; it has signed nothing for this host";
             return Err(Error::conflict("certificate.not_revocable", "revoke", text));
         }
+        if acme_orders::find(tx, self.id)?.is_some_and(|order| order.revokes.is_some()) {
+            let text = "its last certificate is still being replaced and revoked";
+            return Err(Error::conflict("certificate.being_replaced", "id", text));
+        }
         if !acme_orders::hurry(tx, self.id, revokes)? {
             // Without the old one, the host is given a new one before the change ends.
             for old in stored.iter().filter(|c| c.kind == CertificateKind::Local) {
@@ -346,5 +350,7 @@ fn set_tls_mode(tx: &Tx<'_>, host: &Host, tls_mode: TlsMode) -> Result<()> {
     if host.tls_mode == tls_mode {
         return Ok(());
     }
-    hosts::update(tx, host.id, &HostFields { tls_mode, ..fields_of(host) })
+    let fields = HostFields { tls_mode, ..fields_of(host) };
+    check_issuance(tx, &fields)?;
+    hosts::update(tx, host.id, &fields)
 }

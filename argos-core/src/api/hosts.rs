@@ -209,7 +209,13 @@ fn check_tls_mode(mode: TlsMode, domain: &Hostname, stored: &[Certificate]) -> R
 
 /// Refuses how a certificate is to be proven where it can't be. Only for `tls_mode` `auto`, so that a host keeps what it
 /// had while another mode is on.
-fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
+pub(super) fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
+    if let Some(provider) = host.dns_provider_id
+        && hosts::dns_provider_enabled(tx, provider)?.is_none()
+    {
+        let reason = format!("DNS provider {provider} does not exist");
+        return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+    }
     if host.tls_mode != TlsMode::Auto {
         return Ok(());
     }
@@ -222,15 +228,11 @@ fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
     }
     if let Some(provider) = host.dns_provider_id {
         match hosts::dns_provider_enabled(tx, provider)? {
-            Some(true) => return Ok(()),
             Some(false) => {
                 let reason = format!("DNS provider {provider} is switched off");
                 return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
             }
-            None => {
-                let reason = format!("DNS provider {provider} does not exist");
-                return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
-            }
+            _ => return Ok(()),
         }
     }
     let common = settings::value(tx, "acme.directory_url")?.unwrap_or_default();

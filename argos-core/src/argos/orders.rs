@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep;
 
@@ -37,6 +37,8 @@ const AT_ONCE: usize = 4;
 const LOOKED_AT: u32 = 32;
 /// The longest time between two looks: clocks jump.
 const EVERY: Duration = Duration::from_secs(60);
+/// How long a host rests whose last step could not be kept.
+const HELD_MS: i64 = 60_000;
 /// Hosts of an earlier version that are taken up in one transaction.
 const ADOPTED_AT_ONCE: u32 = 200;
 
@@ -74,19 +76,18 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
         tracing::error!("hosts whose certificates an authority signs: {e}");
     }
     let changed = argos.inner.cx.changed.clone();
-    let orderer = Rc::new(Orderer { argos, wires: RefCell::default() });
+    let orderer =
+        Rc::new(Orderer { argos, wires: RefCell::default(), taken: RefCell::default(), registering: Mutex::default() });
     let mut queue = Queue::default();
     let mut tasks = JoinSet::new();
+    let mut hosts = HashMap::new();
     loop {
         let next = loop {
             match queue.next(&orderer.argos) {
                 Ok(Next::Do(work)) => {
-                    let orderer = Rc::clone(&orderer);
-                    tasks.spawn_local(async move {
-                        let host = work.host();
-                        orderer.work(*work).await;
-                        host
-                    });
+                    let (host, orderer) = (work.host(), Rc::clone(&orderer));
+                    let task = tasks.spawn_local(async move { orderer.work(*work).await });
+                    hosts.insert(task.id(), host);
                 }
                 Ok(Next::At(moment)) => break moment,
                 Err(e) => {
@@ -100,14 +101,18 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
         tokio::select! {
             _ = &mut stopped => return,
             () = changed.notified() => {}
-            Some(done) = tasks.join_next(), if !tasks.is_empty() => match done {
-                Ok(host) => queue.ended(host),
-                Err(e) => {
-                    tracing::error!("an order of a certificate panicked: {e}");
-                    // Whose it was is not known: all others are in the table.
-                    queue.forget(tasks.len());
+            Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                let (task, kept) = match done {
+                    Ok((task, kept)) => (task, kept),
+                    Err(e) => {
+                        tracing::error!("a step of a certificate's order panicked: {e}");
+                        (e.id(), false)
+                    }
+                };
+                if let Some(host) = hosts.remove(&task) {
+                    queue.ended(host, if kept { None } else { Some(orderer.argos.inner.cx.clock.now()) });
                 }
-            },
+            }
             () = sleep(wait) => {}
         }
     }
@@ -141,6 +146,8 @@ pub(super) enum Next {
 #[derive(Default)]
 pub(super) struct Queue {
     busy: HashSet<HostId>,
+    /// Hosts whose last step could not be kept, and since when: they are still due, and must not spin.
+    held: HashMap<HostId, Timestamp>,
     pace: Pace,
 }
 
@@ -156,7 +163,8 @@ impl Queue {
             let due = acme_orders::due(&view.read, LOOKED_AT)?;
             Ok((due, acme_orders::due_for_ari(&view.read, LOOKED_AT)?, acme_orders::next(&view.read, now)?))
         })?;
-        let free = |order: &AcmeOrder| !self.busy.contains(&order.host_id);
+        self.held.retain(|_, since| (0..HELD_MS).contains(&(now.0 - since.0)));
+        let free = |order: &AcmeOrder| !self.busy.contains(&order.host_id) && !self.held.contains_key(&order.host_id);
         let work = match due.into_iter().find(free) {
             Some(order) if self.pace.begin(now) => Work::Order(order),
             order => match asks.into_iter().find(free) {
@@ -169,14 +177,11 @@ impl Queue {
         Ok(Next::Do(Box::new(work)))
     }
 
-    /// A step of this host has ended.
-    pub(super) fn ended(&mut self, host: HostId) {
+    /// A step of this host has ended; with `unkept`, at which moment, if its result could not be stored.
+    pub(super) fn ended(&mut self, host: HostId, unkept: Option<Timestamp>) {
         self.busy.remove(&host);
-    }
-
-    fn forget(&mut self, running: usize) {
-        if running == 0 {
-            self.busy.clear();
+        if let Some(at) = unkept {
+            self.held.insert(host, at);
         }
     }
 }
@@ -186,6 +191,10 @@ struct Orderer {
     argos: Argos,
     /// The way to each authority, by directory and trusted roots.
     wires: RefCell<HashMap<(String, String), Wire>>,
+    /// The ways that steps of now take, each with what its authority asked for.
+    taken: RefCell<HashMap<HostId, Wire>>,
+    /// One account is registered at a time: hosts of one directory and contact share it.
+    registering: Mutex<()>,
 }
 
 impl Argos {

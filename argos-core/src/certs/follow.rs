@@ -164,7 +164,8 @@ fn settle(tx: &Tx<'_>, key: &MasterKey, host: &Host, common: &Common) -> Result<
 fn follow_order(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, common: &Common) -> Result<Option<AcmeOrder>> {
     let known = acme_orders::find(tx, host.id)?;
     // A host that takes no traffic keeps and renews what it has, and gets no first one.
-    let Some(directory) = common.authority(host).filter(|_| host.enabled || known.is_some()) else {
+    let has_one = served.is_some_and(|c| c.kind == CertificateKind::Acme);
+    let Some(directory) = common.authority(host).filter(|_| host.enabled || has_one) else {
         if known.is_some() {
             acme_orders::delete(tx, host.id)?;
         }
@@ -198,7 +199,7 @@ fn follow_order(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, common: 
         failures: 0,
         last_error: String::new(),
         reported_at: None,
-        ari_next_at: None,
+        ari_next_at: signed.map(|_| tx.now()),
     };
     acme_orders::begin(tx, &order)?;
     Ok(Some(order))

@@ -28,9 +28,12 @@ impl Directory {
             "staging" => return Some(Self(STAGING.into())),
             _ => {}
         }
-        let url = reqwest::Url::parse(text).ok().filter(|_| text.len() <= LONGEST_URL)?;
+        if text.len() > LONGEST_URL || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let url = reqwest::Url::parse(text).ok()?;
         let plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
-        (plain && url.host().is_some()).then(|| Self(text.to_owned()))
+        (plain && url.host().is_some() && url.fragment().is_none()).then(|| Self(url.into()))
     }
 
     /// The directory of a host that names `own`, where `common` is the one of all: the first that is not empty, else
@@ -135,8 +138,18 @@ mod tests {
         assert_eq!(Directory::parse("production").unwrap().url(), PRODUCTION);
         assert_eq!(Directory::parse("staging").unwrap().url(), STAGING);
         assert!(Directory::parse("https://ca.internal:14000/dir").is_some_and(|d| !d.is_public()));
-        for bad in ["", "letsencrypt", "http://ca.internal/dir", "https://", "https://a:b@ca.internal/dir", "ftp://a/"]
-        {
+        let spelled = "HTTPS://acme-v02.API.letsencrypt.org:443/directory";
+        assert!(Directory::parse(spelled).is_some_and(|d| d.is_public()));
+        for bad in [
+            "",
+            "letsencrypt",
+            "http://ca.internal/dir",
+            "https://",
+            "https://a:b@ca.internal/dir",
+            "ftp://a/",
+            "https://ca/\nx",
+            "https://ca/#x",
+        ] {
             assert!(Directory::parse(bad).is_none(), "{bad}");
         }
     }

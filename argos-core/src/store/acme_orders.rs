@@ -122,11 +122,11 @@ pub fn hosts_without(read: &Read<'_>, after: HostId, limit: u32) -> Result<Vec<H
 /// Those of the database.
 pub fn begin(tx: &Tx<'_>, order: &AcmeOrder) -> Result<()> {
     tx.execute(
-        "INSERT INTO acme_orders (host_id, domain, directory_url, email, next_attempt_at, dns_record)
-         VALUES (:host, :domain, :directory, :email, :next, :record)
+        "INSERT INTO acme_orders (host_id, domain, directory_url, email, next_attempt_at, dns_record, ari_next_at)
+         VALUES (:host, :domain, :directory, :email, :next, :record, :ari)
          ON CONFLICT (host_id) DO UPDATE SET domain = :domain, directory_url = :directory, email = :email,
             next_attempt_at = :next, order_url = '', challenge = '', key_encrypted = '', dns_record = :record,
-            revokes = NULL, failures = 0, last_error = '', reported_at = NULL, ari_next_at = NULL",
+            revokes = NULL, failures = 0, last_error = '', reported_at = NULL, ari_next_at = :ari",
         named_params! {
             ":host": order.host_id.0,
             ":domain": order.domain,
@@ -134,6 +134,7 @@ pub fn begin(tx: &Tx<'_>, order: &AcmeOrder) -> Result<()> {
             ":email": order.email,
             ":next": order.next_attempt_at.0,
             ":record": order.dns_record,
+            ":ari": order.ari_next_at.map(|t| t.0),
         },
     )?;
     Ok(())
@@ -148,11 +149,12 @@ pub fn save(tx: &Tx<'_>, order: &AcmeOrder) -> Result<bool> {
         "UPDATE acme_orders SET next_attempt_at = :next, order_url = :order_url, challenge = :challenge,
             key_encrypted = :key, dns_record = :record, failures = :failures,
             last_error = :error, reported_at = :reported, ari_next_at = :ari
-         WHERE host_id = :host AND domain = :domain AND directory_url = :directory",
+         WHERE host_id = :host AND domain = :domain AND directory_url = :directory AND email = :email",
         named_params! {
             ":host": order.host_id.0,
             ":domain": order.domain,
             ":directory": order.directory_url,
+            ":email": order.email,
             ":next": order.next_attempt_at.0,
             ":order_url": order.order_url,
             ":challenge": order.challenge,

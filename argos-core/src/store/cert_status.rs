@@ -148,7 +148,8 @@ pub fn ending(read: &Read<'_>, before: Timestamp) -> Result<Vec<Ending>> {
 /// Those of the database.
 pub fn check(tx: &Tx<'_>) -> Result<usize> {
     let now = tx.now().0;
-    let sql = "UPDATE cert_status SET state = 'error', last_error = 'the certificate has ended'
+    let sql = "UPDATE cert_status SET state = 'error',
+            last_error = CASE last_error WHEN '' THEN 'the certificate has ended' ELSE last_error END
         WHERE not_after <= :now AND state = 'valid'";
     let ended = tx.execute(sql, named_params! { ":now": now })?;
     tx.execute("UPDATE cert_status SET last_checked_at = :now", named_params! { ":now": now })?;

@@ -41,10 +41,7 @@ pub struct Pebble {
 
 impl Drop for Pebble {
     fn drop(&mut self) {
-        for server in &mut self.servers {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
+        self.end();
     }
 }
 
@@ -104,6 +101,14 @@ impl TestCa {
 }
 
 impl Pebble {
+    /// Ends its servers.
+    pub fn end(&mut self) {
+        for server in &mut self.servers {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+
     /// An authority that looks for proofs at the ports `http` and `tls` of 127.0.0.1; none where it was not fetched.
     pub fn start(http: u16, tls: u16, options: PebbleOptions) -> Option<Self> {
         let programs = programs()?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::keep::{Ended, ForgetRevoked, StoreSigned, StoreWindow};
+use super::keep::{Ended, ForgetRevoked, StoreSigned, StoreWindow, not_before};
 use super::{Orderer, Work};
 use crate::certs::acme::{self, Check, Eab, Fault, FaultKind, Proof, Wire};
 use crate::certs::{Texts, Uploaded, dns};
@@ -17,12 +17,19 @@ const ARI_EVERY_MS: i64 = 6 * 3_600_000;
 /// The longest that it may name. Source: RFC 9773 §4.3.2.
 const ARI_AT_LEAST_EVERY_MS: i64 = 86_400_000;
 
+/// Failures after which an old certificate is not revoked any more.
+const MOST_REVOCATIONS: u32 = 5;
+/// Ways to authorities that are remembered.
+const MOST_WIRES: usize = 16;
+
 /// What an order needs to know of its host.
 pub(super) struct Plan {
     pub(super) host: Host,
     /// What the authority signed last, newest first.
     signed: Vec<Certificate>,
     ca_bundle: String,
+    /// The directory of hosts that name none.
+    common: String,
     eab_kid: String,
     eab_key: Secret<String>,
     pub(super) resolvers: Vec<SocketAddr>,
@@ -31,47 +38,59 @@ pub(super) struct Plan {
 pub(super) type Step<T> = std::result::Result<T, Ended>;
 
 impl Orderer {
-    pub(super) async fn work(&self, work: Work) {
-        match work {
-            Work::Order(mut order) => {
-                let (what, done) = match order.revokes {
-                    Some(_) if self.is_replaced(&order) => ("the old one is revoked", self.revoke(&mut order).await),
-                    _ => ("signed", self.issue(&mut order).await),
-                };
-                match done {
-                    Ok(()) => tracing::info!("certificate of {}: {what} by {}", order.domain, order.directory_url),
-                    Err(Ended::Superseded) => tracing::debug!("certificate of {}: not wanted any more", order.domain),
-                    Err(Ended::Failed(mut fault)) => {
-                        fault.wait = fault.wait.or_else(|| self.asked_to_wait(&order));
-                        self.failed(order, fault);
-                    }
-                }
+    /// Does one step; whether its result could be kept.
+    pub(super) async fn work(&self, work: Work) -> bool {
+        let host = work.host();
+        let kept = match work {
+            Work::Order(order) => self.order(order).await,
+            Work::Ari(order) => self.ari(order).await,
+        };
+        self.taken.borrow_mut().remove(&host);
+        kept
+    }
+
+    async fn order(&self, mut order: AcmeOrder) -> bool {
+        let replaced = order.revokes.is_some() && self.is_replaced(&order);
+        let (what, done) = if replaced && order.failures >= MOST_REVOCATIONS {
+            // The new one has to be renewed in its time, whatever becomes of the old one.
+            tracing::error!("certificate of {}: the old one is not revoked: {}", order.domain, order.last_error);
+            ("the old one is forgotten", self.change(ForgetRevoked { host_id: order.host_id }).map_err(Ended::from))
+        } else if replaced {
+            ("the old one is revoked", self.revoke(&mut order).await)
+        } else {
+            ("signed", self.issue(&mut order).await)
+        };
+        match done {
+            Ok(()) => tracing::info!("certificate of {}: {what} ({})", order.domain, order.directory_url),
+            Err(Ended::Superseded) => tracing::debug!("certificate of {}: not wanted any more", order.domain),
+            Err(Ended::Failed(mut fault)) => {
+                let taken = self.taken.borrow().get(&order.host_id).and_then(Wire::asked_to_wait);
+                fault.wait = fault.wait.or(taken);
+                return self.failed(order, fault);
             }
-            Work::Ari(order) => match self.ask_renewal(&order).await {
-                Ok(()) | Err(Ended::Superseded) => {}
-                Err(Ended::Failed(fault)) => {
-                    // What is known of the time of renewal stays.
-                    tracing::warn!("certificate of {}: when to renew it: {fault}", order.domain);
-                    let (again, next) = (Timestamp(self.now().0 + ARI_EVERY_MS), order.next_attempt_at);
-                    let domain = order.domain.clone();
-                    if let Err(e) = self.note(move |tx| acme_orders::asked(tx, &order, Some(again), next)) {
-                        tracing::error!("certificate of {domain}: {e}");
-                    }
+        }
+        true
+    }
+
+    async fn ari(&self, order: AcmeOrder) -> bool {
+        match self.ask_renewal(&order).await {
+            Ok(()) | Err(Ended::Superseded) => true,
+            Err(Ended::Failed(fault)) => {
+                // What is known of the time of renewal stays.
+                tracing::warn!("certificate of {}: when to renew it: {}", order.domain, fault.shown());
+                let (again, next) = (Timestamp(self.now().0 + ARI_EVERY_MS), order.next_attempt_at);
+                let domain = order.domain.clone();
+                let noted = self.note(move |tx| acme_orders::asked(tx, &order, Some(again), next));
+                if let Err(e) = &noted {
+                    tracing::error!("certificate of {domain}: {e}");
                 }
-            },
+                noted.is_ok()
+            }
         }
     }
 
     fn now(&self) -> Timestamp {
         self.argos.inner.cx.clock.now()
-    }
-
-    fn asked_to_wait(&self, order: &AcmeOrder) -> Option<std::time::Duration> {
-        let wires = self.wires.borrow();
-        wires
-            .iter()
-            .filter(|((directory, _), _)| *directory == order.directory_url)
-            .find_map(|(_, w)| w.asked_to_wait())
     }
 
     fn plan(&self, order: &AcmeOrder) -> Step<Plan> {
@@ -85,6 +104,7 @@ impl Orderer {
                 host,
                 signed,
                 ca_bundle: value("acme.ca_bundle")?,
+                common: Directory::of("", &value("acme.directory_url")?).url().to_owned(),
                 eab_kid: value("acme.eab_kid")?,
                 resolvers: dns::resolvers(&view.read)?,
                 eab_key: Secret::new(key.decrypt(&value("acme.eab_hmac_key")?)?.expose().clone()),
@@ -93,13 +113,23 @@ impl Orderer {
         plan.ok_or(Ended::Superseded)
     }
 
-    fn wire(&self, directory: &str, ca_bundle: &str) -> Step<Wire> {
-        let known = (directory.to_owned(), ca_bundle.to_owned());
-        if let Some(wire) = self.wires.borrow().get(&known) {
-            return Ok(wire.clone());
-        }
-        let wire = Wire::new(directory, ca_bundle)?;
-        self.wires.borrow_mut().insert(known, wire.clone());
+    /// The way to the authority of `order`; what it asks for belongs to this step alone.
+    fn wire(&self, order: &AcmeOrder, ca_bundle: &str) -> Step<Wire> {
+        let key = (order.directory_url.clone(), ca_bundle.to_owned());
+        let known = self.wires.borrow().get(&key).cloned();
+        let wire = match known {
+            Some(wire) => wire.anew(),
+            None => {
+                let wire = Wire::new(&order.directory_url, ca_bundle)?;
+                let mut wires = self.wires.borrow_mut();
+                if wires.len() >= MOST_WIRES {
+                    wires.clear();
+                }
+                wires.insert(key, wire.clone());
+                wire
+            }
+        };
+        self.taken.borrow_mut().insert(order.host_id, wire.clone());
         Ok(wire)
     }
 
@@ -108,6 +138,11 @@ impl Orderer {
         let (directory, email) = (order.directory_url.clone(), order.email.clone());
         let find = || self.argos.view(|view| acme_accounts::find(&view.read, &directory, &email));
         let mut known = find()?;
+        let registered = known.as_ref().is_some_and(|(account, _)| !account.account_url.is_empty());
+        let _alone = if registered { None } else { Some(self.registering.lock().await) };
+        if !registered {
+            known = find()?;
+        }
         if known.is_none() {
             let sealed = self.argos.inner.cx.key.encrypt(acme::new_key()?.expose());
             let (directory, email) = (directory.clone(), email.clone());
@@ -117,7 +152,10 @@ impl Orderer {
         let (stored, sealed) = known.ok_or(Ended::Superseded)?;
         let key = self.argos.inner.cx.key.decrypt(&sealed).map_err(crate::Error::from)?;
         let eab = match acme::eab_key(plan.eab_key.expose()) {
-            Some(bytes) if !plan.eab_kid.is_empty() => Some(Eab { kid: plan.eab_kid.clone(), key: Secret::new(bytes) }),
+            // It is meant for the authority that an administrator chose, and shown to no other.
+            Some(bytes) if !plan.eab_kid.is_empty() && plan.common == order.directory_url => {
+                Some(Eab { kid: plan.eab_kid.clone(), key: Secret::new(bytes) })
+            }
             _ => None,
         };
         let ready = acme::account(wire, &key, &stored.account_url, &order.email, eab.as_ref()).await;
@@ -135,7 +173,7 @@ impl Orderer {
         self.clean_zone(order, &plan.resolvers).await?;
         let wildcard = plan.host.domain.is_wildcard();
         let ways = Proof::ways(plan.host.tls_challenge, wildcard);
-        let wire = self.wire(&order.directory_url, &plan.ca_bundle)?;
+        let wire = self.wire(order, &plan.ca_bundle)?;
         let account = self.account(&wire, order, &plan).await?;
         let mut going_on = None;
         if !order.order_url.is_empty() {
@@ -176,7 +214,8 @@ impl Orderer {
     async fn check(&self, wire: &Wire, plan: &Plan, ways: &[Proof]) -> Step<String> {
         let issuers = wire.caa_identities().await?;
         let public = Directory::parse(wire.directory()).is_some_and(|directory| directory.is_public());
-        let check = Check { domain: plan.host.domain.as_str(), ways, issuers: &issuers, public };
+        let certain = !plan.resolvers.is_empty();
+        let check = Check { domain: plan.host.domain.as_str(), ways, issuers: &issuers, public, certain };
         let found = check.run(&self.look(&plan.resolvers), &self.argos.inner.cx.challenges).await;
         let of = |result| found.iter().filter(move |f| f.result == result).map(|f| f.text.as_str()).collect::<Vec<_>>();
         let fails = of(CheckResult::Fail);
@@ -200,6 +239,8 @@ impl Orderer {
             Some(id) => Some(self.argos.view(|view| certificates::pair(&view.read, id))?.cert_pem),
             None => None,
         };
+        // What can't be kept is not ordered.
+        self.save(order)?;
         let placed = acme::place(account, &order.domain, replaced.as_deref()).await;
         let placed = placed.map_err(|fault| fault.during("placing the order"))?;
         placed.url().clone_into(&mut order.order_url);
@@ -270,7 +311,7 @@ impl Orderer {
 
     async fn revoke(&self, order: &mut AcmeOrder) -> Step<()> {
         let plan = self.plan(order)?;
-        let wire = self.wire(&order.directory_url, &plan.ca_bundle)?;
+        let wire = self.wire(order, &plan.ca_bundle)?;
         let account = self.account(&wire, order, &plan).await?;
         if let Some(id) = order.revokes {
             let pair = self.argos.view(|view| certificates::pair(&view.read, id))?;
@@ -288,7 +329,7 @@ impl Orderer {
             return Ok(self.note(move |tx| acme_orders::asked(tx, &kept, None, kept.next_attempt_at))?);
         };
         let pair = self.argos.view(|view| certificates::pair(&view.read, newest.id))?;
-        let wire = self.wire(&order.directory_url, &plan.ca_bundle)?;
+        let wire = self.wire(order, &plan.ca_bundle)?;
         let account = self.account(&wire, order, &plan).await?;
         let now = self.now();
         let Some((start, end, again)) = acme::renewal_window(&account, &pair.cert_pem).await? else {
@@ -297,7 +338,7 @@ impl Orderer {
         let again = i64::try_from(again.as_millis()).unwrap_or(i64::MAX);
         let again = Timestamp(now.0 + again.clamp(ARI_EVERY_MS, ARI_AT_LEAST_EVERY_MS));
         let moment = acme::within(start, end, &newest.fingerprint_sha256);
-        let next = Timestamp(moment.0.min(newest.not_after.0).max(now.0));
+        let next = moment.max(not_before(newest.created_at, newest.not_after)).min(newest.not_after).max(now);
         self.change(StoreWindow { id: newest.id, start, end })?;
         Ok(self.note(move |tx| acme_orders::asked(tx, &kept, Some(again), next))?)
     }

@@ -18,7 +18,13 @@ use crate::store::acme_orders::{self, AcmeOrder};
 use crate::store::{Tx, acme_accounts, certificates, hosts};
 
 /// A failure that goes on is reported once in this time.
-const REPORTED_EVERY_MS: i64 = 86_400_000;
+/// A day, less what the longest wait between two attempts may be shorter.
+const REPORTED_EVERY_MS: i64 = 19 * 3_600_000;
+/// Hosts that did nothing wrong wait no longer for an authority that wants fewer orders.
+const LONGEST_PAUSE_MS: i64 = 15 * 60_000;
+
+/// The longest that a new certificate is kept at least.
+const SOONEST_MS: i64 = 3_600_000;
 
 /// Why an order does not go on.
 #[derive(Debug)]
@@ -69,15 +75,15 @@ impl Orderer {
         if self.note(move |tx| acme_orders::save(tx, &order))? { Ok(()) } else { Err(Ended::Superseded) }
     }
 
-    /// Keeps that an order failed, when it is tried again, and tells.
-    pub(super) fn failed(&self, mut order: AcmeOrder, fault: Fault) {
+    /// Keeps that an order failed, when it is tried again, and tells; whether it could be kept.
+    pub(super) fn failed(&self, mut order: AcmeOrder, fault: Fault) -> bool {
         let cx = &self.argos.inner.cx;
         let now = cx.clock.now();
         order.failures = order.failures.saturating_add(1);
         let asked = fault.wait.map_or(0, |wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         let wait = backoff(order.failures, u64::from_be_bytes(random())).max(asked);
         order.next_attempt_at = Timestamp(now.0.saturating_add(wait));
-        order.last_error = fault.text;
+        order.last_error = fault.shown();
         // The next attempt begins with the first way again.
         if matches!(fault.kind, FaultKind::Unproven | FaultKind::Stale) {
             order.order_url.clear();
@@ -98,7 +104,8 @@ impl Orderer {
             }
             match fault.kind {
                 FaultKind::Limited => {
-                    let until = Timestamp(tx.now().0.saturating_add(asked.max(wait)));
+                    // It may be about this name alone.
+                    let until = Timestamp(tx.now().0.saturating_add(asked.max(wait).min(LONGEST_PAUSE_MS)));
                     acme_orders::pause(tx, &kept.directory_url, until)?;
                 }
                 FaultKind::NoAccount => acme_accounts::unregister(tx, &kept.directory_url, &kept.email)?,
@@ -109,11 +116,12 @@ impl Orderer {
             }
             Ok(true)
         });
-        match done {
+        match &done {
             Ok(true) => self.tell(&order, now, !quiet),
             Ok(false) => {}
             Err(e) => tracing::error!("the failed order of {} was not kept: {e}", order.domain),
         }
+        done.is_ok()
     }
 
     /// A row, a line and, once a day, an event.
@@ -135,6 +143,12 @@ impl Orderer {
             self.argos.inner.cx.events.emit(&event);
         }
     }
+}
+
+/// The earliest moment at which a certificate that came at `since` is replaced by itself: an authority that always wants
+/// another at once would get an order every few seconds.
+pub(super) fn not_before(since: Timestamp, not_after: Timestamp) -> Timestamp {
+    Timestamp(since.0 + ((not_after.0 - since.0) / 3).clamp(0, SOONEST_MS))
 }
 
 /// Stores a certificate that an authority signed.
@@ -176,7 +190,7 @@ impl Mutation for StoreSigned {
         order.last_error.clear();
         // What is to be revoked is the next step; it may have been asked for meanwhile.
         order.revokes = acme_orders::find(tx, self.host_id)?.and_then(|now| now.revokes);
-        let renewal = renewal_at(row.not_before, row.not_after);
+        let renewal = renewal_at(row.not_before, row.not_after).max(not_before(tx.now(), row.not_after));
         order.next_attempt_at = if order.revokes.is_some() { tx.now() } else { renewal };
         if !acme_orders::save(tx, &order)? {
             return Err(superseded());

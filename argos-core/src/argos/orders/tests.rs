@@ -47,7 +47,7 @@ fn a_thousand_renewals_that_are_due_together_take_an_hour_without_a_burst() {
             order.next_attempt_at = Timestamp(BEGIN + 60 * 86_400_000);
             let host = order.host_id;
             assert!(note(&argos, move |tx| acme_orders::save(tx, &order)));
-            queue.ended(host);
+            queue.ended(host, None);
         }
         while let Next::Do(work) = queue.next(&argos).unwrap() {
             let Work::Order(order) = *work else { panic!("nothing is asked for renewal") };

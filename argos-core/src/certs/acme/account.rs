@@ -1,4 +1,5 @@
-//! The account that orders. Its key is made and kept before it is registered, so that no registered one is lost.
+//! The account that orders. Its key is made and kept before it is registered, so that no registered one is lost; but for
+//! a bound one, whose key the library makes while it registers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -89,6 +90,14 @@ pub async fn account(
     let contact = format!("mailto:{email}");
     let contacts: &[&str] = if email.is_empty() { &[] } else { &[&contact] };
     if let Some(eab) = eab {
+        // One that is registered already needs no binding.
+        let key = Key::from_pkcs8_der(der.clone_key()).map_err(|e| broken(e.to_string()))?;
+        let pair = (key, PrivateKeyDer::Pkcs8(der));
+        let known = Account::builder_with_http(Box::new(wire.clone()));
+        if let Ok((account, _)) = known.from_key(pair, wire.directory().to_owned()).await {
+            let url = account.id().to_owned();
+            return Ok(Registered { account, url, new_key: None });
+        }
         // The library makes the key of a bound account itself.
         let new = NewAccount { contact: contacts, terms_of_service_agreed: true, only_return_existing: false };
         let bound = ExternalAccountKey::new(eab.kid.clone(), eab.key.expose());

@@ -34,15 +34,31 @@ impl fmt::Debug for Challenges {
 pub struct Presented {
     of: Arc<Challenges>,
     key: Box<str>,
-    by_tls: bool,
+    what: What,
+}
+
+/// What is shown. Another order may have put its own in this place meanwhile.
+#[derive(Debug)]
+enum What {
+    Answer(Arc<str>),
+    Certificate(Arc<CertifiedKey>),
 }
 
 impl Drop for Presented {
     fn drop(&mut self) {
-        if self.by_tls {
-            self.of.certificates.write().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-        } else {
-            self.of.answers.write().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        match &self.what {
+            What::Answer(own) => {
+                let mut all = self.of.answers.write().unwrap_or_else(PoisonError::into_inner);
+                if all.get(&self.key).is_some_and(|now| Arc::ptr_eq(now, own)) {
+                    all.remove(&self.key);
+                }
+            }
+            What::Certificate(own) => {
+                let mut all = self.of.certificates.write().unwrap_or_else(PoisonError::into_inner);
+                if all.get(&self.key).is_some_and(|now| Arc::ptr_eq(now, own)) {
+                    all.remove(&self.key);
+                }
+            }
         }
         self.of.live.fetch_sub(1, Ordering::Release);
     }
@@ -52,10 +68,11 @@ impl Challenges {
     /// Answers the token `token` with `key_authorization`. Source: RFC 8555 §8.3.
     #[must_use]
     pub fn by_http(self: &Arc<Self>, token: &str, key_authorization: &str) -> Presented {
+        let answer: Arc<str> = key_authorization.into();
         let mut answers = self.answers.write().unwrap_or_else(PoisonError::into_inner);
-        answers.insert(token.into(), key_authorization.into());
+        answers.insert(token.into(), Arc::clone(&answer));
         self.live.fetch_add(1, Ordering::Release);
-        Presented { of: Arc::clone(self), key: token.into(), by_tls: false }
+        Presented { of: Arc::clone(self), key: token.into(), what: What::Answer(answer) }
     }
 
     /// Shows a certificate for `name` that holds `digest`, to clients that ask for a proof. Source: RFC 8737 §3.
@@ -68,11 +85,11 @@ impl Challenges {
         params.distinguished_name = DistinguishedName::new();
         params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
         let made = params.self_signed(&key).map_err(|e| e.to_string())?;
-        let certified = certified_key(&made.pem(), "", &key.serialize_pem())?;
+        let certified = Arc::new(certified_key(&made.pem(), "", &key.serialize_pem())?);
         let mut certificates = self.certificates.write().unwrap_or_else(PoisonError::into_inner);
-        certificates.insert(name.into(), Arc::new(certified));
+        certificates.insert(name.into(), Arc::clone(&certified));
         self.live.fetch_add(1, Ordering::Release);
-        Ok(Presented { of: Arc::clone(self), key: name.into(), by_tls: true })
+        Ok(Presented { of: Arc::clone(self), key: name.into(), what: What::Certificate(certified) })
     }
 
     /// What the token of a live order is answered with.

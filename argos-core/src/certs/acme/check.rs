@@ -35,6 +35,8 @@ pub struct Check<'a> {
     pub issuers: &'a [String],
     /// Whether it signs for the public, so that it comes from outside.
     pub public: bool,
+    /// Whether names are looked up as the authority does, not as the network around does.
+    pub certain: bool,
 }
 
 impl Check<'_> {
@@ -53,7 +55,12 @@ impl Check<'_> {
                 return found;
             }
         };
-        found.push(self.address(&addresses));
+        let address = self.address(&addresses);
+        let fails = address.result == CheckResult::Fail;
+        found.push(address);
+        if fails {
+            return found;
+        }
         for ip in addresses.into_iter().take(MOST_ADDRESSES) {
             if self.ways.contains(&Proof::Http) {
                 found.push(self.answers(ip, challenges).await);
@@ -83,14 +90,18 @@ impl Check<'_> {
 
     fn address(&self, addresses: &[IpAddr]) -> Finding {
         let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let (result, text) = match addresses.iter().find(|ip| self.public && !is_public(**ip)) {
-            _ if addresses.is_empty() => {
-                (CheckResult::Fail, format!("{} has no address: add an A or AAAA record that leads here", self.domain))
-            }
-            Some(ip) => {
-                (CheckResult::Fail, format!("leads to {ip}, which nobody reaches from outside: a public one is needed"))
-            }
-            None => (CheckResult::Ok, format!("leads to {}", all.join(", "))),
+        // A resolver of the network around may know other addresses than the world does.
+        let (bad, hint) = match self.certain {
+            true => (CheckResult::Fail, ""),
+            false => (CheckResult::Warn, " (acme.dns_resolvers may name resolvers that see what the authority sees)"),
+        };
+        let (result, text) = if addresses.is_empty() {
+            (bad, format!("{} has no address: add an A or AAAA record that leads here{hint}", self.domain))
+        } else if self.public && !addresses.iter().any(|ip| is_public(*ip)) {
+            let all = all.join(", ");
+            (bad, format!("leads to {all}, which nobody reaches from outside: a public address is needed{hint}"))
+        } else {
+            (CheckResult::Ok, format!("leads to {}", all.join(", ")))
         };
         Finding::new("address", result, text)
     }
@@ -159,6 +170,7 @@ impl Precheck {
             ways: self.ways,
             issuers: &issuers,
             public: Directory::parse(&self.directory_url).is_some_and(|directory| directory.is_public()),
+            certain: !self.resolvers.is_empty(),
         };
         let mut found = vec![authority];
         found.extend(check.run(&Look::new(&self.resolvers, self.clock), &self.challenges).await);

@@ -33,6 +33,8 @@ pub struct Fault {
 
 /// Most bytes of an authority's own words: they go into rows and pages.
 const MOST_WORDS: usize = 600;
+/// Most bytes of a whole text.
+const MOST_TEXT: usize = 2000;
 
 impl Fault {
     /// A fault in words of ours.
@@ -54,7 +56,13 @@ impl Fault {
 
     /// What the authority said of a challenge that failed.
     pub(super) fn unproven(problem: &Problem) -> Self {
-        Self { kind: FaultKind::Unproven, ..Self::from(problem) }
+        Self { kind: FaultKind::Unproven, text: said(problem, true), wait: None }
+    }
+
+    /// Its text as it may stand in rows and lines: bounded, and without control characters.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        cut(&clean(&self.text), MOST_TEXT).to_owned()
     }
 }
 
@@ -72,8 +80,11 @@ fn word(problem: &Problem) -> &str {
 }
 
 /// What helps.
-fn hint(word: &str) -> &'static str {
+fn hint(word: &str, of_proof: bool) -> &'static str {
     match word {
+        "unauthorized" if !of_proof => {
+            "it does not take this account: `argos acme-account delete` lets the next order register another"
+        }
         "externalAccountRequired" => {
             "it takes only accounts that are known to it: set acme.eab_kid and acme.eab_hmac_key"
         }
@@ -104,26 +115,26 @@ impl From<&Problem> for Fault {
             "rateLimited" => FaultKind::Limited,
             "accountDoesNotExist" => FaultKind::NoAccount,
             "malformed" | "orderNotReady" if problem.status == Some(404) => FaultKind::Stale,
-            "caa" | "dns" | "connection" | "unauthorized" | "incorrectResponse" | "tls" => FaultKind::Unproven,
+            "caa" | "dns" | "connection" | "incorrectResponse" | "tls" => FaultKind::Unproven,
             _ if problem.status == Some(404) => FaultKind::Stale,
             _ => FaultKind::Other,
         };
-        let mut said = clean(problem.detail.as_deref().unwrap_or_default());
-        for sub in &problem.subproblems {
-            said.push_str("; ");
-            said.push_str(&clean(sub.detail.as_deref().unwrap_or_default()));
-        }
-        let mut text = match hint(word) {
-            "" => String::new(),
-            hint => format!("{hint} "),
-        };
-        text.push_str(&format!(
-            "(the authority says: {}, {})",
-            if word.is_empty() { "error" } else { word },
-            cut(&said)
-        ));
-        Self { kind, text, wait: None }
+        Self { kind, text: said(problem, false), wait: None }
     }
+}
+
+/// What the authority says, behind what helps.
+fn said(problem: &Problem, of_proof: bool) -> String {
+    let mut words = clean(problem.detail.as_deref().unwrap_or_default());
+    for sub in &problem.subproblems {
+        words.push_str("; ");
+        words.push_str(&clean(sub.detail.as_deref().unwrap_or_default()));
+    }
+    let word = clean(word(problem));
+    let word = if word.is_empty() { "error" } else { cut(&word, 64) };
+    let hint = hint(word, of_proof);
+    let hint = if hint.is_empty() { String::new() } else { format!("{hint} ") };
+    format!("{hint}(the authority says: {word}, {})", cut(&words, MOST_WORDS))
 }
 
 impl From<Error> for Fault {
@@ -146,8 +157,8 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MOST_WORDS)]
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }
 
 #[cfg(test)]

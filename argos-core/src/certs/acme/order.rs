@@ -88,6 +88,8 @@ pub async fn place(account: &Account, name: &str, replaces: Option<&str>) -> Res
             Err(Error::Api(problem)) if Fault::from(&problem).kind == FaultKind::Limited => {
                 return Err(Fault::from(&problem));
             }
+            // The way to it failed: the order may be placed all the same.
+            Err(Error::Other(e)) if e.is::<Fault>() => return Err(Error::Other(e).into()),
             // It may not know the old one, or have replaced it already: that must not stop a new one.
             Err(Error::Api(_) | Error::Unsupported(_) | Error::Other(_)) => {}
             Err(e) => return Err(e.into()),
@@ -130,6 +132,11 @@ pub async fn prove<P>(
         let Some(mut challenge) = one.challenge(how.kind()) else {
             return Err(Fault::new(FaultKind::Unproven, "the authority does not offer this way"));
         };
+        // Source: RFC 8555 §8.3: base64url without padding.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if challenge.token.is_empty() || challenge.token.len() > 256 || !challenge.token.bytes().all(plain) {
+            return Err(Fault::other("the authority gives a token that is none"));
+        }
         let key = challenge.key_authorization();
         shown.push(present(&challenge.token, key.as_str(), key.digest().as_ref(), &key.dns_value()).await?);
         challenge.set_ready().await?;
@@ -137,6 +144,7 @@ pub async fn prove<P>(
     let ended = match order.poll_ready(&POLLED).await {
         Ok(OrderStatus::Ready | OrderStatus::Valid | OrderStatus::Processing) => return Ok(()),
         Ok(_) => Fault::new(FaultKind::Unproven, "the authority calls the proof invalid"),
+        Err(Error::Api(problem)) => Fault::unproven(&problem),
         Err(e) => Fault::from(e),
     };
     // The order says less than the challenge that failed.
@@ -215,7 +223,7 @@ pub async fn renewal_window(
             let (start, end) = (at(known.suggested_window.start), at(known.suggested_window.end));
             Ok((start <= end).then_some((start, end, again)))
         }
-        Err(Error::Unsupported(_) | Error::Str(_)) => Ok(None),
+        Err(Error::Unsupported(_)) => Ok(None),
         Err(e) => Err(e.into()),
     }
 }

@@ -70,6 +70,12 @@ impl Wire {
         Ok(Self { client, directory: directory.into(), wait: Arc::default() })
     }
 
+    /// The same way, with a memory of its own for how long to wait.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { wait: Arc::default(), ..self.clone() }
+    }
+
     /// How long the authority asked to wait, if it did since this was last asked.
     pub fn asked_to_wait(&self) -> Option<Duration> {
         self.wait.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -109,8 +115,12 @@ impl Wire {
         let (mut parts, ()) = http::Response::new(()).into_parts();
         parts.status = answer.status();
         parts.headers = std::mem::take(answer.headers_mut());
+        let wait = parts.headers.remove(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+        if let Some(wait) = wait {
+            // Whoever reads it later adds it to a moment: without a bound that could be none.
+            parts.headers.insert(RETRY_AFTER, wait.as_secs().into());
+        }
         if matches!(parts.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            let wait = parts.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
             *self.wait.lock().unwrap_or_else(PoisonError::into_inner) = wait;
         }
         let mut body = BytesMut::new();

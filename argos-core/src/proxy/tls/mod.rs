@@ -141,7 +141,7 @@ impl fmt::Debug for Asked {
 impl ResolvesServerCert for Asked {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name: Option<Box<str>> = hello.server_name().map(|name| name.to_ascii_lowercase().into());
-        if hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == ALPN)) {
+        if hello.alpn().is_some_and(|mut offered| offered.next() == Some(ALPN) && offered.next().is_none()) {
             // Whoever asks so wants a proof and nothing else. Source: RFC 8737 §3.
             return self.challenges.certificate(name.as_deref()?);
         }
