@@ -142,9 +142,9 @@ fn refusals_name_the_fault_and_change_nothing() {
             "proxy.max_retries",
         ),
         (
-            argos.settings().set(SetSetting { key: "acme.email".into(), value: "a@a.test".into() }).err(),
+            argos.settings().set(SetSetting { key: "bans.status".into(), value: "404".into() }).err(),
             "setting.not_available_yet",
-            "acme.email",
+            "bans.status",
         ),
     ];
     for (i, (error, code, field)) in refused.into_iter().enumerate() {
