@@ -163,7 +163,7 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         // Nobody reads these; `--json` has them whole.
-        Value::String(s) if s.starts_with("-----BEGIN ") => format!("PEM of {} bytes", s.len()),
+        Value::String(s) if s.starts_with("-----BEGIN ") && s.contains('\n') => format!("PEM of {} bytes", s.len()),
         // A control character in a stored text must not reach the terminal.
         Value::String(s) => s.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
         Value::Array(items) if items.iter().all(|i| i.get("host").is_some() && i.get("port").is_some()) => {
