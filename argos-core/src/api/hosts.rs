@@ -207,14 +207,16 @@ fn check_tls_mode(mode: TlsMode, domain: &Hostname, stored: &[Certificate]) -> R
     Err(Error::invalid("host.tls_mode", "tls_mode", reason))
 }
 
-/// Refuses how a certificate is to be proven where it can't be. Only for `tls_mode` `auto`, so that a host keeps what it
-/// had while another mode is on.
+/// Refuses a DNS provider that is not there; and for `tls_mode` `auto` only, so that a host keeps what it had while
+/// another mode is on, how a certificate is to be proven where it can't be.
 pub(super) fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
-    if let Some(provider) = host.dns_provider_id
-        && hosts::dns_provider_enabled(tx, provider)?.is_none()
-    {
-        let reason = format!("DNS provider {provider} does not exist");
-        return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+    let refused = |reason: String| Error::invalid("host.dns_provider_id", "dns_provider_id", reason);
+    let provider = match host.dns_provider_id {
+        Some(id) => Some((id, hosts::dns_provider_enabled(tx, id)?)),
+        None => None,
+    };
+    if let Some((id, None)) = provider {
+        return Err(refused(format!("DNS provider {id} does not exist")));
     }
     if host.tls_mode != TlsMode::Auto {
         return Ok(());
@@ -226,26 +228,20 @@ pub(super) fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
         let reason = "allowed: production, staging, or the https URL of an ACME directory";
         return Err(Error::invalid("host.tls_directory_url", "tls_directory_url", reason));
     }
-    if let Some(provider) = host.dns_provider_id {
-        match hosts::dns_provider_enabled(tx, provider)? {
-            Some(false) => {
-                let reason = format!("DNS provider {provider} is switched off");
-                return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
-            }
-            _ => return Ok(()),
-        }
+    match provider {
+        Some((id, Some(false))) => return Err(refused(format!("DNS provider {id} is switched off"))),
+        Some(_) => return Ok(()),
+        None => {}
     }
     let common = settings::value(tx, "acme.directory_url")?.unwrap_or_default();
     if !Directory::of(&host.tls_directory_url, &common).signs(&host.domain) {
         return Ok(());
     }
     if host.domain.is_wildcard() {
-        let reason = "a certificate for a wildcard is proven over DNS: give a DNS provider";
-        return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+        return Err(refused("a certificate for a wildcard is proven over DNS: give a DNS provider".into()));
     }
     if host.tls_challenge == TlsChallenge::Dns {
-        let reason = "tls_challenge dns needs a DNS provider";
-        return Err(Error::invalid("host.dns_provider_id", "dns_provider_id", reason));
+        return Err(refused("tls_challenge dns needs a DNS provider".into()));
     }
     Ok(())
 }

@@ -286,7 +286,7 @@ impl Orderer {
     async fn finish(&self, order: &mut AcmeOrder, current: &mut instant_acme::Order, plan: &Plan) -> Step<()> {
         let key = &self.argos.inner.cx.key;
         if order.key_encrypted.is_empty() {
-            order.key_encrypted = key.encrypt(acme::make_key()?.expose());
+            order.key_encrypted = key.encrypt(acme::new_key()?.expose());
             self.save(order)?;
         }
         let key_pem = key.decrypt(&order.key_encrypted).map_err(crate::Error::from)?;

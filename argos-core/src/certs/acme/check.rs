@@ -14,8 +14,10 @@ use reqwest::redirect::Policy;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::wire::innermost;
 use super::{Challenges, Proof, Wire};
 use crate::certs::dns::{Look, caa_allows};
+use crate::certs::wait_for;
 use crate::clock::{Clock, random};
 use crate::schema::{CheckResult, Directory, Finding, is_public};
 
@@ -144,14 +146,7 @@ impl Precheck {
     /// # Errors
     /// `internal`, when the system gives no thread or runtime.
     pub fn wait(self) -> crate::Result<Vec<Finding>> {
-        let run = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(|e| crate::Error::internal(format!("starting a runtime: {e}")))?;
-            Ok(runtime.block_on(self.run()))
-        };
-        // On a thread of its own: the caller's may belong to a runtime, in which no other can run.
-        let done = std::thread::scope(|scope| scope.spawn(run).join());
-        done.unwrap_or_else(|_| Err(crate::Error::internal("a check of a name ended in a panic")))
+        wait_for(self.run())
     }
 
     async fn run(self) -> Vec<Finding> {
@@ -206,14 +201,6 @@ fn plain_only() -> Result<rustls::ClientConfig, String> {
     let config = rustls::ClientConfig::builder_with_provider(crate::certs::provider());
     let config = config.with_safe_default_protocol_versions().map_err(|e| e.to_string())?;
     Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
-}
-
-fn innermost(e: &dyn std::error::Error) -> String {
-    let mut at = e;
-    while let Some(reason) = at.source() {
-        at = reason;
-    }
-    at.to_string()
 }
 
 async fn reached(ip: IpAddr) -> Finding {

@@ -24,6 +24,6 @@ pub use account::{Eab, Registered, account, check_key, eab_key, new_key};
 pub use challenges::{ALPN, Challenges, Presented};
 pub use check::{Check, Precheck};
 pub use fault::{Fault, FaultKind};
-pub use order::{Proof, certificate_id, finalize, make_key, order, place, prove, renewal_window, revoke};
+pub use order::{Proof, finalize, order, place, prove, renewal_window, revoke};
 pub use schedule::{Pace, backoff, renewal_at, within};
 pub use wire::Wire;

@@ -10,7 +10,6 @@ use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::account::new_key;
 use super::fault::{Fault, FaultKind};
 use crate::clock::Timestamp;
 use crate::schema::TlsChallenge;
@@ -159,15 +158,7 @@ pub async fn prove<P>(
     Err(ended)
 }
 
-/// A key for a certificate: P-256, in PKCS#8 PEM. It is to be kept before [`finalize`] uses it.
-///
-/// # Errors
-/// When the system gives no randomness.
-pub fn make_key() -> Result<Secret<String>, Fault> {
-    new_key()
-}
-
-/// Has the order signed for the key and fetches the certificate with those that signed it, as PEM. After a restart this
+/// Has the order signed for the key, which was kept before, and fetches the certificate with those that signed it, as PEM. After a restart this
 /// goes on where it was: an order that is signed already is not signed again.
 ///
 /// # Errors
@@ -195,13 +186,6 @@ pub async fn revoke(account: &Account, cert_pem: &str) -> Result<(), Fault> {
         Err(Error::Api(p)) if p.r#type.as_deref().is_some_and(|t| t.ends_with(":alreadyRevoked")) => Ok(()),
         done => Ok(done?),
     }
-}
-
-/// The name of a certificate towards its authority; none when it has not what the name is made of.
-#[must_use]
-pub fn certificate_id(cert_pem: &str) -> Option<String> {
-    let der = CertificateDer::from_pem_slice(cert_pem.as_bytes()).ok()?;
-    CertificateIdentifier::try_from(&der).ok().map(|id| id.to_string())
 }
 
 /// When the authority wants a certificate renewed: the window, and after how long to ask again. None = it has no such

@@ -167,13 +167,16 @@ fn retry_after(value: &str) -> Option<Duration> {
 }
 
 /// The innermost reason tells most: `Connection refused`, `certificate expired`.
-fn unreachable(url: &str, e: &reqwest::Error) -> Fault {
-    let mut why = String::new();
-    let mut at: Option<&dyn std::error::Error> = std::error::Error::source(e);
-    while let Some(reason) = at {
-        why = reason.to_string();
-        at = reason.source();
+pub(super) fn innermost(e: &dyn std::error::Error) -> String {
+    let mut at = e;
+    while let Some(reason) = at.source() {
+        at = reason;
     }
+    at.to_string()
+}
+
+fn unreachable(url: &str, e: &reqwest::Error) -> Fault {
+    let why = innermost(e);
     let hint = if why.contains("certificate") && (why.contains("not valid yet") || why.contains("expired")) {
         "; check this machine's clock"
     } else if why.contains("invalid peer certificate") {

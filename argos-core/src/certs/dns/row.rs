@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{DnsFault, Look, Provider};
+use crate::certs::wait_for;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{DnsConfig, DnsProvider, DnsProviderId, DnsProviderTest, DnsTestStep, csv};
@@ -78,14 +79,8 @@ pub(crate) fn tried(provider: Provider, look: Look, fqdn: String, patience: Dura
             note("cleanup", provider.cleanup(&look, &fqdn, &value).await);
         }
     };
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map(|runtime| runtime.block_on(work)).map_err(|e| format!("starting a runtime: {e}"))
-    };
-    // On a thread of its own: the caller's may belong to a runtime, in which no other can run.
-    let done = std::thread::scope(|scope| scope.spawn(run).join());
-    if let Err(e) = done.unwrap_or_else(|_| Err("the try ended in a panic".into())) {
-        steps.push(DnsTestStep { step: "present".into(), ok: false, error: e });
+    if let Err(e) = wait_for(work) {
+        steps.push(DnsTestStep { step: "present".into(), ok: false, error: e.to_string() });
     }
     DnsProviderTest { ok: steps.iter().all(|step| step.ok), name: fqdn, steps }
 }
