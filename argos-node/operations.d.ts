@@ -191,6 +191,20 @@ export type CertificateState =
   /** There is none. */
   | 'none'
 
+/** The certificate that a host is served with, in short. */
+export interface CertificateSummary {
+  /** Identity. */
+  id: number
+  /** Where it comes from. */
+  kind: CertificateKind
+  /** Who signed it. */
+  issuer: string
+  /** The moment at which it ends. */
+  notAfter: string
+  /** DNS names and addresses that it is good for. */
+  names: string[]
+}
+
 /** What a check found. */
 export type CheckResult =
   /** As it must be. */
@@ -685,6 +699,8 @@ export interface Host extends Tagged {
   dnsProviderId?: number | null
   /** Largest request body in bytes; null = `proxy.max_body_bytes`, 0 = no limit. */
   maxBodyBytes?: number | null
+  /** The certificate that it is served with, in short; null = none. */
+  certificate?: CertificateSummary | null
 }
 
 /** What the WAF found at one host. */

@@ -25,6 +25,7 @@ __all__ = [
     "CertificateCheck",
     "CertificateKind",
     "CertificateState",
+    "CertificateSummary",
     "CertificatesResource",
     "CheckResult",
     "CheckedRules",
@@ -564,6 +565,22 @@ class CertificateCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateSummary:
+    """The certificate that a host is served with, in short."""
+
+    id: int
+    """Identity."""
+    kind: CertificateKind
+    """Where it comes from."""
+    issuer: str
+    """Who signed it."""
+    not_after: datetime
+    """The moment at which it ends."""
+    names: Sequence[str]
+    """DNS names and addresses that it is good for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRules:
     """What rules would make, and what to know about them."""
 
@@ -1061,6 +1078,8 @@ class Host(records.Resource):
     """Provider for DNS-01."""
     max_body_bytes: int | None = None
     """Largest request body in bytes; null = ``proxy.max_body_bytes``, 0 = no limit."""
+    certificate: CertificateSummary | None = None
+    """The certificate that it is served with, in short; null = none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::hosts::{GetHost, check_issuance, fields_of};
+use super::hosts::{GetHost, fields_of};
+use super::issuance::check_issuance;
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::{Context, Look, Mutation, Page, Query, View};

@@ -4,20 +4,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::changes::changes;
+use super::issuance::{check_issuance, check_tls_mode, issuance_of};
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::target_groups::store_new_group;
 use super::{Context, Mutation, Page, Query, View, in_range, input_with_later};
-use crate::certs::check_client_ca;
+use crate::certs::{self, check_client_ca};
 use crate::error::{Error, Result};
 use crate::schema::{
-    Certificate, CertificateKind, ClientAuth, Directory, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname,
-    Order, TargetHost, TlsChallenge, TlsMode, is_mail_address,
+    ClientAuth, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname, Order, TargetHost, TlsChallenge, TlsMode,
 };
 use crate::store::hosts::{self, HostFields, HostFilter};
 use crate::store::target_groups::{self, GroupFields};
 use crate::store::targets::TargetFields;
-use crate::store::{Tx, certificates, settings};
+use crate::store::{Tx, certificates};
 
 list_input! {
     /// Lists hosts by id.
@@ -186,66 +186,6 @@ impl CreateHost {
     }
 }
 
-/// Refuses a mode that has no certificate to serve: `stored` are the names of those that were uploaded.
-fn check_tls_mode(mode: TlsMode, domain: &Hostname, stored: &[Certificate]) -> Result<()> {
-    let reason = match mode {
-        // One for it could only be proven over DNS, for every name there is.
-        TlsMode::Auto if domain.is_catch_all() => "the host * stands for every name: none or manual",
-        TlsMode::Manual if !domain.is_catch_all() => {
-            let mut uploaded = stored.iter().filter(|c| c.kind == CertificateKind::Manual).peekable();
-            if uploaded.peek().is_none() {
-                "no certificate is stored for this host: upload one, which sets this mode"
-            } else if !uploaded.any(|c| c.names.iter().any(|name| domain.is_covered_by(name))) {
-                let reason = format!("the certificate that was uploaded does not cover {domain}");
-                return Err(Error::invalid("host.certificate_covers", "domain", reason));
-            } else {
-                return Ok(());
-            }
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::invalid("host.tls_mode", "tls_mode", reason))
-}
-
-/// Refuses a DNS provider that is not there; and for `tls_mode` `auto` only, so that a host keeps what it had while
-/// another mode is on, how a certificate is to be proven where it can't be.
-pub(super) fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
-    let refused = |reason: String| Error::invalid("host.dns_provider_id", "dns_provider_id", reason);
-    let provider = match host.dns_provider_id {
-        Some(id) => Some((id, hosts::dns_provider_enabled(tx, id)?)),
-        None => None,
-    };
-    if let Some((id, None)) = provider {
-        return Err(refused(format!("DNS provider {id} does not exist")));
-    }
-    if host.tls_mode != TlsMode::Auto {
-        return Ok(());
-    }
-    if !host.tls_email.is_empty() && !is_mail_address(&host.tls_email) {
-        return Err(Error::invalid("host.tls_email", "tls_email", "is not an address of mail"));
-    }
-    if !host.tls_directory_url.is_empty() && Directory::parse(&host.tls_directory_url).is_none() {
-        let reason = "allowed: production, staging, or the https URL of an ACME directory";
-        return Err(Error::invalid("host.tls_directory_url", "tls_directory_url", reason));
-    }
-    match provider {
-        Some((id, Some(false))) => return Err(refused(format!("DNS provider {id} is switched off"))),
-        Some(_) => return Ok(()),
-        None => {}
-    }
-    let common = settings::value(tx, "acme.directory_url")?.unwrap_or_default();
-    if !Directory::of(&host.tls_directory_url, &common).signs(&host.domain) {
-        return Ok(());
-    }
-    if host.domain.is_wildcard() {
-        return Err(refused("a certificate for a wildcard is proven over DNS: give a DNS provider".into()));
-    }
-    if host.tls_challenge == TlsChallenge::Dns {
-        return Err(refused("tls_challenge dns needs a DNS provider".into()));
-    }
-    Ok(())
-}
-
 fn check_hsts(seconds: i64) -> Result<()> {
     in_range("hsts_max_age_seconds", seconds, 0, i32::MAX.into())
 }
@@ -255,7 +195,7 @@ fn check_max_body(bytes: Option<i64>) -> Result<()> {
 }
 
 impl Mutation for CreateHost {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Host> {
         self.refuse_later()?;
         let by_default = if self.domain.is_catch_all() { TlsMode::None } else { TlsMode::Auto };
         let tls_mode = self.tls_mode.unwrap_or(by_default);
@@ -297,10 +237,16 @@ impl Mutation for CreateHost {
         };
         check_issuance(tx, &fields)?;
         let id = hosts::insert(tx, &fields)?;
-        let host = hosts::get(tx, id)?;
+        let host = with_certificate(tx, cx, id)?;
         tx.about("create", "host", id, Some((id, host.domain.as_str())));
         Ok(host)
     }
+}
+
+/// The host with the certificate that it has when the change ends.
+fn with_certificate(tx: &Tx<'_>, cx: &Context, id: HostId) -> Result<Host> {
+    certs::follow(tx, &cx.key)?;
+    hosts::get(tx, id)
 }
 
 fn new_group(tx: &Tx<'_>, group: NewGroup, domain: &Hostname) -> Result<GroupId> {
@@ -400,13 +346,8 @@ pub(super) fn fields_of(host: &Host) -> HostFields {
     }
 }
 
-/// What [`check_issuance`] looks at.
-fn issuance_of(host: &HostFields) -> impl PartialEq + use<'_> {
-    (&host.domain, host.tls_mode, &host.tls_email, host.tls_challenge, &host.tls_directory_url, host.dns_provider_id)
-}
-
 impl Mutation for UpdateHost {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Host> {
         let old = fields_of(&hosts::get(tx, self.id)?);
         self.refuse_later()?;
         let mut new = old.clone();
@@ -438,16 +379,23 @@ impl Mutation for UpdateHost {
             require_group(tx, group)?;
             new.target_group_id = group;
         }
-        store(tx, self.id, &old, &new, "update")
+        store(tx, cx, self.id, &old, &new, "update")
     }
 }
 
-fn store(tx: &Tx<'_>, id: HostId, old: &HostFields, new: &HostFields, action: &'static str) -> Result<Host> {
+fn store(
+    tx: &Tx<'_>,
+    cx: &Context,
+    id: HostId,
+    old: &HostFields,
+    new: &HostFields,
+    action: &'static str,
+) -> Result<Host> {
     if old != new {
         hosts::update(tx, id, new)?;
     }
     tx.about(action, "host", id, Some((id, new.domain.as_str())));
-    hosts::get(tx, id)
+    with_certificate(tx, cx, id)
 }
 
 /// Deletes a host with its rules and security settings; its log rows stay.
@@ -488,9 +436,9 @@ operation!(ToggleHost => Host, "hosts.toggle", Post "/hosts/{id}/toggle", Operat
     "Switches a host on or off.", positional ["enabled"], of GetHost { id });
 
 impl Mutation for ToggleHost {
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<Host> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Host> {
         let old = fields_of(&hosts::get(tx, self.id)?);
         let new = HostFields { enabled: self.enabled, ..old.clone() };
-        store(tx, self.id, &old, &new, "toggle")
+        store(tx, cx, self.id, &old, &new, "toggle")
     }
 }

@@ -15,6 +15,7 @@ mod exclusions;
 mod hosts;
 pub mod input;
 mod inspect;
+mod issuance;
 mod logs;
 mod openapi;
 mod operation;

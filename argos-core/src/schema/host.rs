@@ -1,6 +1,6 @@
 //! A public name and how it is served.
 
-use super::{GroupId, HostId, Hostname, WafMode, text_enum};
+use super::{CertificateId, CertificateKind, GroupId, HostId, Hostname, WafMode, text_enum};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 
@@ -83,8 +83,25 @@ pub struct Host {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// The certificate that it is served with, in short; null = none.
+    pub certificate: Option<CertificateSummary>,
     /// What protects it, in short.
     pub security: SecuritySummary,
+}
+
+/// The certificate that a host is served with, in short.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct CertificateSummary {
+    /// Identity.
+    pub id: CertificateId,
+    /// Where it comes from.
+    pub kind: CertificateKind,
+    /// Who signed it.
+    pub issuer: String,
+    /// The moment at which it ends.
+    pub not_after: Timestamp,
+    /// DNS names and addresses that it is good for.
+    pub names: Vec<String>,
 }
 
 /// What protects a host, in short.

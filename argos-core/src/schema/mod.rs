@@ -35,7 +35,7 @@ pub use dns_provider::{
     DnsConfig, DnsConfigShown, DnsProvider, DnsProviderKind, DnsProviderTest, DnsTestStep, TsigAlgorithm,
 };
 pub use exclusion::{Exclusion, MOST_PATH};
-pub use host::{ClientAuth, Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
+pub use host::{CertificateSummary, ClientAuth, Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;
 pub use hostname::{Hostname, HostnameError};

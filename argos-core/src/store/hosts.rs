@@ -2,12 +2,13 @@
 
 use rusqlite::{Row, named_params};
 
-use super::columns::{parsed, time};
+use super::columns::{json, parsed, time};
 use super::span::Span;
 use super::tx::{HOST_SECURITY, HOSTS, RULES, Read, Tx, table_named};
 use crate::error::Result;
 use crate::schema::{
-    ClientAuth, GroupId, Host, HostError, HostId, Hostname, SecuritySummary, TlsChallenge, TlsMode, WafMode,
+    CertificateId, CertificateKind, CertificateSummary, ClientAuth, GroupId, Host, HostError, HostId, Hostname,
+    SecuritySummary, TlsChallenge, TlsMode, WafMode,
 };
 
 /// The fields of a host that are stored as they are given.
@@ -46,8 +47,11 @@ pub struct HostFields {
 const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
         h.tls_challenge, h.tls_directory_url, h.dns_provider_id, h.https_redirect, h.hsts_max_age_seconds,
         h.max_body_bytes, h.access_log, h.created_at, h.updated_at,
-        s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled, h.client_auth, h.client_ca_pem
-    FROM hosts h JOIN host_security s ON s.host_id = h.id";
+        s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled, h.client_auth, h.client_ca_pem,
+        c.id, c.kind, c.issuer, c.not_after, c.names
+    FROM hosts h JOIN host_security s ON s.host_id = h.id
+        LEFT JOIN certificates c
+            ON c.id = (SELECT MAX(id) FROM certificates WHERE host_id = h.id AND active = 1)";
 
 // By position, in the order of the columns above: a look-up by name costs more than the row itself.
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
@@ -72,6 +76,16 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
         client_ca_pem: row.get(21)?,
         created_at: time(row, 14)?,
         updated_at: time(row, 15)?,
+        certificate: match row.get::<_, Option<i64>>(22)? {
+            Some(id) => Some(CertificateSummary {
+                id: CertificateId(id),
+                kind: parsed(row, 23, CertificateKind::parse)?,
+                issuer: row.get(24)?,
+                not_after: time(row, 25)?,
+                names: json(row, "names")?,
+            }),
+            None => None,
+        },
         security: SecuritySummary {
             waf_enabled: row.get(16)?,
             waf_mode: parsed(row, 17, WafMode::parse)?,
