@@ -26,13 +26,18 @@ CREATE TABLE acme_orders (
     last_error TEXT NOT NULL DEFAULT '',
     reported_at INTEGER NULL,
     ari_next_at INTEGER NULL
-);
+, hurried INTEGER NOT NULL DEFAULT 0);
 
 CREATE INDEX acme_orders_ari_next ON acme_orders (ari_next_at);
 
 CREATE INDEX acme_orders_next_attempt ON acme_orders (next_attempt_at);
 
 CREATE INDEX acme_orders_revokes ON acme_orders (revokes);
+
+CREATE TABLE acme_pauses (
+    directory_url TEXT PRIMARY KEY,
+    until INTEGER NOT NULL
+);
 
 CREATE TABLE api_tokens (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -11,7 +11,7 @@ use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::{Context, Look, Mutation, Page, Query, View};
 use crate::certs::acme::{Precheck, Proof};
-use crate::certs::{Texts, Uploaded, dns};
+use crate::certs::{self, Texts, Uploaded, dns};
 use crate::error::{Error, Result};
 use crate::schema::{
     CertStatus, Certificate, CertificateId, CertificateKind, CheckResult, Finding, Host, HostId, Hostname, Order,
@@ -269,7 +269,9 @@ impl Mutation for RenewCertificate {
             let text = "its last certificate is still being replaced and revoked";
             return Err(Error::conflict("certificate.being_replaced", "id", text));
         }
-        if !acme_orders::hurry(tx, self.id, revokes)? {
+        if acme_orders::hurry(tx, self.id, revokes)? {
+            certs::restate(tx, &host)?;
+        } else {
             // Without the old one, the host is given a new one before the change ends.
             for old in stored.iter().filter(|c| c.kind == CertificateKind::Local) {
                 certificates::delete(tx, old.id)?;

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::schema::{Certificate, CertificateKind, CertificateState, DAY_MS, Directory, Host, HostId, TlsMode};
 use crate::secret::MasterKey;
-use crate::store::acme_orders::{self, AcmeOrder};
+use crate::store::acme_orders::{self, AcmeOrder, Of};
 use crate::store::cert_status::{self, Standing};
 use crate::store::certificates::StoredPair;
 use crate::store::{Read, Tx, certificates, hosts, settings};
@@ -24,25 +24,54 @@ pub const PANEL_NAME: &str = "localhost";
 /// A certificate of the local CA is renewed when it ends within so many days.
 const RENEWED_AT_DAYS: i64 = 30;
 
+/// Between two orders that are tried again because of one change, so that others come in between.
+const AGAIN_EVERY_MS: i64 = 5_000;
+
 /// Lets the certificates of every host follow what was changed so far in `tx`.
 ///
 /// # Errors
 /// Those of the database and of the local CA.
 pub fn follow(tx: &Tx<'_>, key: &MasterKey) -> Result<()> {
-    let Touched { mut hosts, names, authority } = touched(tx);
-    for name in names {
-        cert_status::delete(tx, &name)?;
+    let mut touched = touched(tx);
+    for name in &touched.names {
+        cert_status::delete(tx, name)?;
     }
-    if authority {
-        hosts.extend(hosts::ids(tx)?);
+    if touched.authority {
+        touched.hosts.extend(hosts::ids(tx)?);
     }
-    if hosts.is_empty() {
+    if touched.hosts.is_empty() && !touched.may_help() {
         return Ok(());
     }
     let common = Common::stored(tx)?;
-    for id in hosts {
-        if let Some(host) = hosts::find(tx, id)? {
+    for id in &touched.hosts {
+        if let Some(host) = hosts::find(tx, *id)? {
             settle(tx, key, &host, &common)?;
+        }
+    }
+    try_again(tx, &touched, &common)
+}
+
+/// Lets orders that failed under what was changed be tried again soon, one after the other.
+fn try_again(tx: &Tx<'_>, touched: &Touched, common: &Common) -> Result<()> {
+    let mut again = Vec::new();
+    if touched.issuance {
+        again.extend(acme_orders::unlucky(tx, Of::All)?);
+    } else if touched.binding {
+        let directory = Directory::of("", &common.directory_url);
+        again.extend(acme_orders::unlucky(tx, Of::Directory(directory.url()))?);
+    }
+    for id in &touched.providers {
+        again.extend(acme_orders::unlucky(tx, Of::Provider(*id))?);
+    }
+    for id in &touched.proofs {
+        again.extend(acme_orders::unlucky(tx, Of::Host(*id))?);
+    }
+    let (mut seen, mut at) = (BTreeSet::new(), tx.now());
+    for id in again.into_iter().filter(|id| seen.insert(*id)) {
+        acme_orders::hurry_to(tx, id, at)?;
+        at = Timestamp(at.0 + AGAIN_EVERY_MS);
+        if let Some(host) = hosts::find(tx, id)? {
+            restate(tx, &host)?;
         }
     }
     Ok(())
@@ -97,30 +126,55 @@ struct Touched {
     names: BTreeSet<String>,
     /// Whether the authority of all may be another.
     authority: bool,
+    /// Whether something changed that all orders use.
+    issuance: bool,
+    /// Whether the external account changed, which orders at the directory of all use.
+    binding: bool,
+    /// DNS providers.
+    providers: BTreeSet<i64>,
+    /// Hosts whose names are proven in another way, or for another contact.
+    proofs: BTreeSet<HostId>,
+}
+
+impl Touched {
+    /// Whether an order that failed may succeed now.
+    fn may_help(&self) -> bool {
+        self.issuance || self.binding || !self.providers.is_empty() || !self.proofs.is_empty()
+    }
 }
 
 fn touched(tx: &Tx<'_>) -> Touched {
     let mut all = Touched::default();
     for change in tx.changes().iter() {
+        let differs = |column: &str| {
+            let of = |row: &Option<serde_json::Map<_, _>>| row.as_ref().and_then(|row| row.get(column).cloned());
+            of(&change.old) != of(&change.new)
+        };
         match change.table.name {
             "hosts" => {
-                let differs = |column: &str| {
-                    let of =
-                        |row: &Option<serde_json::Map<_, _>>| row.as_ref().and_then(|row| row.get(column).cloned());
-                    of(&change.old) != of(&change.new)
-                };
+                let id = change.integer("id").map(HostId);
                 if differs("domain") {
                     let old = change.old.as_ref().and_then(|row| row.get("domain")?.as_str());
                     all.names.extend(old.map(str::to_owned));
                 }
                 if ["domain", "tls_mode", "enabled", "tls_email", "tls_directory_url"].into_iter().any(differs) {
-                    all.hosts.extend(change.integer("id").map(HostId));
+                    all.hosts.extend(id);
+                }
+                if ["tls_challenge", "dns_provider_id", "tls_email"].into_iter().any(differs) {
+                    all.proofs.extend(id);
                 }
             }
             "certificates" => all.hosts.extend(change.integer("host_id").map(HostId)),
-            "settings" => {
-                all.authority |= matches!(change.key.as_str(), Some("acme.directory_url" | "acme.email"));
+            "dns_providers" if ["config_encrypted", "enabled"].into_iter().any(differs) => {
+                all.providers.extend(change.integer("id"));
             }
+            "settings" if differs("value") => match change.key.as_str() {
+                Some("acme.directory_url") => all.authority = true,
+                Some("acme.email") => (all.authority, all.issuance) = (true, true),
+                Some("acme.eab_kid" | "acme.eab_hmac_key") => all.binding = true,
+                Some("acme.ca_bundle" | "acme.dns_resolvers") => all.issuance = true,
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -200,6 +254,7 @@ fn follow_order(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, common: 
         last_error: String::new(),
         reported_at: None,
         ari_next_at: signed.map(|_| tx.now()),
+        hurried: 0,
     };
     acme_orders::begin(tx, &order)?;
     Ok(Some(order))

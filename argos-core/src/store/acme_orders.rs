@@ -39,11 +39,21 @@ pub struct AcmeOrder {
     pub reported_at: Option<Timestamp>,
     /// When the authority is next asked for the time of renewal; none = never yet, or it has no such answer.
     pub ari_next_at: Option<Timestamp>,
+    /// How often somebody wanted its next step sooner: what began before the last time does not say when it is due.
+    pub hurried: i64,
 }
 
+/// Hosts that did nothing wrong wait no longer for an authority that wants fewer orders.
+pub const LONGEST_PAUSE_MS: i64 = 15 * 60_000;
+
 const SELECT: &str = "SELECT host_id, domain, directory_url, email, next_attempt_at, order_url, challenge,
-        key_encrypted, dns_record, revokes, failures, last_error, reported_at, ari_next_at
+        key_encrypted, dns_record, revokes, failures, last_error, reported_at, ari_next_at, hurried
     FROM acme_orders";
+
+/// Until when an authority is left alone, 0 when it is not. A pause beyond the longest was noted before the clock was
+/// set back.
+const PAUSED: &str = "COALESCE((SELECT until FROM acme_pauses
+    WHERE directory_url = acme_orders.directory_url AND until > :now AND until <= :latest), 0)";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<AcmeOrder> {
     Ok(AcmeOrder {
@@ -61,6 +71,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<AcmeOrder> {
         last_error: row.get("last_error")?,
         reported_at: moment(row, "reported_at")?,
         ari_next_at: moment(row, "ari_next_at")?,
+        hurried: row.get("hurried")?,
     })
 }
 
@@ -116,7 +127,7 @@ pub fn hosts_without(read: &Read<'_>, after: HostId, limit: u32) -> Result<Vec<H
     read.all(sql, named_params! { ":after": after.0, ":limit": limit }, |r| r.get(0).map(HostId))
 }
 
-/// Stores one as it begins, in place of the host's old one.
+/// Stores one as it begins, in place of the host's old one. It waits while its authority is left alone.
 ///
 /// # Errors
 /// Those of the database.
@@ -126,7 +137,8 @@ pub fn begin(tx: &Tx<'_>, order: &AcmeOrder) -> Result<()> {
          VALUES (:host, :domain, :directory, :email, :next, :record, :ari)
          ON CONFLICT (host_id) DO UPDATE SET domain = :domain, directory_url = :directory, email = :email,
             next_attempt_at = :next, order_url = '', challenge = '', key_encrypted = '', dns_record = :record,
-            revokes = NULL, failures = 0, last_error = '', reported_at = NULL, ari_next_at = :ari",
+            revokes = NULL, failures = 0, last_error = '', reported_at = NULL, ari_next_at = :ari,
+            hurried = hurried + 1",
         named_params! {
             ":host": order.host_id.0,
             ":domain": order.domain,
@@ -137,16 +149,20 @@ pub fn begin(tx: &Tx<'_>, order: &AcmeOrder) -> Result<()> {
             ":ari": order.ari_next_at.map(|t| t.0),
         },
     )?;
-    Ok(())
+    let sql = format!("UPDATE acme_orders SET next_attempt_at = MAX(next_attempt_at, {PAUSED}) WHERE host_id = :host");
+    let latest = tx.now().0 + LONGEST_PAUSE_MS;
+    tx.execute(&sql, named_params! { ":host": order.host_id.0, ":now": tx.now().0, ":latest": latest }).map(drop)
 }
 
-/// Stores how one went on, but not what is to be revoked; false when the host has begun another meanwhile, or needs none any more.
+/// Stores how one went on, but not what is to be revoked, and not when its next step is due if somebody wanted that
+/// sooner meanwhile; false when the host has begun another meanwhile, or needs none any more.
 ///
 /// # Errors
 /// Those of the database.
 pub fn save(tx: &Tx<'_>, order: &AcmeOrder) -> Result<bool> {
     let changed = tx.execute(
-        "UPDATE acme_orders SET next_attempt_at = :next, order_url = :order_url, challenge = :challenge,
+        "UPDATE acme_orders SET
+            next_attempt_at = CASE WHEN hurried = :hurried THEN :next ELSE next_attempt_at END, order_url = :order_url, challenge = :challenge,
             key_encrypted = :key, dns_record = :record, failures = :failures,
             last_error = :error, reported_at = :reported, ari_next_at = :ari
          WHERE host_id = :host AND domain = :domain AND directory_url = :directory AND email = :email",
@@ -156,6 +172,7 @@ pub fn save(tx: &Tx<'_>, order: &AcmeOrder) -> Result<bool> {
             ":directory": order.directory_url,
             ":email": order.email,
             ":next": order.next_attempt_at.0,
+            ":hurried": order.hurried,
             ":order_url": order.order_url,
             ":challenge": order.challenge,
             ":key": order.key_encrypted,
@@ -176,11 +193,11 @@ pub fn save(tx: &Tx<'_>, order: &AcmeOrder) -> Result<bool> {
 /// Those of the database.
 pub fn asked(tx: &Tx<'_>, order: &AcmeOrder, again: Option<Timestamp>, next: Timestamp) -> Result<()> {
     let sql = "UPDATE acme_orders SET ari_next_at = :again,
-            next_attempt_at = CASE WHEN next_attempt_at = :seen THEN :next ELSE next_attempt_at END
+            next_attempt_at = CASE WHEN hurried = :hurried THEN :next ELSE next_attempt_at END
         WHERE host_id = :host AND domain = :domain AND directory_url = :directory";
     let params = named_params! {
         ":host": order.host_id.0, ":domain": order.domain, ":directory": order.directory_url,
-        ":again": again.map(|t| t.0), ":seen": order.next_attempt_at.0, ":next": next.0,
+        ":again": again.map(|t| t.0), ":hurried": order.hurried, ":next": next.0,
     };
     tx.execute(sql, params).map(drop)
 }
@@ -204,14 +221,22 @@ pub fn set_email(tx: &Tx<'_>, host: HostId, email: &str) -> Result<()> {
     tx.execute(sql, named_params! { ":host": host.0, ":email": email }).map(drop)
 }
 
-/// Lets nothing be due at a directory before `until`.
+/// Lets nothing be due at a directory before `until`, or for the longest pause: neither what is there nor what begins
+/// meanwhile. Who hurries one host does not wait.
 ///
 /// # Errors
 /// Those of the database.
 pub fn pause(tx: &Tx<'_>, directory_url: &str, until: Timestamp) -> Result<()> {
+    tx.execute("DELETE FROM acme_pauses WHERE until <= :now", named_params! { ":now": tx.now().0 })?;
+    let latest = tx.now().0 + LONGEST_PAUSE_MS;
+    let until = until.0.min(latest);
+    let sql = "INSERT INTO acme_pauses (directory_url, until) VALUES (:directory, :until)
+        ON CONFLICT (directory_url) DO UPDATE
+            SET until = MAX(:until, CASE WHEN until <= :latest THEN until ELSE 0 END)";
+    tx.execute(sql, named_params! { ":directory": directory_url, ":until": until, ":latest": latest })?;
     let sql = "UPDATE acme_orders SET next_attempt_at = :until
         WHERE directory_url = :directory AND next_attempt_at < :until";
-    tx.execute(sql, named_params! { ":directory": directory_url, ":until": until.0 }).map(drop)
+    tx.execute(sql, named_params! { ":directory": directory_url, ":until": until }).map(drop)
 }
 
 /// Makes the next step of a host due now, and revokes `revokes` once there is a newer certificate.
@@ -219,10 +244,61 @@ pub fn pause(tx: &Tx<'_>, directory_url: &str, until: Timestamp) -> Result<()> {
 /// # Errors
 /// Those of the database.
 pub fn hurry(tx: &Tx<'_>, host: HostId, revokes: Option<CertificateId>) -> Result<bool> {
-    let sql = "UPDATE acme_orders SET next_attempt_at = :now, revokes = COALESCE(:revokes, revokes)
+    let sql = "UPDATE acme_orders SET next_attempt_at = :now, hurried = hurried + 1,
+            revokes = COALESCE(:revokes, revokes)
         WHERE host_id = :host";
     let params = named_params! { ":now": tx.now().0, ":host": host.0, ":revokes": revokes.map(|id| id.0) };
     Ok(tx.execute(sql, params)? == 1)
+}
+
+/// Makes the next step of a host due at `at`, or when its authority is no more left alone, unless it is due before.
+///
+/// # Errors
+/// Those of the database.
+pub fn hurry_to(tx: &Tx<'_>, host: HostId, at: Timestamp) -> Result<()> {
+    let sql = format!(
+        "UPDATE acme_orders SET next_attempt_at = MIN(next_attempt_at, MAX(:at, {PAUSED})), hurried = hurried + 1
+         WHERE host_id = :host"
+    );
+    let latest = tx.now().0 + LONGEST_PAUSE_MS;
+    let params = named_params! { ":host": host.0, ":at": at.0, ":now": tx.now().0, ":latest": latest };
+    tx.execute(&sql, params).map(drop)
+}
+
+/// Which orders a change may help.
+#[derive(Clone, Copy, Debug)]
+pub enum Of<'a> {
+    /// All.
+    All,
+    /// Those at this directory.
+    Directory(&'a str),
+    /// Those of hosts whose proofs this DNS provider places.
+    Provider(i64),
+    /// The one of this host.
+    Host(HostId),
+}
+
+/// Hosts whose last attempt failed, or goes on and may still fail, soonest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn unlucky(read: &Read<'_>, of: Of<'_>) -> Result<Vec<HostId>> {
+    let (directory, provider, host) = match of {
+        Of::All => (None, None, None),
+        Of::Directory(url) => (Some(url), None, None),
+        Of::Provider(id) => (None, Some(id), None),
+        Of::Host(id) => (None, None, Some(id.0)),
+    };
+    let sql = "SELECT o.host_id FROM acme_orders o JOIN hosts h ON h.id = o.host_id
+        WHERE (o.failures > 0 OR o.next_attempt_at <= :now)
+            AND (:directory IS NULL OR o.directory_url = :directory)
+            AND (:provider IS NULL OR h.dns_provider_id = :provider)
+            AND (:host IS NULL OR o.host_id = :host)
+        ORDER BY o.next_attempt_at, o.host_id";
+    let params = named_params! {
+        ":now": read.now().0, ":directory": directory, ":provider": provider, ":host": host,
+    };
+    read.all(sql, params, |r| r.get(0).map(HostId))
 }
 
 /// The host needs no certificate of an authority.

@@ -64,8 +64,10 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
     (
         "acme_orders",
         " host_id:PK domain:TEXT directory_url:TEXT email:T0 next_attempt_at:TS order_url:T0 challenge:T0
-          key_encrypted:T0 dns_record:T0 revokes:INT? failures:INT=0 last_error:T0 reported_at:TS? ari_next_at:TS? ",
+          key_encrypted:T0 dns_record:T0 revokes:INT? failures:INT=0 last_error:T0 reported_at:TS? ari_next_at:TS?
+          hurried:INT=0 ",
     ),
+    ("acme_pauses", " directory_url:KEY until:TS "),
     ("dns_providers", " id:PK name:TEXT kind:TEXT config_encrypted:TEXT enabled:BOOL1 created_at:NOW updated_at:NOW "),
     (
         "config_versions",
@@ -153,6 +155,7 @@ pub(crate) const INDEXES: &[(&str, &[&str])] = &[
     ("certificates", &["UNIQUE fingerprint_sha256", "host_id, active", "not_after"]),
     ("acme_accounts", &["UNIQUE directory_url, email"]),
     ("acme_orders", &["next_attempt_at", "ari_next_at", "revokes"]),
+    ("acme_pauses", &["PRIMARY directory_url"]),
     ("dns_providers", &["UNIQUE name"]),
     ("waf_exclusions", &["UNIQUE host_id, crs_rule_id, path_pattern", "UNIQUE host_id, tag, path_pattern PARTIAL"]),
     ("security_whitelist", &["UNIQUE scope, value"]),
@@ -283,6 +286,7 @@ pub(crate) const SEEDS: &[(&str, &[(&str, &str)])] = &[
             ("revokes", "(SELECT max(id) FROM certificates)"),
         ],
     ),
+    ("acme_pauses", &[("directory_url", "'https://ca.example'"), ("until", "1")]),
     ("config_versions", &[("generation", "1"), ("user_id", USER), ("changes", "x'00'"), ("sha256", "'s'")]),
     ("security_whitelist", &[("scope", "'ip'"), ("value", "'192.0.2.1'")]),
     ("bans", &[("scope", "'ip'"), ("value", "'192.0.2.1'"), ("created_by", USER)]),
@@ -422,6 +426,7 @@ pub(crate) const UNIQUES: &[(&str, &str, &str, &str)] = &[
     ("cert_status", "domain", "", "domain='b.example'"),
     ("certificates", "fingerprint_sha256", "", "fingerprint_sha256='other'"),
     ("acme_accounts", "directory_url, email", "", "email='a@b.example'"),
+    ("acme_pauses", "directory_url", "", "directory_url='https://b.example'"),
     ("dns_providers", "name", "", "name='other'"),
     ("config_versions", "generation", "", "generation=2"),
     ("waf_exclusions", "host_id, crs_rule_id, path_pattern", "", "path_pattern='/x'"),

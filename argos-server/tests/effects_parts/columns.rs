@@ -46,6 +46,7 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("dns_providers", dns_providers()),
         ("acme_accounts", acme_accounts()),
         ("acme_orders", acme_orders()),
+        ("acme_pauses", ["directory_url", "until"].map(|c| (c, paused())).into()),
         ("api_tokens", api_tokens()),
         ("users", users()),
         ("settings", settings()),
@@ -209,6 +210,15 @@ fn ordered(test: &'static str) -> Proof {
     ShownBy("argos-core/tests/acme.rs", test)
 }
 
+/// Shown in virtual time.
+fn scheduled(test: &'static str) -> Proof {
+    ShownBy("argos-core/src/argos/orders/tests.rs", test)
+}
+
+fn paused() -> Proof {
+    scheduled("orders_that_begin_while_an_authority_is_left_alone_wait_too")
+}
+
 fn acme_accounts() -> Vec<(&'static str, Proof)> {
     let reused = ["id", "directory_url", "email", "account_url", "key_encrypted", "created_at"];
     let reused = reused.map(|column| (column, ordered("an_account_serves_all_hosts_and_the_next_process")));
@@ -238,6 +248,7 @@ fn acme_orders() -> Vec<(&'static str, Proof)> {
         ("last_error", told()),
         ("reported_at", told()),
         ("ari_next_at", ordered("a_certificate_is_renewed_when_its_authority_wants")),
+        ("hurried", scheduled("a_wish_while_an_attempt_goes_on_does_not_wait_until_the_next_when_it_fails")),
     ]
 }
 

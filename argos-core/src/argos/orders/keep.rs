@@ -20,8 +20,6 @@ use crate::store::{Tx, acme_accounts, certificates, hosts};
 /// A failure that goes on is reported once in this time.
 /// A day, less what the longest wait between two attempts may be shorter.
 const REPORTED_EVERY_MS: i64 = 19 * 3_600_000;
-/// Hosts that did nothing wrong wait no longer for an authority that wants fewer orders.
-const LONGEST_PAUSE_MS: i64 = 15 * 60_000;
 
 /// The longest that a new certificate is kept at least.
 const SOONEST_MS: i64 = 3_600_000;
@@ -97,29 +95,34 @@ impl Orderer {
         if !quiet {
             order.reported_at = Some(now);
         }
-        let (kept, host) = (order.clone(), order.host_id);
+        let domain = order.domain.clone();
         let done = self.note(move |tx| {
-            if !acme_orders::save(tx, &kept)? {
-                return Ok(false);
+            let Some(stored) = acme_orders::find(tx, order.host_id)? else { return Ok(None) };
+            // Whoever wanted it sooner while it went on waits for the authority, and for nothing else.
+            if stored.hurried != order.hurried {
+                (order.hurried, order.next_attempt_at) = (stored.hurried, Timestamp(now.0.saturating_add(asked)));
+            }
+            if !acme_orders::save(tx, &order)? {
+                return Ok(None);
             }
             match fault.kind {
                 FaultKind::Limited => {
-                    // It may be about this name alone.
-                    let until = Timestamp(tx.now().0.saturating_add(asked.max(wait).min(LONGEST_PAUSE_MS)));
-                    acme_orders::pause(tx, &kept.directory_url, until)?;
+                    // It may be about this name alone, so that the pause has an end of its own.
+                    let until = Timestamp(tx.now().0.saturating_add(asked.max(wait)));
+                    acme_orders::pause(tx, &order.directory_url, until)?;
                 }
-                FaultKind::NoAccount => acme_accounts::unregister(tx, &kept.directory_url, &kept.email)?,
+                FaultKind::NoAccount => acme_accounts::unregister(tx, &order.directory_url, &order.email)?,
                 _ => {}
             }
-            if let Some(host) = hosts::find(tx, host)? {
+            if let Some(host) = hosts::find(tx, order.host_id)? {
                 certs::restate(tx, &host)?;
             }
-            Ok(true)
+            Ok(Some(order))
         });
         match &done {
-            Ok(true) => self.tell(&order, now, !quiet),
-            Ok(false) => {}
-            Err(e) => tracing::error!("the failed order of {} was not kept: {e}", order.domain),
+            Ok(Some(order)) => self.tell(order, now, !quiet),
+            Ok(None) => {}
+            Err(e) => tracing::error!("the failed order of {domain} was not kept: {e}"),
         }
         done.is_ok()
     }
@@ -188,8 +191,9 @@ impl Mutation for StoreSigned {
         order.key_encrypted.clear();
         (order.failures, order.reported_at, order.ari_next_at) = (0, None, Some(tx.now()));
         order.last_error.clear();
-        // What is to be revoked is the next step; it may have been asked for meanwhile.
-        order.revokes = acme_orders::find(tx, self.host_id)?.and_then(|now| now.revokes);
+        // What is to be revoked is the next step; it may have been asked for meanwhile. Whoever wanted a new one has it.
+        let stored = acme_orders::find(tx, self.host_id)?.ok_or_else(superseded)?;
+        (order.revokes, order.hurried) = (stored.revokes, stored.hurried);
         let renewal = renewal_at(row.not_before, row.not_after).max(not_before(tx.now(), row.not_after));
         order.next_attempt_at = if order.revokes.is_some() { tx.now() } else { renewal };
         if !acme_orders::save(tx, &order)? {

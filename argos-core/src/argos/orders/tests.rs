@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::json;
 
 use super::*;
+use crate::certs::acme::{Fault, FaultKind};
 use crate::clock::Clock;
 use crate::{Options, store::Tx};
 
@@ -122,4 +123,147 @@ fn hosts_of_an_earlier_version_are_taken_up() {
     argos.adopt_orders().unwrap();
     let taken = argos.view(|view| acme_orders::due(&view.read, 100)).unwrap();
     assert_eq!(taken.len(), 3);
+}
+
+/// Tells that what was wanted of a host failed, as its attempt does when it ends.
+fn fail(argos: &Argos, order: AcmeOrder, fault: Fault) {
+    let argos = argos.acting(Actor::System, Default::default());
+    let orderer =
+        Orderer { argos, wires: RefCell::default(), taken: RefCell::default(), registering: Mutex::default() };
+    assert!(orderer.failed(order, fault));
+}
+
+fn due(argos: &Argos) -> Vec<AcmeOrder> {
+    argos.view(|view| acme_orders::due(&view.read, 100)).unwrap()
+}
+
+fn order(argos: &Argos, host: i64) -> AcmeOrder {
+    argos.view(|view| acme_orders::find(&view.read, HostId(host))).unwrap().unwrap()
+}
+
+/// Lets the order of a host fail so often that the next attempt is hours away.
+fn fail_often(argos: &Argos, host: i64) {
+    for _ in 0..10 {
+        fail(argos, order(argos, host), Fault::other("nobody answers"));
+    }
+    assert!(order(argos, host).next_attempt_at.0 > argos.inner.cx.clock.now().0 + 3_600_000);
+}
+
+fn limited(seconds: u64) -> Fault {
+    Fault { wait: Some(Duration::from_secs(seconds)), ..Fault::new(FaultKind::Limited, "too many") }
+}
+
+#[test]
+fn a_wish_while_an_attempt_goes_on_does_not_wait_until_the_next_when_it_fails() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (_folder, argos) = with_hosts(&clock, 1);
+    let renew = || call(&argos, "certificates.renew", json!({"id": 1}));
+    fail(&argos, order(&argos, 1), Fault::other("nobody answers"));
+    assert_eq!(due(&argos), [], "nobody wanted it sooner");
+    clock.set(Timestamp(BEGIN + 3_600_000));
+    let [going_on] = due(&argos).try_into().unwrap();
+    renew();
+    fail(&argos, going_on, Fault::other("nobody answers"));
+    let [again] = due(&argos).try_into().unwrap();
+    assert_eq!((again.failures, again.next_attempt_at), (2, clock.now()));
+    let status = call(&argos, "certificates.status", json!({}));
+    let told = status["items"][0]["last_error"].as_str().unwrap().to_owned();
+    assert!(told.ends_with(&format!("next at {}", clock.now())), "{told}");
+    // One wish is one attempt.
+    fail(&argos, again, Fault::other("nobody answers"));
+    assert_eq!(due(&argos), []);
+    // What the authority asks for counts more.
+    let going_on = order(&argos, 1);
+    renew();
+    fail(&argos, going_on, limited(7200));
+    assert_eq!(order(&argos, 1).next_attempt_at, Timestamp(clock.now().0 + 7_200_000));
+    // A step that is kept says nothing of when the next is due.
+    let mut going_on = order(&argos, 1);
+    renew();
+    "https://ca.lan/order/1".clone_into(&mut going_on.order_url);
+    assert!(note(&argos, move |tx| acme_orders::save(tx, &going_on)));
+    let kept = order(&argos, 1);
+    assert_eq!((kept.order_url.as_str(), kept.next_attempt_at), ("https://ca.lan/order/1", clock.now()));
+}
+
+#[test]
+fn orders_that_begin_while_an_authority_is_left_alone_wait_too() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (_folder, argos) = with_hosts(&clock, 2);
+    let until = Timestamp(BEGIN + 600_000);
+    fail(&argos, order(&argos, 1), limited(600));
+    call(&argos, "hosts.create", json!({"domain": "new.example.com", "target_group_id": 1}));
+    let private = json!({"domain": "p.lan", "target_group_id": 1, "tls_directory_url": "https://ca.lan/dir"});
+    call(&argos, "hosts.create", private);
+    let waiting = || [1, 2, 3].map(|host| order(&argos, host).next_attempt_at);
+    assert_eq!(waiting(), [until; 3]);
+    assert_eq!(due(&argos).into_iter().map(|order| order.domain).collect::<Vec<_>>(), ["p.lan"]);
+    // Neither does a change that may help end it, and a shorter one does not shorten it.
+    call(&argos, "settings.set", json!({"key": "acme.dns_resolvers", "value": "192.0.2.1:53"}));
+    note(&argos, move |tx| acme_orders::pause(tx, crate::schema::PRODUCTION, Timestamp(BEGIN + 1000)));
+    call(&argos, "hosts.update", json!({"id": 3, "domain": "other.example.com"}));
+    assert_eq!(waiting(), [until; 3]);
+    // Somebody who wants one now has it tried now.
+    call(&argos, "certificates.renew", json!({"id": 2}));
+    assert_eq!(waiting(), [until, clock.now(), until]);
+    // Nobody is left alone for longer than a quarter of an hour because of another.
+    fail(&argos, order(&argos, 2), limited(86_400));
+    assert_eq!(order(&argos, 3).next_attempt_at, Timestamp(BEGIN + acme_orders::LONGEST_PAUSE_MS));
+    clock.set(Timestamp(BEGIN + acme_orders::LONGEST_PAUSE_MS));
+    call(&argos, "hosts.create", json!({"domain": "later.example.com", "target_group_id": 1}));
+    assert_eq!(order(&argos, 5).next_attempt_at, clock.now());
+}
+
+#[test]
+fn what_may_have_been_the_fault_is_tried_again_soon_once_it_is_changed() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (_folder, argos) = with_hosts(&clock, 4);
+    call(&argos, "hosts.update", json!({"id": 3, "tls_directory_url": "https://ca.lan/dir"}));
+    let config = json!({"server": "192.0.2.1:53", "zone": "example.com", "tsig_name": "k",
+        "tsig_secret": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA=="});
+    call(&argos, "dns_providers.create", json!({"name": "home", "kind": "rfc2136", "config": config}));
+    let seconds = |host| (order(&argos, host).next_attempt_at.0 - clock.now().0) / 1000;
+    // The fourth succeeded.
+    let mut signed = order(&argos, 4);
+    signed.next_attempt_at = Timestamp(BEGIN + 60 * 86_400_000);
+    note(&argos, move |tx| acme_orders::save(tx, &signed));
+    let far = |host| seconds(host) > 3600;
+    let all_fail = || (1..=3).for_each(|host| fail_often(&argos, host));
+    let set = |key: &str, value: &str| drop(call(&argos, "settings.set", json!({"key": key, "value": value})));
+
+    all_fail();
+    set("acme.dns_resolvers", "192.0.2.1:53");
+    let mut spread = [1, 2, 3].map(seconds);
+    spread.sort_unstable();
+    assert_eq!(spread, [0, 5, 10]);
+    assert!(far(4));
+    let status = call(&argos, "certificates.status", json!({"host_id": 1}));
+    let next = order(&argos, 1).next_attempt_at;
+    assert!(status["items"][0]["last_error"].as_str().unwrap().ends_with(&format!("next at {next}")), "{status}");
+
+    // An external account is shown to the authority of all and to no other.
+    all_fail();
+    set("acme.eab_kid", "kid-1");
+    assert!(!far(1) && !far(2) && far(3));
+
+    all_fail();
+    call(&argos, "hosts.update", json!({"id": 2, "dns_provider_id": 1, "tls_challenge": "dns"}));
+    assert!(far(1) && seconds(2) == 0 && far(3), "its own way changed");
+    fail_often(&argos, 2);
+    call(&argos, "dns_providers.update", json!({"id": 1, "name": "other"}));
+    assert!(far(2), "a name says nothing of whether it works");
+    call(&argos, "dns_providers.update", json!({"id": 1, "config": {"server": "192.0.2.2:53"}}));
+    assert!(far(1) && seconds(2) == 0 && far(3));
+
+    // Neither does any other change.
+    fail_often(&argos, 2);
+    set("proxy.max_retries", "3");
+    call(&argos, "hosts.update", json!({"id": 1, "access_log": false}));
+    assert!(far(1) && far(2) && far(3));
+
+    // An attempt that goes on under the old terms does not hold up the next.
+    let going_on = order(&argos, 1);
+    call(&argos, "hosts.update", json!({"id": 1, "tls_challenge": "http"}));
+    fail(&argos, going_on, Fault::other("nobody answers"));
+    assert_eq!(seconds(1), 0);
 }
