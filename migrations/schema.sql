@@ -101,7 +101,7 @@ CREATE TABLE cert_status (
     last_error TEXT NOT NULL DEFAULT '' -- [ext]
 );
 
-CREATE TABLE certificates (
+CREATE TABLE "certificates" (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     host_id INTEGER NULL REFERENCES hosts (id) ON DELETE CASCADE,
     names TEXT NOT NULL CHECK (json_valid(names)),
@@ -110,14 +110,15 @@ CREATE TABLE certificates (
     chain_pem TEXT NOT NULL DEFAULT '',
     key_encrypted TEXT NOT NULL,
     issuer TEXT NOT NULL DEFAULT '',
-    fingerprint_sha256 TEXT NOT NULL UNIQUE,
+    fingerprint_sha256 TEXT NOT NULL,
     not_before INTEGER NOT NULL,
     not_after INTEGER NOT NULL,
     ari_window_start INTEGER NULL,
     ari_window_end INTEGER NULL,
     active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
     uploaded_by INTEGER NULL REFERENCES users (id) ON DELETE SET NULL,
-    created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+    UNIQUE (host_id, fingerprint_sha256)
 );
 
 CREATE INDEX certificates_host ON certificates (host_id, active);

@@ -551,6 +551,45 @@ fn a_rebuild_of_users_loses_and_nulls_nothing() {
     assert_eq!(folder.db().query_row(parents, [], |r| r.get::<_, i64>(0)).unwrap(), 1);
 }
 
+/// Hosts, certificates and an order as they lay before a certificate could serve several hosts. The last one was deleted.
+const SERVED: &str = "
+    INSERT INTO target_groups (name) VALUES ('g');
+    INSERT INTO hosts (domain, target_group_id) VALUES ('a.example', 1), ('b.example', 1);
+    INSERT INTO certificates (host_id, names, kind, cert_pem, chain_pem, key_encrypted, issuer, fingerprint_sha256,
+            not_before, not_after, ari_window_start, ari_window_end, active, uploaded_by, created_at)
+        VALUES (1, '[\"a.example\"]', 'acme', 'c', 'ch', 'k', 'i', 'f', 1, 2, 3, 4, 0, 1, 5),
+            (NULL, '[]', 'local_ca', 'c', '', 'k', 'i', 'g', 1, 2, NULL, NULL, 1, NULL, 6),
+            (2, '[]', 'manual', 'c', '', 'k', 'i', 'h', 1, 2, NULL, NULL, 1, NULL, 7);
+    DELETE FROM certificates WHERE id = 3;
+    INSERT INTO acme_orders (host_id, domain, directory_url, next_attempt_at, revokes)
+        VALUES (1, 'a.example', 'https://ca.example', 1, 1);";
+
+#[test]
+fn certificates_are_whole_after_their_table_was_made_anew() {
+    let folder = Folder::new();
+    let before = |version: &str| *version < *"0005";
+    let old: Vec<Step> = steps().into_iter().filter(|step| before(step.version)).collect();
+    drop(Store::open_with(&folder.options(), &old).unwrap());
+    // The envelopes are no envelopes: that they open is not asked here.
+    folder.db().execute_batch(&format!("{PERSON}{SERVED}")).unwrap();
+    let mut before = content(&folder.db());
+    let (store, _) = Store::open(&folder.options()).unwrap();
+    drop(store);
+    let mut after = content(&folder.db());
+    for state in [&mut before, &mut after] {
+        state.remove("schema_migrations");
+    }
+    assert_eq!(after, before);
+    assert_eq!((after["certificates"].len(), after["acme_orders"].len()), (2, 1));
+    let again =
+        "INSERT INTO certificates (host_id, names, kind, cert_pem, key_encrypted, fingerprint_sha256, not_before,
+        not_after) VALUES (?1, '[]', 'manual', 'c', 'k', 'f', 1, 2)";
+    let db = folder.db();
+    let inserted = |host: i64| db.execute(again, [host]).map(|_| db.last_insert_rowid());
+    assert_eq!(inserted(2).unwrap(), 4, "the number of a deleted one is not given again");
+    assert!(inserted(1).unwrap_err().to_string().contains("UNIQUE"));
+}
+
 // --- writer and readers ----------------------------------------------------------------------------------------
 
 #[test]

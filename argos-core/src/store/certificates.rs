@@ -142,6 +142,15 @@ pub fn served(read: &Read<'_>, host: HostId) -> Result<Option<StoredPair>> {
     read.one(&sql, named_params! { ":host": host.0 }, pair_from_row)
 }
 
+/// The certificate of a host that has this fingerprint.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_fingerprint(read: &Read<'_>, host: Option<HostId>, fingerprint: &str) -> Result<Option<StoredPair>> {
+    let sql = format!("{SELECT_PAIR} WHERE host_id IS :host AND fingerprint_sha256 = :fingerprint");
+    read.one(&sql, named_params! { ":host": host.map(|h| h.0), ":fingerprint": fingerprint }, pair_from_row)
+}
+
 /// The newest active certificate of `kind` that belongs to no host; with `name`, one that is good for it.
 ///
 /// # Errors
@@ -174,13 +183,10 @@ pub fn ending(
 /// Stores a certificate.
 ///
 /// # Errors
-/// `certificate.stored`, when it is there already.
+/// `certificate.stored`, when the host has it already.
 pub fn insert(tx: &Tx<'_>, new: &NewCertificate) -> Result<CertificateId> {
-    let sql = "SELECT id FROM certificates WHERE fingerprint_sha256 = :fingerprint";
-    let known =
-        tx.one(sql, named_params! { ":fingerprint": new.fingerprint_sha256 }, |r| r.get(0).map(CertificateId))?;
-    if let Some(by) = known {
-        let text = format!("this certificate is stored already, as certificate {by}");
+    if let Some(by) = of_fingerprint(tx, new.host_id, &new.fingerprint_sha256)? {
+        let text = format!("this certificate is stored already, as certificate {}", by.id);
         return Err(Error::conflict("certificate.stored", "cert_pem", text));
     }
     let id = tx.insert(

@@ -74,7 +74,7 @@ const UNIQUES: &[Unique] = &[
     },
     Unique {
         table: "certificates",
-        columns: &["fingerprint_sha256"],
+        columns: &["host_id", "fingerprint_sha256"],
         code: "store.not_unique",
         aside: "fingerprint_sha256 = '#' || id",
     },
