@@ -1396,7 +1396,7 @@ export interface UploadedCertificate {
   active: boolean
   /** When it was stored. */
   createdAt: string
-  /** What its owner should know, such as that it ends soon. */
+  /** What its owner should know, such as that it ends soon or that its chain seems to be missing. */
   warnings: string[]
   /** The host that it is for; null = the local CA, or a certificate for names that no host has. */
   hostId?: number | null

@@ -7,13 +7,13 @@ mod support;
 use std::time::Duration;
 
 use argos_core::api::{
-    CreateHost, DeleteCertificate, GetHost, ListCertStatus, ListCertificates, NewTarget, RenewCertificate, UpdateHost,
-    UploadCertificate,
+    CreateAcmeAccount, CreateHost, DeleteCertificate, GetChain, GetHost, ListCertStatus, ListCertificates,
+    ListVersions, NewTarget, RenewCertificate, SetSetting, UpdateHost, UploadCertificate,
 };
 use argos_core::clock::{Clock, Timestamp};
-use argos_core::schema::{CertificateState, HostId, Hostname, TargetHost, TlsMode};
+use argos_core::schema::{CertificateId, CertificateState, HostId, Hostname, TargetHost, TlsMode};
 use argos_core::{Argos, Options};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use support::Folder;
 
 const DAY_MS: i64 = 86_400_000;
@@ -131,6 +131,8 @@ fn what_can_t_be_served_is_refused_by_its_field() {
         ("encrypted the old way", cert, legacy, "", "certificate.key_encrypted", "key_pem"),
         ("no certificate", "", key, "", "certificate.not_pem", "cert_pem"),
         ("text", "certificate", key, "", "certificate.not_pem", "cert_pem"),
+        ("DER", "0\u{fffd}\u{2}", key, "", "certificate.not_pem", "cert_pem"),
+        ("a key in DER", cert, "0\u{fffd}\u{2}", "", "certificate.key", "key_pem"),
         ("a key for a certificate", key, key, "", "certificate.not_pem", "cert_pem"),
         ("no end", &cert[..cert.len() - 30], key, "", "certificate.not_pem", "cert_pem"),
         ("not base64", &cert.replacen("MII", "M*I", 1), key, "", "certificate.not_pem", "cert_pem"),
@@ -152,7 +154,96 @@ fn what_can_t_be_served_is_refused_by_its_field() {
     assert_eq!(world.argos.certificates().list(ListCertificates::first(None)).unwrap().items, []);
     assert_eq!(world.upload(cert, key, &[&*good.middle, &good.root].concat()), Ok(vec![]));
     assert_eq!((world.mode(), world.state()), (TlsMode::Manual, Some((CertificateState::Valid, "manual".into()))));
-    assert_eq!(world.upload(cert, key, ""), Err(("certificate.stored".into(), "cert_pem".into())));
+}
+
+/// The number, what is served with it, and whether it is served, of all that the host has.
+fn kept(world: &World) -> Vec<(CertificateId, String, bool)> {
+    let certificates = world.argos.certificates();
+    let all = certificates.list(ListCertificates::first(Some(world.host))).unwrap().items;
+    all.into_iter().map(|c| (c.id, certificates.chain(GetChain { id: c.id }).unwrap(), c.active)).collect()
+}
+
+#[test]
+fn a_forgotten_chain_is_given_later_and_an_older_one_served_again() {
+    let world = World::new("shop.example.org");
+    let Chain { leaf, middle, root } = chain(&["shop.example.org"], -1, 90);
+    let alone = world.upload(&leaf.cert, &leaf.key, "").unwrap();
+    assert!(alone.len() == 1 && alone[0].contains("Middle") && alone[0].contains("chain_pem"), "{alone:?}");
+    // The same once more is no change.
+    let before = kept(&world);
+    let generation = || world.argos.config().versions(ListVersions::first()).unwrap().items[0].generation;
+    let (was, served) = (generation(), before[0].0);
+    assert_eq!(world.upload(&leaf.cert, &leaf.key, "").unwrap(), alone);
+    assert_eq!((kept(&world), generation()), (before, was));
+    for chain in [middle.clone(), [&*middle, &root].concat()] {
+        assert_eq!(world.upload(&leaf.cert, &leaf.key, &chain), Ok(vec![]));
+        let [(id, text, true)] = &kept(&world)[..] else { panic!("one is kept, and served") };
+        assert!(*id > served && *text == [&*leaf.cert, &chain].concat(), "{text}");
+    }
+    assert_eq!(generation(), was + 2);
+    let new = chain(&["shop.example.org"], -1, 90);
+    world.upload(&new.leaf.cert, &new.leaf.key, &new.middle).unwrap();
+    let active = || kept(&world).into_iter().map(|(_, text, active)| (text, active)).collect::<Vec<_>>();
+    let (first, second) = ([&*leaf.cert, &middle].concat(), [&*new.leaf.cert, &new.middle].concat());
+    assert_eq!(active(), [([&*first, &root].concat(), false), (second.clone(), true)]);
+    world.upload(&leaf.cert, &leaf.key, &middle).unwrap();
+    assert_eq!(active(), [(second, false), (first, true)]);
+    assert_eq!(world.state().unwrap(), (CertificateState::Valid, "manual".into()));
+}
+
+#[test]
+fn one_certificate_serves_several_hosts() {
+    let world = World::new("shop.example.org");
+    let Chain { leaf, middle, .. } = chain(&["*.example.org"], -1, 90);
+    world.upload(&leaf.cert, &leaf.key, &middle).unwrap();
+    let target = NewTarget { host: TargetHost::parse("127.0.0.1").unwrap(), port: 9, weight: None, enabled: None };
+    let other = CreateHost::with_targets(Hostname::parse("blog.example.org").unwrap(), vec![target]);
+    let other = world.argos.hosts().create(other).unwrap().value.id;
+    let upload = UploadCertificate::new(other, leaf.cert.clone(), leaf.key.clone(), Some(middle.clone()));
+    let done = world.argos.certificates().upload(upload).unwrap().value;
+    let all = world.argos.certificates().list(ListCertificates::first(None)).unwrap().items;
+    let of = |host| all.iter().find(|c| c.host_id == Some(host)).unwrap();
+    assert_eq!(of(other).fingerprint_sha256, of(world.host).fingerprint_sha256);
+    assert!(of(other).active && of(world.host).active && of(other).id == done.certificate.id);
+    // Each host has its own: one goes, the other stays.
+    world.argos.certificates().delete(DeleteCertificate { id: done.certificate.id, tls_mode: None }).unwrap();
+    assert_eq!((world.mode(), kept(&world).len()), (TlsMode::Manual, 1));
+}
+
+#[test]
+fn marks_before_a_text_hide_nothing_of_it() {
+    let world = World::new("shop.example.org");
+    let Chain { leaf, middle, root } = chain(&["shop.example.org"], -1, 90);
+    let marked = |texts: &[&str]| texts.iter().map(|text| format!("\u{feff}{text}")).collect::<String>();
+    let (cert, key) = (marked(&[&leaf.cert]), marked(&[&leaf.key]));
+    assert_eq!(world.upload(&cert, &key, &marked(&[&middle, &root])), Ok(vec![]));
+    assert_eq!(kept(&world)[0].1, [&*leaf.cert, &middle, &root].concat());
+    // A block that another mark would hide is not passed over.
+    let indented = [" ", &*leaf.cert, &middle].concat();
+    assert_eq!(world.upload(&indented, &key, ""), Err(("certificate.not_pem".into(), "cert_pem".into())));
+    let bundle = SetSetting { key: "acme.ca_bundle".into(), value: marked(&[&root]) };
+    assert_eq!(world.argos.settings().set(bundle).unwrap().value.value.unwrap(), root);
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let account = CreateAcmeAccount { directory_url: "production".into(), email: None, key_pem: Some(marked(&[&key])) };
+    world.argos.acme_accounts().create(account).unwrap();
+}
+
+#[test]
+fn what_clients_will_not_take_is_served_with_a_warning() {
+    let world = World::new("shop.example.org");
+    let warned = |change: fn(&mut CertificateParams)| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params(&["shop.example.org"], -1, 90);
+        change(&mut params);
+        world.upload(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem(), "").unwrap().concat()
+    };
+    assert_eq!(warned(|_| {}), "");
+    assert_eq!(warned(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]), "");
+    assert_eq!(warned(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]), "");
+    let client = warned(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
+    assert!(client.contains("serverAuth"), "{client}");
+    let authority = warned(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    assert!(authority.contains("authority"), "{authority}");
 }
 
 #[test]
@@ -212,8 +303,8 @@ fn pem(label: &str, der: &[u8]) -> String {
 #[test]
 fn one_that_ends_soon_is_taken_with_a_warning_and_its_end_is_told() {
     let world = World::new("shop.example.org");
-    let soon = pair(&["*.example.org"], -1, 20);
-    let warnings = world.upload(&soon.cert, &soon.key, "").unwrap();
+    let soon = chain(&["*.example.org"], -1, 20);
+    let warnings = world.upload(&soon.leaf.cert, &soon.leaf.key, &soon.middle).unwrap();
     assert!(warnings.len() == 1 && warnings[0].contains("20 days"), "{warnings:?}");
     world.clock.set(Timestamp(NOW + 21 * DAY_MS));
     assert_eq!(world.state().unwrap().0, CertificateState::Valid, "nobody has looked yet");

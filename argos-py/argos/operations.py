@@ -1753,7 +1753,7 @@ class UploadedCertificate:
     created_at: datetime
     """When it was stored."""
     warnings: Sequence[str]
-    """What its owner should know, such as that it ends soon."""
+    """What its owner should know, such as that it ends soon or that its chain seems to be missing."""
     host_id: int | None = None
     """The host that it is for; null = the local CA, or a certificate for names that no host has."""
     ari_window_start: datetime | None = None

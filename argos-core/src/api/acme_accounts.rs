@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::{Context, Mutation, Page, Query, View};
-use crate::certs::acme;
+use crate::certs::{acme, unmarked};
 use crate::error::{Error, Result};
 use crate::schema::{AcmeAccount, AcmeAccountId, Directory, Order, is_mail_address};
 use crate::secret::Secret;
@@ -84,7 +84,7 @@ impl Mutation for CreateAcmeAccount {
         if !email.is_empty() && !is_mail_address(&email) {
             return Err(Error::invalid("acme_account.email", "email", "is not an address of mail"));
         }
-        let key = match self.key_pem.map(Secret::new) {
+        let key = match self.key_pem.map(|text| Secret::new(unmarked(&text).into_owned())) {
             Some(key) => {
                 acme::check_key(&key).map_err(|why| Error::invalid("acme_account.key", "key_pem", why)).map(|()| key)?
             }

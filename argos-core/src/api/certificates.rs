@@ -18,6 +18,7 @@ use crate::schema::{
     TlsMode,
 };
 use crate::secret::Secret;
+use crate::store::certificates::NewCertificate;
 use crate::store::hosts::HostFields;
 use crate::store::{Tx, acme_orders, cert_status, certificates, hosts, settings};
 
@@ -120,7 +121,8 @@ impl Query for ListCertStatus {
     }
 }
 
-/// Stores a certificate with its key for a host and serves it; the host's TLS mode becomes `manual`.
+/// Stores a certificate with its key for a host and serves it; the host's TLS mode becomes `manual`. One that the host
+/// has already is stored anew, with the chain that is given now.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UploadCertificate {
@@ -152,7 +154,7 @@ pub struct UploadedCertificate {
     /// The certificate as it is stored.
     #[serde(flatten)]
     pub certificate: Certificate,
-    /// What its owner should know, such as that it ends soon.
+    /// What its owner should know, such as that it ends soon or that its chain seems to be missing.
     pub warnings: Vec<String>,
 }
 
@@ -180,11 +182,23 @@ impl Mutation for UploadCertificate {
         // The host may have been renamed meanwhile.
         uploaded.check_covers(&host.domain)?;
         let warnings = uploaded.warnings(tx.now());
-        let id = certificates::insert(tx, &uploaded.into_row(self.id, &cx.key, CertificateKind::Manual))?;
+        let id = store(tx, &uploaded.into_row(self.id, &cx.key, CertificateKind::Manual))?;
         set_tls_mode(tx, &host, TlsMode::Manual)?;
         tx.about("certificate_uploaded", "certificate", id, Some((host.id, host.domain.as_str())));
         Ok(UploadedCertificate { certificate: certificates::get(tx, id)?, warnings })
     }
+}
+
+/// Stores an uploaded certificate so that it is the host's newest, which is the one that is served.
+fn store(tx: &Tx<'_>, new: &NewCertificate) -> Result<CertificateId> {
+    if let Some(known) = certificates::of_fingerprint(tx, new.host_id, &new.fingerprint_sha256)? {
+        let served = new.host_id.map(|host| certificates::served(tx, host)).transpose()?.flatten();
+        if served.is_some_and(|served| served.id == known.id) && known.chain_pem == new.chain_pem {
+            return Ok(known.id);
+        }
+        certificates::delete(tx, known.id)?;
+    }
+    certificates::insert(tx, new)
 }
 
 /// Deletes an uploaded certificate; where it was served, the host goes on with another TLS mode.

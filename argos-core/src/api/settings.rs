@@ -86,6 +86,7 @@ operation!(SetSetting => SettingRow, "settings.set", Put "/settings/{key}", Admi
     positional ["value"], of GetSetting { key });
 
 fn write(tx: &Tx<'_>, cx: &Context, setting: &'static Setting, value: &str) -> Result<()> {
+    let value = if setting.kind == SettingKind::Pem { &*certs::unmarked(value) } else { value };
     setting.check(value)?;
     if setting.key == "acme.eab_hmac_key" && !value.is_empty() && certs::eab_key(value).is_none() {
         // Source: RFC 8555 §7.3.4, where the key is exchanged in base64url.

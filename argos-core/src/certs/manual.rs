@@ -1,6 +1,8 @@
 //! Uploaded certificates, of hosts and for upstreams: what is checked before one is stored. Each refusal names the
 //! field at fault.
 
+use std::borrow::Cow;
+
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use sha2::{Digest as _, Sha256};
@@ -20,6 +22,8 @@ use crate::store::certificates::NewCertificate;
 pub const MOST_PEM: usize = 64 * 1024;
 /// Certificates in a chain, at most.
 const MOST_CHAIN: usize = 10;
+/// What some editors put before UTF-8.
+const MARK: char = '\u{feff}';
 /// Below so many days left an upload is taken with a warning.
 const SHORT_DAYS: i64 = 30;
 
@@ -34,6 +38,7 @@ pub struct Uploaded {
     fingerprint_sha256: String,
     not_before: Timestamp,
     not_after: Timestamp,
+    remarks: Vec<String>,
 }
 
 /// What the three texts are called where they are given.
@@ -103,7 +108,8 @@ impl Uploaded {
     #[must_use]
     pub fn warnings(&self, now: Timestamp) -> Vec<String> {
         let days = (self.not_after.0 - now.0) / DAY_MS;
-        if days < SHORT_DAYS { vec![format!("it ends in {days} days, at {}", self.not_after)] } else { Vec::new() }
+        let soon = (days < SHORT_DAYS).then(|| format!("it ends in {days} days, at {}", self.not_after));
+        soon.into_iter().chain(self.remarks.iter().cloned()).collect()
     }
 
     /// The row to store.
@@ -149,18 +155,42 @@ fn checked(texts: Texts<'_>, fields: Fields, now: Timestamp) -> Result<Uploaded>
     let [not_before, not_after] = [leaf.validity().not_before, leaf.validity().not_after]
         .map(|at| Timestamp(at.timestamp().saturating_mul(1000)));
     check_dates(not_before, not_after, now, fields.cert)?;
-    let key = check_key(texts.key_pem, texts.cert_pem, leaf, fields.key)?;
     let pem = |ders: &[CertificateDer<'_>]| ders.iter().map(|der| pem_text("CERTIFICATE", der)).collect::<String>();
+    let cert_pem = pem(&ders[..1]);
+    let key = check_key(texts.key_pem, &cert_pem, leaf, fields.key)?;
     Ok(Uploaded {
         names: names(leaf),
-        cert_pem: pem(&ders[..1]),
+        cert_pem,
         chain_pem: pem(&ders[1..]),
         key,
         issuer: shown(leaf.issuer()),
         fingerprint_sha256: hex::encode(Sha256::digest(&ders[0])),
         not_before,
         not_after,
+        remarks: remarks(leaf, ders.len() == 1),
     })
+}
+
+/// What is taken, and yet may not be what its owner meant.
+fn remarks(leaf: &X509Certificate<'_>, alone: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    if alone && leaf.issuer() != leaf.subject() {
+        let issuer = shown(leaf.issuer());
+        found.push(format!(
+            "the certificate of its issuer, {issuer}, is not beside it: clients that don't have that one will not \
+             trust it; upload it again with chain_pem"
+        ));
+    }
+    if leaf.is_ca() {
+        found.push("it is that of an authority: many clients refuse a server that shows one".to_owned());
+    }
+    if let Ok(Some(uses)) = leaf.extended_key_usage()
+        && !uses.value.any
+        && !uses.value.server_auth
+    {
+        found.push("its extended key usage does not have serverAuth: clients refuse a server that shows it".to_owned());
+    }
+    found
 }
 
 /// Refuses a text that is longer than any that is needed.
@@ -172,7 +202,13 @@ pub(super) fn check_size(field: &'static str, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// The text without the marks that some editors put before UTF-8, which would hide the first line of a block.
+pub(crate) fn unmarked(text: &str) -> Cow<'_, str> {
+    if text.contains(MARK) { text.replace(MARK, "").into() } else { text.into() }
+}
+
 pub(super) fn certificates(text: &str, field: &'static str) -> Result<Vec<CertificateDer<'static>>> {
+    let text = &*unmarked(text);
     if text.contains("PRIVATE KEY-----") {
         let reason = "holds a private key, where only certificates belong";
         return Err(Error::invalid("certificate.not_pem", field, reason));
@@ -180,9 +216,23 @@ pub(super) fn certificates(text: &str, field: &'static str) -> Result<Vec<Certif
     let found = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<std::result::Result<Vec<_>, _>>();
     let found = found.map_err(|e| Error::invalid("certificate.not_pem", field, format!("is not PEM: {}", why(&e))))?;
     if found.is_empty() && !text.trim().is_empty() {
-        return Err(Error::invalid("certificate.not_pem", field, "holds no block BEGIN CERTIFICATE"));
+        let reason = if is_binary(text) {
+            "is binary, as DER is; PEM is needed (openssl x509 -inform DER -in FILE)"
+        } else {
+            "holds no block BEGIN CERTIFICATE"
+        };
+        return Err(Error::invalid("certificate.not_pem", field, reason));
+    }
+    if text.matches("-----BEGIN CERTIFICATE-----").count() != found.len() {
+        let reason = "a block BEGIN CERTIFICATE does not begin at the beginning of a line";
+        return Err(Error::invalid("certificate.not_pem", field, reason));
     }
     Ok(found)
+}
+
+/// Whether a text is what came of bytes that are none.
+fn is_binary(text: &str) -> bool {
+    text.contains([char::REPLACEMENT_CHARACTER, '\0'])
 }
 
 // The library's own text shows bytes of what it read, which may be a key.
@@ -263,6 +313,7 @@ fn check_key(
     field: &'static str,
 ) -> Result<Secret<String>> {
     let refused = |code, reason: &str| Err(Error::invalid(code, field, reason));
+    let text = Secret::new(unmarked(text.expose()).into_owned());
     if text.expose().contains("ENCRYPTED") {
         return refused(
             "certificate.key_encrypted",
@@ -271,6 +322,12 @@ fn check_key(
     }
     let key = match PrivateKeyDer::from_pem_slice(text.expose().as_bytes()) {
         Ok(key) => key,
+        Err(_) if is_binary(text.expose()) => {
+            return refused(
+                "certificate.key",
+                "is binary, as DER is; PEM is needed (openssl pkey -inform DER -in FILE)",
+            );
+        }
         Err(e) => return refused("certificate.key", &format!("is no PEM of a private key: {}", why(&e))),
     };
     let pkcs8 = Secret::new(match &key {

@@ -38,6 +38,7 @@ pub use authorities::check_bundle;
 pub use clients::{Clients, check_client_ca};
 pub(crate) use clients::{Shown, client_refusal, shown};
 pub use follow::{FALLBACK_NAME, PANEL_NAME, adopt, follow, prepare, renew_due, renewal_horizon, restate};
+pub(crate) use manual::unmarked;
 pub use manual::{ClientPair, MOST_PEM, Texts, Uploaded};
 pub use served::{Opener, Served};
 pub(crate) use upstream::refusal;
