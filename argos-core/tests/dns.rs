@@ -530,6 +530,43 @@ fn what_was_given_at_the_command_line_is_changed_there_only() {
 }
 
 #[test]
+fn what_was_given_at_the_command_line_comes_back_there_only() {
+    let folder = Folder::new();
+    let argos = argos(&folder);
+    let at_cli = argos.acting(Actor::Cli, Origin::default());
+    let made = |argos: &Argos, name: &str, input: Value| call(argos, name, input).unwrap().generation.unwrap();
+    let hook = json!({"name": "hook", "kind": "exec", "config": {"command": "/usr/local/bin/hook"}});
+    let api = json!({"name": "api", "kind": "cloudflare",
+        "config": {"api_token": "not-a-real-token", "api_url": "https://api.example.test/v4"}});
+    made(&at_cli, "dns_providers.create", hook);
+    let first = made(&at_cli, "dns_providers.create", api);
+    made(&at_cli, "dns_providers.update", json!({"id": 1, "config": {"command": "/usr/local/bin/other"}}));
+    let changed = made(&argos, "dns_providers.update", json!({"id": 2, "config": {"api_url": ""}}));
+    made(&argos, "dns_providers.update", json!({"id": 1, "name": "renamed", "config": {"timeout_seconds": 9}}));
+    let back = |argos: &Argos, more: Value| {
+        let mut input = json!({"n": first});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        call(argos, "config.rollback", input)
+    };
+    let one = |id: i64| json!({"table": "dns_providers", "key": id});
+    for (refused, field) in [(json!({}), "config.command"), (one(1), "config.command"), (one(2), "config.api_url")] {
+        let e = back(&argos, refused.clone()).unwrap_err();
+        let told = (e.kind(), e.code(), &*e.fields()[0].field);
+        assert_eq!(told, (ErrorKind::Forbidden, "dns_provider.only_at_cli", field), "{refused}");
+    }
+    // What acts as before may be as it was in all else.
+    call(&argos, "config.rollback", json!({"n": changed, "table": "dns_providers", "key": 1})).unwrap();
+    let shown = call(&argos, "dns_providers.get", json!({"id": 1})).unwrap().value;
+    assert_eq!((&shown["name"], &shown["config"]["command"]), (&json!("hook"), &json!("/usr/local/bin/other")));
+    back(&at_cli, json!({})).unwrap();
+    let shown = call(&argos, "dns_providers.get", json!({"id": 1})).unwrap().value;
+    assert_eq!(shown["config"]["command"], "/usr/local/bin/hook");
+    call(&argos, "dns_providers.delete", json!({"id": 1})).unwrap();
+    assert_eq!(back(&argos, one(1)).unwrap_err().code(), "dns_provider.only_at_cli");
+    back(&at_cli, one(1)).unwrap();
+}
+
+#[test]
 fn a_provider_that_a_host_uses_stays() {
     let folder = Folder::new();
     let host = json!({"domain": "a.example", "tls_mode": "none", "target_group": {"targets": [{"host": "127.0.0.1", "port": 9}]}});

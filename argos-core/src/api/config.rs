@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::dns_providers::{check_given_at_cli, given_at_cli};
 use super::operation::operation;
 use super::page::{by_number, list_input, of_all};
 use super::{Context, Mutation, Page, Query, View};
@@ -73,7 +74,8 @@ impl Query for BlameObject {
 }
 
 /// Writes the configuration of an earlier generation again, as a new one: all of it, or one object with the rows
-/// that belong to it. Users, sessions, tokens, bans and logs stay, and so does a newer certificate.
+/// that belong to it. Users, sessions, tokens, bans and logs stay, and so does a newer certificate. A command of a DNS
+/// provider comes back at the command line only.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollBack {
@@ -125,7 +127,7 @@ impl Mutation for RollBack {
         Ok(())
     }
 
-    fn run(mut self, tx: &Tx<'_>, _cx: &Context) -> Result<RolledBack> {
+    fn run(mut self, tx: &Tx<'_>, cx: &Context) -> Result<RolledBack> {
         let scope = self.scope()?;
         versions::require(tx, self.n)?;
         let now = versions::generation(tx)?;
@@ -139,7 +141,9 @@ impl Mutation for RollBack {
             _ => None,
         };
         let before = host.map(|id| rollback::domain_of(tx, id)).transpose()?.flatten();
+        let given_at_cli = given_at_cli(tx, cx)?;
         let done = rollback::write(tx, since, &scope, self.n)?;
+        check_given_at_cli(tx, cx, &given_at_cli)?;
         let domain = host.map(|id| rollback::domain_of(tx, id)).transpose()?.flatten().or(before);
         let what = match &scope {
             Scope::All => self.n.to_string(),

@@ -1,5 +1,6 @@
 //! DNS providers: who places the records that prove names to certificate authorities.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -13,7 +14,7 @@ use crate::certs::dns;
 use crate::error::{Error, Result};
 use crate::schema::{Actor, DnsConfig, DnsProvider, DnsProviderId, DnsProviderKind, DnsProviderTest, Hostname, Order};
 use crate::store::dns_providers::{self, DnsProviderFields};
-use crate::store::{Read, Tx};
+use crate::store::{Read, Span, Tx};
 
 /// Characters of a name.
 const MOST_NAME: usize = 64;
@@ -149,6 +150,32 @@ impl Mutation for UpdateDnsProvider {
         tx.about("update", "dns_provider", self.id, None);
         stored(tx, cx, self.id)
     }
+}
+
+/// The commands, and where APIs are, of every DNS provider.
+pub(super) type GivenAtCli = BTreeMap<DnsProviderId, (Option<String>, Option<String>)>;
+
+pub(super) fn given_at_cli(read: &Read<'_>, cx: &Context) -> Result<GivenAtCli> {
+    let rows = dns_providers::list(read, Span::ALL)?;
+    // What can't be opened can't be run either.
+    let opened = rows.iter().filter_map(|row| Some((row.id, dns::opened(row, &cx.key).ok()?.0)));
+    Ok(opened.map(|(id, config)| (id, (config.command, config.api_url))).collect())
+}
+
+/// Refuses a change after which another command would run, or a token be sent elsewhere, than `before`.
+pub(super) fn check_given_at_cli(tx: &Tx<'_>, cx: &Context, before: &GivenAtCli) -> Result<()> {
+    if *tx.actor() == Actor::Cli {
+        return Ok(());
+    }
+    for (id, (command, api_url)) in given_at_cli(tx, cx)? {
+        let same = before.get(&id).is_some_and(|then| (&then.0, &then.1) == (&command, &api_url));
+        if !same {
+            let kind = dns_providers::get(tx, id)?.fields.kind;
+            let told = DnsConfig { command, api_url, ..DnsConfig::default() };
+            told.check_at_cli(kind, false)?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes a DNS provider that no host uses.

@@ -165,10 +165,25 @@ impl DnsConfig {
                 return Err(Error::invalid("secret_looks_encrypted", field, text).under("config"));
             }
         }
+        self.check_at_cli(kind, at_cli)?;
         match kind {
             DnsProviderKind::Rfc2136 => self.check_rfc2136(),
-            DnsProviderKind::Exec => self.check_exec(at_cli),
-            DnsProviderKind::Cloudflare => self.check_cloudflare(at_cli),
+            DnsProviderKind::Exec => self.check_exec(),
+            DnsProviderKind::Cloudflare => self.check_cloudflare(),
+        }
+    }
+
+    /// Refuses what is taken from the command line only, unless it is `at_cli`.
+    ///
+    /// # Errors
+    /// `dns_provider.only_at_cli`.
+    pub(crate) fn check_at_cli(&self, kind: DnsProviderKind, at_cli: bool) -> Result<()> {
+        match kind {
+            DnsProviderKind::Exec if !at_cli => Err(only_at_cli("command", "a command runs on this machine")),
+            DnsProviderKind::Cloudflare if !at_cli && self.api_url.as_deref().is_some_and(|url| !url.is_empty()) => {
+                Err(only_at_cli("api_url", "the token is sent there"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -205,10 +220,7 @@ impl DnsConfig {
         }
     }
 
-    fn check_exec(&self, at_cli: bool) -> Result<()> {
-        if !at_cli {
-            return Err(only_at_cli("command", "a command runs on this machine"));
-        }
+    fn check_exec(&self) -> Result<()> {
         let command = needed("command", self.command.as_deref())?;
         if !command.starts_with('/') || command.len() > 4096 || command.contains('\0') {
             let text = "must be the absolute path of a file, without arguments: no shell reads it";
@@ -220,7 +232,7 @@ impl DnsConfig {
         }
     }
 
-    fn check_cloudflare(&self, at_cli: bool) -> Result<()> {
+    fn check_cloudflare(&self) -> Result<()> {
         let token = needed("api_token", self.api_token.as_ref().map(|s| s.expose().as_str()))?;
         if token.len() > 512 || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(refuse("api_token", "has at most 512 characters, without blanks"));
@@ -231,7 +243,6 @@ impl DnsConfig {
         }
         match self.api_url.as_deref().filter(|url| !url.is_empty()) {
             None => Ok(()),
-            Some(_) if !at_cli => Err(only_at_cli("api_url", "the token is sent there")),
             Some(url) => check_api_url(url),
         }
     }
