@@ -16,7 +16,7 @@ use super::upkeep::Upkeep;
 use super::{Argos, Inner};
 use crate::api::{Context, Terms};
 use crate::auth::SetupToken;
-use crate::certs::Opener;
+use crate::certs::{self, Opener};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::Events;
@@ -121,6 +121,7 @@ impl Argos {
         if secure {
             self.prepare_tls()?;
         }
+        certs::trust_system();
         let inner = &self.inner;
         let options = proxy::ServeOptions {
             http: options.http.clone(),

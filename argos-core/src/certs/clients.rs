@@ -10,6 +10,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ProducesTickets, WebPkiClientVerifier};
 use rustls::{CertificateError, Error as TlsError};
 use sha2::{Digest as _, Sha256};
+use x509_parser::asn1_rs::ToDer as _;
 use x509_parser::x509::X509Name;
 
 use super::authorities::{Authorities, digest, is_authority};
@@ -167,8 +168,11 @@ fn put_name(out: &mut String, name: &X509Name<'_>) {
             out.push('=');
             match attribute.as_str() {
                 Ok(value) => put_value(out, value),
-                // Another kind of text stands as the digits of what it was.
-                Err(_) => out.push_str(&format!("#{}", hex::encode(attribute.as_slice()))),
+                // Another kind of text stands as the digits of its whole encoding, with tag and length.
+                Err(_) => {
+                    let der = attribute.attr_value().to_der_vec().unwrap_or_default();
+                    out.push_str(&format!("#{}", hex::encode(der)));
+                }
             }
         }
     }
@@ -196,9 +200,31 @@ fn put_value(out: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+    use rcgen::string::BmpString;
+    use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair};
 
+    use super::super::authorities::of_first_version;
     use super::*;
+
+    #[test]
+    fn the_certificate_of_a_client_vouches_for_nobody() {
+        let (root, client) = of_first_version();
+        assert!(check_client_ca(&root, true).is_ok());
+        assert_eq!(check_client_ca(&client, true).unwrap_err().code(), "certificate.no_authority");
+        let both = Clients::new(HostId(1), &[&*root, &client].concat(), true);
+        let roots = both.ready().unwrap().verifier.root_hint_subjects().len();
+        assert_eq!(roots, 1, "the one that signed itself");
+    }
+
+    #[test]
+    fn values_that_are_no_text_stand_with_their_whole_encoding() {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        let value = DnValue::BmpString(BmpString::try_from("Zo").unwrap());
+        params.distinguished_name.push(DnType::CommonName, value);
+        let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        assert_eq!(Shown::of(&[made.der().clone()]).unwrap().subject(), "CN=#1e04005a006f");
+    }
 
     #[test]
     fn subjects_can_stand_in_a_header() {

@@ -376,7 +376,7 @@ fn algorithm_of(public_key: &[u8]) -> &[u8] {
     inner.get(..size).unwrap_or_default()
 }
 
-fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match content.len() {
         short @ 0..=0x7f => out.push(short as u8),
@@ -391,7 +391,7 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-fn pem_text(label: &str, der: &[u8]) -> String {
+pub(super) fn pem_text(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let body = Secret::new(base64::engine::general_purpose::STANDARD.encode(der));
     let mut text = format!("-----BEGIN {label}-----\n");

@@ -41,8 +41,8 @@ pub use follow::{FALLBACK_NAME, PANEL_NAME, adopt, follow, prepare, renew_due, r
 pub(crate) use manual::unmarked;
 pub use manual::{ClientPair, MOST_PEM, Texts, Uploaded};
 pub use served::{Opener, Served};
-pub(crate) use upstream::refusal;
 pub use upstream::{UpstreamTexts, UpstreamTls};
+pub(crate) use upstream::{refusal, trust_system};
 
 use crate::clock::Clock;
 

@@ -1,7 +1,7 @@
 //! TLS towards the targets of a group: what they are trusted by, and the certificate that they are shown.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -29,7 +29,7 @@ pub struct UpstreamTls {
     client_key_encrypted: Box<str>,
     opener: Opener,
     identity: Arc<str>,
-    ready: OnceLock<Result<Arc<ClientConfig>, Box<str>>>,
+    ready: OnceLock<Arc<ClientConfig>>,
 }
 
 /// The stored texts of a group.
@@ -81,9 +81,13 @@ impl UpstreamTls {
     ///
     /// # Errors
     /// Why what is stored can't be used.
-    pub(crate) fn config(&self, clock: &Clock) -> Result<&Arc<ClientConfig>, &str> {
-        let ready = self.ready.get_or_init(|| self.build(clock).map(Arc::new).map_err(Into::into));
-        ready.as_ref().map_err(|why| &**why)
+    pub(crate) fn config(&self, clock: &Clock) -> Result<&Arc<ClientConfig>, String> {
+        if let Some(ready) = self.ready.get() {
+            return Ok(ready);
+        }
+        // A fault is not kept: what the system trusts may be there the next time.
+        let made = Arc::new(self.build(clock)?);
+        Ok(self.ready.get_or_init(|| made))
     }
 
     fn build(&self, clock: &Clock) -> Result<ClientConfig, String> {
@@ -125,12 +129,19 @@ pub(crate) fn refusal(e: &TlsError, target: &str) -> String {
     format!("the certificate of {target} is not trusted: {why}")
 }
 
-/// Those that the system trusts. They are read once.
+/// Those that the system trusts. They are read until there are any, and then no more.
 fn system() -> Result<Arc<dyn ServerCertVerifier>, String> {
-    static SYSTEM: LazyLock<Result<Arc<Verifier>, String>> =
-        LazyLock::new(|| Verifier::new(provider()).map(Arc::new).map_err(|e| e.to_string()));
-    let system = SYSTEM.as_ref().map_err(|e| format!("the certificates that the system trusts: {e}"))?;
-    Ok(Arc::clone(system) as _)
+    static SYSTEM: OnceLock<Arc<Verifier>> = OnceLock::new();
+    if let Some(system) = SYSTEM.get() {
+        return Ok(Arc::clone(system) as _);
+    }
+    let made = Verifier::new(provider()).map_err(|e| format!("the certificates that the system trusts: {e}"))?;
+    Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(made))) as _)
+}
+
+/// Reads whom the system trusts before somebody waits for it. Why that failed is told by who needs it.
+pub(crate) fn trust_system() {
+    let _ = system();
 }
 
 /// Who may answer.
@@ -205,5 +216,22 @@ impl ServerCertVerifier for Trust {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::authorities::of_first_version;
+    use super::*;
+
+    #[test]
+    fn the_certificate_of_a_target_is_trusted_as_it_is_and_vouches_for_nobody() {
+        let (root, leaf) = of_first_version();
+        let read = |text: &str| {
+            let Trust::Bundle { authorities, all } = Trust::read(text).unwrap() else { panic!("it is a bundle") };
+            (authorities.is_some(), all.len())
+        };
+        assert_eq!(read(&leaf), (false, 1));
+        assert_eq!(read(&root), (true, 1));
     }
 }
