@@ -166,8 +166,17 @@ impl Error {
     /// Puts `prefix` before every field name, so that a nested record's error names the whole path.
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
+        let text = |f: &FieldError| match &*f.field {
+            "" => f.reason.clone(),
+            field => format!("{field}: {}", f.reason),
+        };
+        let from_field = self.0.fields.first().is_some_and(|f| self.0.message == text(f));
         for f in &mut self.0.fields {
             f.field = if f.field.is_empty() { prefix.to_owned() } else { format!("{prefix}.{}", f.field) };
+        }
+        // A text that was made from the field names the same path.
+        if from_field && self.0.kind == ErrorKind::Invalid {
+            self.0.message = text(&self.0.fields[0]);
         }
         self
     }

@@ -9,7 +9,7 @@ use argos_core::schema::{Setting, SettingKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
 
-use crate::{Failure, client, crs, environment, logs, output, serve, waf};
+use crate::{Failure, client, crs, environment, file, logs, output, serve, waf};
 
 /// Verbs with a command of their own below the resource.
 const OWN: &[&str] = &["logs.tail", "logs.search"];
@@ -178,7 +178,8 @@ fn help(op: &Described, field: &str) -> String {
 
 /// What a value looks like: the words of a closed set, or the type.
 fn placeholder(schema: &Value) -> String {
-    let words = words(schema);
+    let mut words = words(schema);
+    words.retain(|word| schema["not"]["const"] != **word);
     if !words.is_empty() {
         return words.join("|");
     }
@@ -236,9 +237,9 @@ pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String,
             let value = match is_file(field, schema) {
                 true if types_of(schema).contains(&"object") => {
                     // What is wrong in it is told without it.
-                    Value::Object(parse_object(file(field, text)?.as_bytes()).map_err(|e| e.under(field))?)
+                    Value::Object(parse_object(file::text(field, text)?.as_bytes()).map_err(|e| e.under(field))?)
                 }
-                true => Value::String(file(field, text)?),
+                true => Value::String(file::pem(field, text)?),
                 false => coerce(op, field, text)?,
             };
             fields.insert(field.clone(), value);
@@ -261,8 +262,8 @@ pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String,
 /// The value of a setting as it is given: secrets and certificates stand in a file.
 fn setting(key: &str, given: &str) -> Result<String> {
     match Setting::find(key).map(|setting| setting.kind) {
-        Some(SettingKind::Secret) => Ok(file(key, given)?.trim_end_matches(['\r', '\n']).to_owned()),
-        Some(SettingKind::Pem) => file(key, given),
+        Some(SettingKind::Secret) => file::secret(key, given),
+        Some(SettingKind::Pem) => file::pem(key, given),
         _ => Ok(given.to_owned()),
     }
 }
@@ -279,16 +280,6 @@ fn holds_secret(schema: &Value) -> bool {
         Value::Array(items) => items.iter().any(holds_secret),
         _ => false,
     }
-}
-
-/// The text of the file that an argument names; `-` is standard input, and no name is no text.
-fn file(field: &str, path: &str) -> Result<String> {
-    let text = match path {
-        "" => Ok(String::new()),
-        "-" => std::io::read_to_string(std::io::stdin()),
-        path => std::fs::read_to_string(path),
-    };
-    text.map_err(|e| Error::invalid("file", field, format!("{path}: {e}")))
 }
 
 fn call_command() -> Command {

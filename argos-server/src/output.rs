@@ -1,5 +1,7 @@
 //! Results and errors for people, or as JSON.
 
+use std::io::IsTerminal as _;
+
 use argos_core::error::Error;
 use serde_json::{Map, Value, json};
 
@@ -107,7 +109,15 @@ const NOT_IN_TABLES: &[&str] = &[
     "health_check_",
     "http_version",
     "slow_start",
+    "not_before",
+    "fingerprint_",
+    "ari_window_",
+    "uploaded_by",
+    "last_checked_at",
 ];
+
+/// The column that stands last, where a long text has room.
+const LAST: &str = "last_error";
 
 /// Columns that a list of records shows: those with plain values in every row.
 fn table(items: &[Value], indent: &str) {
@@ -115,14 +125,19 @@ fn table(items: &[Value], indent: &str) {
         line("(none)");
         return;
     };
-    let names: Vec<&String> = first
+    let mut names: Vec<&String> = first
         .keys()
         .filter(|name| !NOT_IN_TABLES.iter().any(|hidden| name.starts_with(hidden)))
         .filter(|name| items.iter().any(|row| !is_default(&row[name.as_str()])))
-        .take(9)
         .collect();
-    // In a record the last column has all the room there is.
-    let whole = |at: usize| !indent.is_empty() && at + 1 == names.len();
+    // A stable order: all others stay where they are.
+    names.sort_by_key(|name| *name == LAST);
+    if names.last().is_none_or(|name| *name != LAST) {
+        names.truncate(9);
+    }
+    // Only a terminal is narrow. The last column of a record, and what went wrong, is whole there too.
+    let narrow = std::io::stdout().is_terminal();
+    let whole = |at: usize| !narrow || (at + 1 == names.len() && (!indent.is_empty() || names[at] == LAST));
     let text = |row: &Value, at: usize, name: &str| {
         let text = cell(&row[name]);
         if whole(at) { text } else { shortened(text) }

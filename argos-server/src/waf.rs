@@ -13,7 +13,7 @@ use argos_core::waf::inspect::{Inspector, InspectorOptions, RequestLine, check};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use crate::{Failure, output};
+use crate::{Failure, file, output};
 
 /// Lines judged in one go; with several threads they share them.
 const BATCH: usize = 1024;
@@ -138,10 +138,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 fn run_ftw(matches: &ArgMatches) -> Result<(), Failure> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
     let setup = match path("setup") {
-        Some(path) => Some(
-            std::fs::read_to_string(&path)
-                .map_err(|e| Error::invalid("file", "setup", format!("can't be used: {e}")))?,
-        ),
+        Some(path) => Some(file::text("setup", &path.to_string_lossy())?),
         // Own rules over the built-in ones are tested as a host runs them.
         None => path("crs").map(|_| ftw::SETUP.to_owned()),
     };

@@ -25,7 +25,7 @@ fn each_kind_of_failure_has_its_exit_code() {
         (&create[..], 4, "already served"),
         (&["host", "get", "99"][..], 3, "host 99 does not exist"),
         (&["host", "create", "--domain", "-", "--tls-mode", "none"][..], 5, "domain"),
-        (&["host", "create", "--domain", "b.test", "--tls-mode", "manual"][..], 5, "tls_mode"),
+        (&["host", "create", "--domain", "b.test", "--tls-mode", "manual"][..], 5, "create it with none"),
         (&["host", "explode"][..], 2, "unrecognized"),
         (&["setting", "set", "proxy.max_retries", "9"][..], 5, "proxy.max_retries"),
         (&["call", "no.such"][..], 3, "no.such"),
@@ -37,6 +37,63 @@ fn each_kind_of_failure_has_its_exit_code() {
         assert_eq!(got, expected, "{args:?}: {stderr}");
         assert!(stderr.contains(text), "{args:?}: {stderr}");
     }
+}
+
+/// Every option that names a file, with what else its command needs.
+#[test]
+fn no_file_is_read_without_end_and_its_option_is_named() {
+    let folder = Folder::new();
+    folder.json(&["host", "list"]);
+    let bad = folder.path("bad.json");
+    std::fs::write(&bad, "{\"server\": }").unwrap();
+    let der = folder.path("cert.der");
+    std::fs::write(&der, [0x30, 0x82, 0x01, 0x5b, 0xff]).unwrap();
+    let wrong = folder.path("wrong.json");
+    std::fs::write(&wrong, "{\"server\": \"a b\"}").unwrap();
+    let (bad, der, wrong) = (bad.to_str().unwrap(), der.to_str().unwrap(), wrong.to_str().unwrap());
+    let upload =
+        |cert: &'static str, key: &'static str| ["certificate", "upload", "1", "--cert-pem", cert, "--key-pem", key];
+    let target = r#"{"targets":[{"host":"127.0.0.1","port":9}]}"#;
+    folder.json(&["host", "create", "--domain", "a.test", "--tls-mode", "none", "--target-group", target]);
+    let config = |file| ["dns-provider", "create", "home", "--kind", "rfc2136", "--config", file];
+    let der = ["certificate", "upload", "1", "--cert-pem", der, "--key-pem", "/dev/null"];
+    for (args, text) in [
+        (&upload("/dev/zero", "/dev/null")[..], "cert_pem: /dev/zero: has more than 1048576 bytes"),
+        (&upload("/dev/null", "/dev/zero")[..], "key_pem: /dev/zero: has more"),
+        (&config("/dev/zero")[..], "config: /dev/zero: has more"),
+        (&["setting", "set", "acme.ca_bundle", "/dev/zero"][..], "acme.ca_bundle: /dev/zero: has more"),
+        (&["setting", "set", "acme.eab_hmac_key", "/dev/zero"][..], "acme.eab_hmac_key"),
+        (&["waf", "explain", "--in", "/dev/zero"][..], "in: "),
+        (&der[..], "cert_pem: is binary, as DER is"),
+        (&config(bad)[..], "config: not JSON"),
+        (&config(wrong)[..], "config.server: must be host"),
+    ] {
+        let (exit, stderr) = code(&folder, args);
+        assert_eq!(exit, 5, "{args:?}: {stderr}");
+        assert!(stderr.contains(text), "{args:?}: {stderr}");
+    }
+    // A secret that was given in place of a file is not told.
+    let (exit, stderr) = code(&folder, &["setting", "update", "acme.eab_hmac_key=not-a-real-secret"]);
+    assert_eq!((exit, stderr.contains("not-a-real-secret")), (5, false), "{stderr}");
+    assert!(stderr.contains("acme.eab_hmac_key: the value names a file"), "{stderr}");
+}
+
+#[test]
+fn tables_show_what_went_wrong_whole_and_help_only_what_is_taken() {
+    let folder = Folder::new();
+    let target = r#"{"targets":[{"host":"127.0.0.1","port":9}]}"#;
+    folder.json(&["host", "create", "--domain", "shop.example.org", "--target-group", target]);
+    let out = |args: &[&str]| String::from_utf8(folder.run(args).stdout).unwrap();
+    let status = out(&["certificate", "status"]);
+    let columns: Vec<&str> = status.lines().next().unwrap().split_whitespace().collect();
+    let expected = ["host_id", "domain", "issuer", "not_after", "source", "state", "days_left", "status", "last_error"];
+    assert_eq!(columns, expected);
+    assert!(status.trim_end().ends_with("only where its root is installed"), "{status}");
+    let list = out(&["certificate", "list"]);
+    let columns: Vec<&str> = list.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(columns, ["id", "host_id", "names", "kind", "issuer", "not_after", "active"]);
+    let help = out(&["certificate", "delete", "--help"]);
+    assert!(help.contains("--tls-mode <auto|none>"), "{help}");
 }
 
 #[test]

@@ -208,6 +208,7 @@ pub struct DeleteCertificate {
     /// The certificate.
     pub id: CertificateId,
     /// The host's TLS mode if it was served: `auto` or `none`; default `auto`, for the host `*` `none`.
+    #[schemars(extend("not" = { "const": "manual" }))]
     pub tls_mode: Option<TlsMode>,
 }
 operation!(DeleteCertificate => (), "certificates.delete", Delete "/certificates/{id}", Operator, 204,

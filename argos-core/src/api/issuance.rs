@@ -13,7 +13,7 @@ pub(super) fn check_tls_mode(mode: TlsMode, domain: &Hostname, stored: &[Certifi
         TlsMode::Manual if !domain.is_catch_all() => {
             let mut uploaded = stored.iter().filter(|c| c.kind == CertificateKind::Manual).peekable();
             if uploaded.peek().is_none() {
-                "no certificate is stored for this host: upload one, which sets this mode"
+                "no certificate is stored for this host: create it with none, then upload one, which sets this mode"
             } else if !uploaded.any(|c| c.names.iter().any(|name| domain.is_covered_by(name))) {
                 let reason = format!("the certificate that was uploaded does not cover {domain}");
                 return Err(Error::invalid("host.certificate_covers", "domain", reason));

@@ -1,7 +1,7 @@
 //! `argos waf explain`: why one request is stopped, or passes. By rules of files, or by those that a host runs.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::PathBuf;
 
 use argos_core::api::describe;
@@ -88,6 +88,9 @@ fn no_request(e: serde_json::Error) -> Error {
     Error::invalid("waf.request", "in", format!("neither a JSON request nor a curl command: {e}"))
 }
 
+/// Bytes of a request that is given, at most.
+const MOST: u64 = 16 * 1024 * 1024;
+
 /// The first line that says something; of a curl command all lines.
 fn read(matches: &ArgMatches) -> Result<String> {
     let unusable = |e: std::io::Error| Error::invalid("file", "in", format!("can't be used: {e}"));
@@ -96,12 +99,19 @@ fn read(matches: &ArgMatches) -> Result<String> {
         None => Box::new(std::io::stdin().lock()),
     };
     let mut text = String::new();
-    for line in input.lines() {
+    for line in input.take(MOST).lines() {
         let line = line.map_err(unusable)?;
         if line.trim().is_empty() && text.is_empty() {
             continue;
         }
         text.push_str(&line);
+        if text.len() as u64 >= MOST {
+            return Err(Error::invalid(
+                "file",
+                "in",
+                format!("has {MOST} bytes or more, which is the most that is read"),
+            ));
+        }
         text.push('\n');
         if !curl::is_command(&text) {
             break;

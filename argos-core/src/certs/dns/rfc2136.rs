@@ -38,7 +38,7 @@ impl Server {
     pub(super) fn new(config: &DnsConfig) -> Result<Self> {
         let (host, port) = config.server()?;
         let name = |field: &str, text: &str| {
-            parse(text).map_err(|e| Error::invalid("dns_provider.config", field, e.to_string()))
+            parse(text).map_err(|e| Error::invalid("dns_provider.config", field, e.to_string()).under("config"))
         };
         let zone = config.zone.as_deref().filter(|z| !z.is_empty()).map(|z| name("zone", z)).transpose()?;
         let key_name = name("tsig_name", config.tsig_name.as_deref().unwrap_or_default())?;
@@ -50,7 +50,7 @@ impl Server {
         let secret = config.tsig_secret.as_ref().map(|s| STANDARD.decode(s.expose().trim())).transpose();
         let secret = secret.ok().flatten().unwrap_or_default();
         let refused = |e: &dyn std::fmt::Display| {
-            Error::invalid("dns_provider.config", "tsig_algorithm", format!("this key can't be used: {e}"))
+            Error::invalid("dns_provider.config", "config.tsig_algorithm", format!("this key can't be used: {e}"))
         };
         let key = TSigner::new(secret, algorithm, key_name, FUDGE).map_err(|e| refused(&e))?;
         Ok(Self { host, port, zone, key })
