@@ -145,6 +145,8 @@ export interface Certificate extends Tagged {
   active: boolean
   /** When it was stored. */
   createdAt: string
+  /** The directory of the authority that signed it; empty = none did, or it is not known any more. */
+  directoryUrl: string
   /** The host that it is for; null = the local CA, or a certificate for names that no host has. */
   hostId?: number | null
   /** From when the authority wants it renewed; null = it did not say. */
@@ -1396,6 +1398,8 @@ export interface UploadedCertificate {
   active: boolean
   /** When it was stored. */
   createdAt: string
+  /** The directory of the authority that signed it; empty = none did, or it is not known any more. */
+  directoryUrl: string
   /** What its owner should know, such as that it ends soon or that its chain seems to be missing. */
   warnings: string[]
   /** The host that it is for; null = the local CA, or a certificate for names that no host has. */
@@ -2507,7 +2511,12 @@ export class DnsProvidersResource {
     domain?: string | null
     /** Seconds until the record must be seen, 0–120; default 60. */
     seconds?: number | null
-  }): Promise<DnsProviderTest>
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<DnsProviderTest>>
 }
 
 /** Settings of the whole installation. */

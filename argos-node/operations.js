@@ -396,8 +396,8 @@ class DnsProvidersResource {
     return records.change(this.#argos, 'dns_providers.delete', { id }, terms)
   }
 
-  test(id, fields = {}) {
-    return records.query(this.#argos, 'dns_providers.test', { ...fields, id })
+  test(id, fields = {}, terms) {
+    return records.change(this.#argos, 'dns_providers.test', { ...fields, id }, terms)
   }
 }
 

@@ -117,7 +117,7 @@ CREATE TABLE "certificates" (
     ari_window_end INTEGER NULL,
     active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
     uploaded_by INTEGER NULL REFERENCES users (id) ON DELETE SET NULL,
-    created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+    created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)), directory_url TEXT NOT NULL DEFAULT '',
     UNIQUE (host_id, fingerprint_sha256)
 );
 

@@ -184,7 +184,12 @@ impl Argos {
     pub fn change<M: Mutation>(&self, mut op: M) -> Result<Applied<M::Output>> {
         self.actor.require(M::ROLE)?;
         self.terms.suit::<M>()?;
-        self.view(|view| op.prepare(view))?;
+        self.view(|view| {
+            op.prepare(view)?;
+            // Nothing is done outside for what is refused anyway; what decides is the look inside the transaction.
+            self.terms.check(&op, view)
+        })?;
+        op.act(&self.inner.cx)?;
         let inner = self.inner.clone();
         let (actor, origin, terms) = (self.actor.clone(), self.origin.clone(), self.terms.clone());
         let dry_run = terms.dry_run;

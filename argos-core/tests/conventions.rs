@@ -154,6 +154,11 @@ fn a_change_asks_for_the_tag_of_what_it_changes() {
             continue;
         }
         let now = world.shown(shown_by, &input);
+        // What acts to the outside only leaves the thing as it was.
+        if op.method == Method::Post && !op.configures {
+            assert_eq!(now.etag.as_ref(), Some(&first), "{}", op.name);
+            continue;
+        }
         assert_ne!(now.etag.as_ref(), Some(&first), "{}", op.name);
         if op.tagged {
             assert_eq!((done.value, done.etag), (now.value, now.etag), "{}", op.name);

@@ -491,6 +491,11 @@ fn a_stored_provider_is_tried_for_real() {
     let tried = call(&argos, "dns_providers.test", json!({"id": 1})).unwrap().value;
     assert_eq!((&tried["ok"], steps(&tried)), (&json!(false), vec![("present".to_owned(), false)]));
     assert!(tried["steps"][0]["error"].as_str().unwrap().contains(WEAK_KEY), "{tried}");
+    // What it did outside is on record, whatever came of it; what was refused is not.
+    call(&argos, "dns_providers.test", json!({"id": 1, "domain": "*"})).unwrap_err();
+    let rows = call(&argos, "logs.search", json!({"source": "audit"})).unwrap().value;
+    let raw = rows["items"].as_array().unwrap().iter().map(|row| row["message"].as_str().unwrap().to_owned());
+    assert_eq!(raw.filter(|message| message.contains("test dns_provider")).count(), 4, "{rows:#}");
 }
 
 #[test]

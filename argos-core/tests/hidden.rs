@@ -114,6 +114,7 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("target_groups.delete", json!({"id": 1})),
         ("dns_providers.create", dns_provider("cGF0dGVybi1vZi1hLWtleQ==")),
         ("dns_providers.update", json!({"id": 1, "config": {"tsig_secret": "cGF0dGVybi1vZi1hbm90aGVyLWtleQ=="}})),
+        ("dns_providers.test", json!({"id": 1, "domain": "a.example", "seconds": 0})),
         ("dns_providers.delete", json!({"id": 1})),
         ("waf.install", samples::sample("waf.install")),
         ("waf.reload", json!({})),

@@ -538,6 +538,8 @@ class Certificate(records.Resource):
     """Whether it is served."""
     created_at: datetime
     """When it was stored."""
+    directory_url: str
+    """The directory of the authority that signed it; empty = none did, or it is not known any more."""
     host_id: int | None = None
     """The host that it is for; null = the local CA, or a certificate for names that no host has."""
     ari_window_start: datetime | None = None
@@ -1752,6 +1754,8 @@ class UploadedCertificate:
     """Whether it is served."""
     created_at: datetime
     """When it was stored."""
+    directory_url: str
+    """The directory of the authority that signed it; empty = none did, or it is not known any more."""
     warnings: Sequence[str]
     """What its owner should know, such as that it ends soon or that its chain seems to be missing."""
     host_id: int | None = None
@@ -4012,7 +4016,9 @@ class DnsProvidersResource:
         *,
         domain: str | None | Unset = UNSET,
         seconds: int | None | Unset = UNSET,
-    ) -> DnsProviderTest:
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Applied[DnsProviderTest]:
         """Tries a DNS provider: places a record, waits until the zone's servers have it, and removes it.
 
         Arguments:
@@ -4020,12 +4026,16 @@ class DnsProvidersResource:
             domain: A name that it is to prove; the record is placed at ``_argos-test`` below it. Default:
                 the zone of its ``config``.
             seconds: Seconds until the record must be seen, 0–120; default 60.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
         """
-        return records.query(self._caller, DnsProviderTest, "dns_providers.test", {
+        return records.change(self._caller, DnsProviderTest, "dns_providers.test", {
             "id": id,
             "domain": domain,
             "seconds": seconds,
-        })
+        }, {"if_match": if_match, "idempotency_key": idempotency_key})
 
 
 class SettingsResource:

@@ -26,6 +26,10 @@ pub const ALL: &[Migration] = &[
     Migration { version: "0003_client_certificates", sql: include_str!("../migrations/0003_client_certificates.sql") },
     Migration { version: "0004_order_schedule", sql: include_str!("../migrations/0004_order_schedule.sql") },
     Migration { version: "0005_shared_certificates", sql: include_str!("../migrations/0005_shared_certificates.sql") },
+    Migration {
+        version: "0006_certificate_directory",
+        sql: include_str!("../migrations/0006_certificate_directory.sql"),
+    },
 ];
 
 // Numbers that repeat, go backwards or have not four digits fail the build.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::changes::not_null;
 use super::operation::operation;
 use super::page::{by_number, list_input};
-use super::{Context, Look, Mutation, Page, Query, View, check_name, in_range};
+use super::{Context, Mutation, Page, Query, View, check_name, in_range};
 use crate::certs::dns;
 use crate::error::{Error, Result};
 use crate::schema::{Actor, DnsConfig, DnsProvider, DnsProviderId, DnsProviderKind, DnsProviderTest, Hostname, Order};
@@ -213,21 +213,41 @@ pub struct TestDnsProvider {
     pub domain: Option<String>,
     /// Seconds until the record must be seen, 0–120; default 60.
     pub seconds: Option<i64>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    trial: Option<Trial>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    tried: Option<DnsProviderTest>,
 }
 operation!(TestDnsProvider => DnsProviderTest, "dns_providers.test", Post "/dns-providers/{id}/test", Admin, 200,
-    "Tries a DNS provider: places a record, waits until the zone's servers have it, and removes it.");
+    "Tries a DNS provider: places a record, waits until the zone's servers have it, and removes it.",
+    part of GetDnsProvider { id });
 
-impl Query for TestDnsProvider {
-    fn run(self, view: &View<'_>) -> Result<DnsProviderTest> {
-        self.look(view)?.finish()
+/// What is tried, and how.
+#[derive(Clone, Debug)]
+struct Trial {
+    provider: dns::Provider,
+    look: dns::Look,
+    name: String,
+    patience: Duration,
+}
+
+impl From<DnsProviderId> for TestDnsProvider {
+    fn from(id: DnsProviderId) -> Self {
+        Self { id, domain: None, seconds: None, trial: None, tried: None }
     }
+}
 
-    fn look(self, view: &View<'_>) -> Result<Look<DnsProviderTest>> {
+impl Mutation for TestDnsProvider {
+    const CONFIGURES: bool = false;
+
+    fn prepare(&mut self, view: &View<'_>) -> Result<()> {
         let provider = dns::of_row(&view.read, &view.cx.key, self.id)?;
         let row = dns_providers::get(&view.read, self.id)?;
         let (config, _) = dns::opened(&row, &view.cx.key)?;
-        let domain = match self.domain {
-            Some(domain) => Hostname::parse(&domain).ok().filter(|name| !name.is_catch_all()).ok_or_else(|| {
+        let domain = match &self.domain {
+            Some(domain) => Hostname::parse(domain).ok().filter(|name| !name.is_catch_all()).ok_or_else(|| {
                 Error::invalid("dns_provider.domain", "domain", "must be a name, such as shop.example.org")
             })?,
             None => config.zone.as_deref().and_then(|zone| Hostname::parse(zone).ok()).ok_or_else(|| {
@@ -238,8 +258,21 @@ impl Query for TestDnsProvider {
         let seconds = self.seconds.unwrap_or(60);
         in_range("seconds", seconds, 0, 120)?;
         let patience = Duration::from_secs(seconds.unsigned_abs());
-        let fqdn = dns::test_name(domain.as_str());
         let look = dns::Look::new(&dns::resolvers(&view.read)?, view.cx.clock.clone());
-        Ok(Look::rest(move || Ok(dns::tried(provider, look, fqdn, patience))))
+        self.trial = Some(Trial { provider, look, name: dns::test_name(domain.as_str()), patience });
+        Ok(())
+    }
+
+    fn act(&mut self, _cx: &Context) -> Result<()> {
+        self.tried = self.trial.take().map(|t| dns::tried(t.provider, t.look, t.name, t.patience));
+        Ok(())
+    }
+
+    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<DnsProviderTest> {
+        let tried = self.tried.ok_or_else(|| Error::internal("a DNS provider was tried before that is told"))?;
+        tx.about("test", "dns_provider", self.id, None);
+        // The record is gone already.
+        tx.acted(Box::new(|| {}));
+        Ok(tried)
     }
 }

@@ -43,9 +43,8 @@ pub(super) fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
     if !host.tls_email.is_empty() && !is_mail_address(&host.tls_email) {
         return Err(Error::invalid("host.tls_email", "tls_email", "is not an address of mail"));
     }
-    if !host.tls_directory_url.is_empty() && Directory::parse(&host.tls_directory_url).is_none() {
-        let reason = "allowed: production, staging, or the https URL of an ACME directory";
-        return Err(Error::invalid("host.tls_directory_url", "tls_directory_url", reason));
+    if !host.tls_directory_url.is_empty() {
+        Directory::of(&host.tls_directory_url, "")?;
     }
     match provider {
         Some((id, Some(false))) => return Err(refused(format!("DNS provider {id} is switched off"))),
@@ -53,7 +52,7 @@ pub(super) fn check_issuance(tx: &Tx<'_>, host: &HostFields) -> Result<()> {
         None => {}
     }
     let common = settings::value(tx, "acme.directory_url")?.unwrap_or_default();
-    if !Directory::of(&host.tls_directory_url, &common).signs(&host.domain) {
+    if !Directory::of(&host.tls_directory_url, &common)?.signs(&host.domain) {
         return Ok(());
     }
     if host.domain.is_wildcard() {

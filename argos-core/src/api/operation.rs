@@ -163,6 +163,14 @@ pub trait Mutation: Operation {
         Ok(())
     }
 
+    /// What it does outside, behind [`Mutation::prepare`]: it may take long, and holds no connection meanwhile.
+    ///
+    /// # Errors
+    /// Those of the operation; nothing was written.
+    fn act(&mut self, _cx: &Context) -> Result<()> {
+        Ok(())
+    }
+
     /// Writes, and says by [`Tx::about`] what the audit row is about.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ macro_rules! for_each_operation {
             /// Who places the records that prove names to certificate authorities.
             dns_providers: DnsProviders () {
                 list: query ListDnsProviders, get: query GetDnsProvider, create: change CreateDnsProvider,
-                update: change UpdateDnsProvider, delete: change DeleteDnsProvider, test: query TestDnsProvider,
+                update: change UpdateDnsProvider, delete: change DeleteDnsProvider, test: change TestDnsProvider,
             }
             /// Settings of the whole installation.
             settings: Settings () {

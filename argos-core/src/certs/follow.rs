@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use super::{acme, local_ca};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::schema::{Certificate, CertificateKind, CertificateState, DAY_MS, Directory, Host, HostId, TlsMode};
+use crate::schema::{
+    Certificate, CertificateKind, CertificateState, DAY_MS, Directory, DirectoryError, Host, HostId, TlsMode,
+};
 use crate::secret::MasterKey;
 use crate::store::acme_orders::{self, AcmeOrder, Of};
 use crate::store::cert_status::{self, Standing};
@@ -56,8 +58,9 @@ fn try_again(tx: &Tx<'_>, touched: &Touched, common: &Common) -> Result<()> {
     let mut again = Vec::new();
     if touched.issuance {
         again.extend(acme_orders::unlucky(tx, Of::All)?);
-    } else if touched.binding {
-        let directory = Directory::of("", &common.directory_url);
+    } else if touched.binding
+        && let Ok(directory) = Directory::of("", &common.directory_url)
+    {
         again.extend(acme_orders::unlucky(tx, Of::Directory(directory.url()))?);
     }
     for id in &touched.providers {
@@ -87,7 +90,7 @@ pub fn adopt(tx: &Tx<'_>, key: &MasterKey, after: HostId, limit: u32) -> Result<
     let found = acme_orders::hosts_without(tx, after, limit)?;
     for id in &found {
         let host = hosts::get(tx, *id)?;
-        if common.authority(&host).is_some() {
+        if common.authority(&host) != Ok(None) {
             settle(tx, key, &host, &common)?;
         }
     }
@@ -107,9 +110,12 @@ impl Common {
     }
 
     /// The authority that signs the host's name, if one does.
-    fn authority(&self, host: &Host) -> Option<Directory> {
-        let directory = Directory::of(&host.tls_directory_url, &self.directory_url);
-        (host.tls_mode == TlsMode::Auto && directory.signs(&host.domain)).then_some(directory)
+    fn authority(&self, host: &Host) -> std::result::Result<Option<Directory>, DirectoryError> {
+        if host.tls_mode != TlsMode::Auto {
+            return Ok(None);
+        }
+        let directory = Directory::of(&host.tls_directory_url, &self.directory_url)?;
+        Ok(directory.signs(&host.domain).then_some(directory))
     }
 
     fn email<'a>(&'a self, host: &'a Host) -> &'a str {
@@ -192,7 +198,9 @@ fn settle(tx: &Tx<'_>, key: &MasterKey, host: &Host, common: &Common) -> Result<
         chosen = choose(host, &stored, tx.now());
     }
     let served = chosen.map(|at| &stored[at]);
-    let order = follow_order(tx, host, served, common)?;
+    let authority = common.authority(host);
+    let unread = authority.as_ref().err().copied();
+    let order = follow_order(tx, host, served, authority.unwrap_or_default(), common.email(host))?;
     for certificate in &stored {
         let active = served.is_some_and(|s| s.id == certificate.id);
         let replaced = match certificate.kind {
@@ -210,22 +218,27 @@ fn settle(tx: &Tx<'_>, key: &MasterKey, host: &Host, common: &Common) -> Result<
             certificates::set_active(tx, certificate.id, active)?;
         }
     }
-    write_status(tx, host, served, order.as_ref())
+    write_status(tx, host, served, order.as_ref(), unread)
 }
 
 /// Begins the order of the host's certificate where there is none, another authority signs now, or another name; ends
 /// it where no authority does.
-fn follow_order(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, common: &Common) -> Result<Option<AcmeOrder>> {
+fn follow_order(
+    tx: &Tx<'_>,
+    host: &Host,
+    served: Option<&Certificate>,
+    authority: Option<Directory>,
+    email: &str,
+) -> Result<Option<AcmeOrder>> {
     let known = acme_orders::find(tx, host.id)?;
     // A host that takes no traffic keeps and renews what it has, and gets no first one.
     let has_one = served.is_some_and(|c| c.kind == CertificateKind::Acme);
-    let Some(directory) = common.authority(host).filter(|_| host.enabled || has_one) else {
+    let Some(directory) = authority.filter(|_| host.enabled || has_one) else {
         if known.is_some() {
             acme_orders::delete(tx, host.id)?;
         }
         return Ok(None);
     };
-    let email = common.email(host);
     let domain = host.domain.as_str();
     if let Some(mut known) = known.clone()
         && known.domain == domain
@@ -237,7 +250,11 @@ fn follow_order(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, common: 
         }
         return Ok(Some(known));
     }
-    let signed = served.filter(|c| c.kind == CertificateKind::Acme && known.is_none());
+    // One of an earlier version does not say who signed it.
+    let same = |c: &Certificate| {
+        if c.directory_url.is_empty() { known.is_none() } else { c.directory_url == directory.url() }
+    };
+    let signed = served.filter(|c| c.kind == CertificateKind::Acme && same(c));
     let order = AcmeOrder {
         host_id: host.id,
         domain: domain.into(),
@@ -282,10 +299,16 @@ fn choose(host: &Host, stored: &[Certificate], now: Timestamp) -> Option<usize> 
 pub fn restate(tx: &Tx<'_>, host: &Host) -> Result<()> {
     let stored = certificates::of_host(tx, host.id)?;
     let served = stored.iter().find(|c| c.active);
-    write_status(tx, host, served, acme_orders::find(tx, host.id)?.as_ref())
+    write_status(tx, host, served, acme_orders::find(tx, host.id)?.as_ref(), None)
 }
 
-fn write_status(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, order: Option<&AcmeOrder>) -> Result<()> {
+fn write_status(
+    tx: &Tx<'_>,
+    host: &Host,
+    served: Option<&Certificate>,
+    order: Option<&AcmeOrder>,
+    unread: Option<DirectoryError>,
+) -> Result<()> {
     let domain = host.domain.as_str();
     if host.tls_mode == TlsMode::None {
         return cert_status::delete(tx, domain);
@@ -294,14 +317,15 @@ fn write_status(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, order: O
         let again = order.next_attempt_at;
         format!("attempt {} at {} failed: {}; next at {again}", order.failures, order.directory_url, order.last_error)
     });
+    let failed = failed.or_else(|| unread.map(|e| format!("nothing is ordered: {e}")));
     let (state, last_error) = match (served, order) {
         (None, _) => (CertificateState::None, "no certificate is stored for this host: upload one".into()),
         (Some(c), _) if c.not_after <= tx.now() => {
             (CertificateState::Error, failed.unwrap_or_else(|| "the certificate has ended".into()))
         }
-        (Some(c), Some(order)) if c.kind == CertificateKind::Local => match failed {
-            Some(failed) => (CertificateState::Error, failed),
-            None => {
+        (Some(c), order) if c.kind == CertificateKind::Local => match (failed, order) {
+            (Some(failed), _) => (CertificateState::Error, failed),
+            (None, Some(order)) => {
                 let text = format!(
                     "ordered at {}; until it comes the local CA's is served, which clients trust only where its root \
                      is installed",
@@ -309,6 +333,7 @@ fn write_status(tx: &Tx<'_>, host: &Host, served: Option<&Certificate>, order: O
                 );
                 (CertificateState::Pending, text)
             }
+            (None, None) => (CertificateState::Valid, String::new()),
         },
         (Some(_), _) => (CertificateState::Valid, failed.unwrap_or_default()),
     };

@@ -111,6 +111,7 @@ impl Made<'_> {
             not_before: from(now),
             not_after: until(now, self.days),
             active: true,
+            directory_url: String::new(),
         }
     }
 }

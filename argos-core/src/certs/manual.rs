@@ -127,6 +127,7 @@ impl Uploaded {
             not_before: self.not_before,
             not_after: self.not_after,
             active: true,
+            directory_url: String::new(),
         }
     }
 }

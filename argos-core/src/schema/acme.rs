@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{AcmeAccountId, Hostname, text_enum};
 use crate::clock::Timestamp;
+use crate::error::Error;
 
 /// Let's Encrypt. Source: its documentation, "Staging Environment" and "ACME Client Implementation".
 pub const PRODUCTION: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -38,10 +39,15 @@ impl Directory {
 
     /// The directory of a host that names `own`, where `common` is the one of all: the first that is not empty, else
     /// Let's Encrypt.
-    #[must_use]
-    pub fn of(own: &str, common: &str) -> Self {
-        let first = [own, common].into_iter().find(|text| !text.is_empty());
-        first.and_then(Self::parse).unwrap_or_else(|| Self(PRODUCTION.into()))
+    ///
+    /// # Errors
+    /// Where that text is no directory: another authority than the one that was meant is never asked.
+    pub fn of(own: &str, common: &str) -> Result<Self, DirectoryError> {
+        let given = [("tls_directory_url", own), ("acme.directory_url", common)];
+        match given.into_iter().find(|(_, text)| !text.is_empty()) {
+            Some((field, text)) => Self::parse(text).ok_or(DirectoryError { field }),
+            None => Ok(Self(PRODUCTION.into())),
+        }
     }
 
     /// Where it is.
@@ -63,6 +69,21 @@ impl Directory {
             return false;
         }
         !self.is_public() || name.is_publicly_issuable()
+    }
+}
+
+/// A stored text that names no directory. It is not shown: an URL may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: allowed: production, staging, or the https URL of an ACME directory")]
+pub struct DirectoryError {
+    /// The field of the host, or the setting.
+    pub field: &'static str,
+}
+
+impl From<DirectoryError> for Error {
+    fn from(e: DirectoryError) -> Self {
+        let code = if e.field == "tls_directory_url" { "host.tls_directory_url" } else { "setting.value" };
+        Self::invalid(code, e.field, "allowed: production, staging, or the https URL of an ACME directory")
     }
 }
 
@@ -156,10 +177,13 @@ mod tests {
 
     #[test]
     fn the_host_s_own_directory_comes_first() {
-        let of = |own: &str, common: &str| Directory::of(own, common).url().to_owned();
-        assert_eq!(of("", ""), PRODUCTION);
-        assert_eq!(of("", "staging"), STAGING);
-        assert_eq!(of("https://ca.internal/d", "staging"), "https://ca.internal/d");
+        let of = |own: &str, common: &str| Directory::of(own, common).map(|d| d.url().to_owned()).map_err(|e| e.field);
+        assert_eq!(of("", ""), Ok(PRODUCTION.into()));
+        assert_eq!(of("", "staging"), Ok(STAGING.into()));
+        assert_eq!(of("https://ca.internal/d", "staging"), Ok("https://ca.internal/d".into()));
+        assert_eq!(of("https://ca.internal/d", "http://x"), Ok("https://ca.internal/d".into()));
+        assert_eq!(of("", "http://x"), Err("acme.directory_url"));
+        assert_eq!(of("http://x", "staging"), Err("tls_directory_url"));
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub struct Certificate {
     pub uploaded_by: Option<UserId>,
     /// When it was stored.
     pub created_at: Timestamp,
+    /// The directory of the authority that signed it; empty = none did, or it is not known any more.
+    pub directory_url: String,
 }
 
 /// How the certificate of one name stands.

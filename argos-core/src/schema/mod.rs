@@ -25,7 +25,7 @@ mod target_group;
 mod token;
 mod version;
 
-pub use acme::{AcmeAccount, CheckResult, Directory, Finding, PRODUCTION, STAGING, is_mail_address};
+pub use acme::{AcmeAccount, CheckResult, Directory, DirectoryError, Finding, PRODUCTION, STAGING, is_mail_address};
 pub use actor::{Actor, Role};
 pub(crate) use certificate::DAY_MS;
 pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};

@@ -35,6 +35,8 @@ pub struct NewCertificate {
     pub not_after: Timestamp,
     /// Whether it is served.
     pub active: bool,
+    /// The directory of the authority that signed it; empty = none did.
+    pub directory_url: String,
 }
 
 /// A certificate with what serving it takes.
@@ -59,7 +61,7 @@ pub struct StoredPair {
 }
 
 const SELECT: &str = "SELECT id, host_id, names, kind, issuer, fingerprint_sha256, not_before, not_after,
-        ari_window_start, ari_window_end, active, uploaded_by, created_at
+        ari_window_start, ari_window_end, active, uploaded_by, created_at, directory_url
     FROM certificates";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Certificate> {
@@ -77,6 +79,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Certificate> {
         active: row.get("active")?,
         uploaded_by: row.get::<_, Option<i64>>("uploaded_by")?.map(UserId),
         created_at: time(row, "created_at")?,
+        directory_url: row.get("directory_url")?,
     })
 }
 
@@ -192,8 +195,9 @@ pub fn insert(tx: &Tx<'_>, new: &NewCertificate) -> Result<CertificateId> {
     let id = tx.insert(
         CERTIFICATES,
         "INSERT INTO certificates (host_id, names, kind, cert_pem, chain_pem, key_encrypted, issuer,
-            fingerprint_sha256, not_before, not_after, active, uploaded_by, created_at)
-         VALUES (:host, :names, :kind, :cert, :chain, :key, :issuer, :fingerprint, :from, :to, :active, :by, :now)",
+            fingerprint_sha256, not_before, not_after, active, uploaded_by, created_at, directory_url)
+         VALUES (:host, :names, :kind, :cert, :chain, :key, :issuer, :fingerprint, :from, :to, :active, :by, :now,
+            :directory)",
         named_params! {
             ":host": new.host_id.map(|h| h.0),
             ":names": json!(new.names).to_string(),
@@ -208,6 +212,7 @@ pub fn insert(tx: &Tx<'_>, new: &NewCertificate) -> Result<CertificateId> {
             ":active": new.active,
             ":by": tx.actor().user_id().map(|id| id.0),
             ":now": tx.now().0,
+            ":directory": new.directory_url,
         },
     )?;
     Ok(CertificateId(id))

@@ -55,7 +55,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "certificates",
         " id:PK host_id:INT? names:TEXT kind:TEXT cert_pem:TEXT chain_pem:T0 key_encrypted:TEXT issuer:T0
           fingerprint_sha256:TEXT not_before:TS not_after:TS ari_window_start:TS? ari_window_end:TS? active:BOOL1
-          uploaded_by:INT? created_at:NOW ",
+          uploaded_by:INT? created_at:NOW directory_url:T0 ",
     ),
     (
         "acme_accounts",

@@ -273,6 +273,7 @@ fn certificates() -> Vec<(&'static str, Proof)> {
         ("active", follows()),
         ("uploaded_by", Unwritten),
         ("created_at", Filled),
+        ("directory_url", scheduled("a_host_that_gets_its_old_name_back_has_its_old_certificate_and_orders_none")),
     ]
 }
 

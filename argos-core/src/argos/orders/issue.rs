@@ -28,8 +28,8 @@ pub(super) struct Plan {
     /// What the authority signed last, newest first.
     signed: Vec<Certificate>,
     ca_bundle: String,
-    /// The directory of hosts that name none.
-    common: String,
+    /// The directory of hosts that name none, if the setting names one.
+    common: Option<Directory>,
     eab_kid: String,
     eab_key: Secret<String>,
     pub(super) resolvers: Vec<SocketAddr>,
@@ -104,7 +104,7 @@ impl Orderer {
                 host,
                 signed,
                 ca_bundle: value("acme.ca_bundle")?,
-                common: Directory::of("", &value("acme.directory_url")?).url().to_owned(),
+                common: Directory::of("", &value("acme.directory_url")?).ok(),
                 eab_kid: value("acme.eab_kid")?,
                 resolvers: dns::resolvers(&view.read)?,
                 eab_key: Secret::new(key.decrypt(&value("acme.eab_hmac_key")?)?.expose().clone()),
@@ -153,7 +153,10 @@ impl Orderer {
         let key = self.argos.inner.cx.key.decrypt(&sealed).map_err(crate::Error::from)?;
         let eab = match acme::eab_key(plan.eab_key.expose()) {
             // It is meant for the authority that an administrator chose, and shown to no other.
-            Some(bytes) if !plan.eab_kid.is_empty() && plan.common == order.directory_url => {
+            Some(bytes)
+                if !plan.eab_kid.is_empty()
+                    && plan.common.as_ref().is_some_and(|common| common.url() == order.directory_url) =>
+            {
                 Some(Eab { kid: plan.eab_kid.clone(), key: Secret::new(bytes) })
             }
             _ => None,

@@ -185,7 +185,8 @@ impl Mutation for StoreSigned {
             return Err(Error::internal("a certificate is stored without one"));
         };
         let host = hosts::find(tx, self.host_id)?.ok_or_else(superseded)?;
-        let row = signed.into_row(self.host_id, &cx.key, CertificateKind::Acme);
+        let mut row = signed.into_row(self.host_id, &cx.key, CertificateKind::Acme);
+        row.directory_url.clone_from(&order.directory_url);
         order.order_url.clear();
         order.challenge.clear();
         order.key_encrypted.clear();

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use serde_json::json;
 
 use super::*;
-use crate::certs::acme::{Fault, FaultKind};
+use crate::certs::acme::{Fault, FaultKind, renewal_at};
 use crate::clock::Clock;
+use crate::schema::CertificateKind;
+use crate::store::certificates::{self, NewCertificate};
 use crate::{Options, store::Tx};
 
 const HOSTS: usize = 1000;
@@ -266,4 +268,80 @@ fn what_may_have_been_the_fault_is_tried_again_soon_once_it_is_changed() {
     call(&argos, "hosts.update", json!({"id": 1, "tls_challenge": "http"}));
     fail(&argos, going_on, Fault::other("nobody answers"));
     assert_eq!(seconds(1), 0);
+}
+
+/// Stores that the authority of all signed a host's name for 90 days from now.
+fn sign(argos: &Argos, host: i64, domain: &str) -> Timestamp {
+    let now = argos.inner.cx.clock.now();
+    let not_after = Timestamp(now.0 + 90 * 86_400_000);
+    let row = NewCertificate {
+        host_id: Some(HostId(host)),
+        names: vec![domain.into()],
+        kind: CertificateKind::Acme,
+        cert_pem: "not opened here".into(),
+        chain_pem: String::new(),
+        key_encrypted: String::new(),
+        issuer: "Authority".into(),
+        fingerprint_sha256: format!("of {domain}"),
+        not_before: now,
+        not_after,
+        active: true,
+        directory_url: crate::schema::PRODUCTION.into(),
+    };
+    let renewal = renewal_at(now, not_after);
+    let mut order = order(argos, host);
+    order.next_attempt_at = renewal;
+    note(argos, move |tx| certificates::insert(tx, &row).and(acme_orders::save(tx, &order)));
+    renewal
+}
+
+#[test]
+fn a_host_that_gets_its_old_name_back_has_its_old_certificate_and_orders_none() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (_folder, argos) = with_hosts(&clock, 1);
+    let renewal = sign(&argos, 1, "h0.example.com");
+    let rename = |domain: &str| {
+        let host = call(&argos, "hosts.update", json!({"id": 1, "domain": domain}));
+        host["certificate"]["kind"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(rename("b.example.com"), "local");
+    assert_eq!((order(&argos, 1).domain.as_str(), order(&argos, 1).next_attempt_at), ("b.example.com", clock.now()));
+    clock.set(Timestamp(BEGIN + 86_400_000));
+    assert_eq!(rename("h0.example.com"), "acme");
+    assert_eq!((order(&argos, 1).domain.as_str(), order(&argos, 1).next_attempt_at), ("h0.example.com", renewal));
+    // It is served again, and replaced at once, where another authority signs by now.
+    rename("b.example.com");
+    call(&argos, "settings.set", json!({"key": "acme.directory_url", "value": "staging"}));
+    assert_eq!(rename("h0.example.com"), "acme");
+    assert_eq!(order(&argos, 1).next_attempt_at, clock.now());
+    // One that has ended is of no use.
+    call(&argos, "settings.set", json!({"key": "acme.directory_url", "value": "production"}));
+    rename("b.example.com");
+    clock.set(Timestamp(BEGIN + 91 * 86_400_000));
+    assert_eq!(rename("h0.example.com"), "local");
+    assert_eq!(order(&argos, 1).next_attempt_at, clock.now());
+}
+
+#[test]
+fn a_stored_directory_that_is_none_is_named_and_nothing_is_ordered_elsewhere() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (_folder, argos) = with_hosts(&clock, 1);
+    // As an earlier version may have stored it.
+    note(&argos, |tx| tx.execute("UPDATE hosts SET tls_directory_url = 'http://ca.lan/dir'", []));
+    call(&argos, "hosts.toggle", json!({"id": 1, "enabled": false}));
+    call(&argos, "hosts.toggle", json!({"id": 1, "enabled": true}));
+    assert_eq!(due(&argos), []);
+    let status = call(&argos, "certificates.status", json!({}))["items"][0].clone();
+    assert_eq!((&status["state"], &status["source"]), (&json!("error"), &json!("local")));
+    assert!(status["last_error"].as_str().unwrap().contains("tls_directory_url: allowed"), "{status}");
+    // A good one ends that.
+    call(&argos, "hosts.update", json!({"id": 1, "tls_directory_url": "staging"}));
+    assert_eq!(due(&argos).len(), 1);
+    // The one of all is named, too.
+    let broken = "UPDATE settings SET value = 'ftp://ca.lan' WHERE key = 'acme.directory_url'";
+    call(&argos, "settings.set", json!({"key": "acme.directory_url", "value": "production"}));
+    assert_eq!(note(&argos, |tx| tx.execute(broken, [])), 1);
+    let input = json!({"domain": "b.example.com", "target_group_id": 1});
+    let refused = argos.call("hosts.create", input.as_object().unwrap().clone()).unwrap_err();
+    assert_eq!(refused.fields()[0].field, "acme.directory_url", "{refused}");
 }
