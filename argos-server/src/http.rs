@@ -1,6 +1,7 @@
 //! HTTP routes onto operations: path, query and body become fields; results and errors become answers.
 
 mod answer;
+mod form;
 mod read;
 
 use std::sync::Arc;

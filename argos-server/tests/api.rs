@@ -108,6 +108,71 @@ fn bad_input_is_named_and_changes_nothing() {
     );
 }
 
+/// A form with these parts: name, file name, content.
+fn form(parts: &[(&str, &str, &str)]) -> String {
+    let mut text = String::new();
+    for (name, file, content) in parts {
+        let file = if file.is_empty() { String::new() } else { format!("; filename=\"{file}\"") };
+        let kind = if file.is_empty() { "" } else { "Content-Type: application/x-pem-file\r\n" };
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"{file}\r\n{kind}");
+        text.push_str(&format!("--edge\r\n{head}\r\n{content}\r\n"));
+    }
+    text + "--edge--\r\n"
+}
+
+#[test]
+fn a_certificate_comes_as_a_form_of_files_too() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let admin = token(&folder, "admin");
+    assert_eq!(api(&server, &admin, "POST", "/hosts", &new_host("shop.test", 9)).status, 201);
+    let pair = rcgen::generate_simple_self_signed(["shop.test".to_owned()]).unwrap();
+    let (cert, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let bearer = format!("Bearer {admin}");
+    let send = |kind: &str, body: &str| {
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+        ask(server.panel, "POST", "/api/v1/hosts/1/certificate", &headers, body)
+    };
+    let kind = "multipart/form-data; boundary=edge";
+    let large = "x".repeat((64 << 10) + 1);
+    let all = "x".repeat(1 << 20);
+    let whole = form(&[("cert_pem", "", &cert), ("key_pem", "", &key)]);
+    for (kind, body, code, field) in [
+        (kind, form(&[("cert_pem", "", &cert)]), "missing_field", "key_pem"),
+        (kind, form(&[("cert", "", &cert), ("key_pem", "", &key)]), "unknown_field", "cert"),
+        (kind, form(&[("id", "", "1"), ("cert_pem", "", &cert)]), "unknown_field", "id"),
+        (kind, form(&[("key_pem", "", &key), ("key_pem", "a.pem", &key)]), "duplicate_field", "key_pem"),
+        (kind, form(&[("cert_pem", "c.pem", &large), ("key_pem", "", &key)]), "certificate.too_large", "cert_pem"),
+        (kind, form(&[("cert_pem", "", &cert), ("key_pem", "", "no key")]), "certificate.key", "key_pem"),
+        (kind, form(&[("cert_pem", "", &all)]), "body.too_large", ""),
+        (kind, whole.replace("--edge--", ""), "body.form", "key_pem"),
+        (kind, whole.replace("form-data; name=\"key_pem\"", "form-data"), "body.form", ""),
+        ("multipart/form-data", whole.clone(), "body.form", ""),
+        ("text/plain", whole.clone(), "body.media_type", ""),
+    ] {
+        let refused = send(kind, &body);
+        let problem = refused.json();
+        let named = problem["errors"][0]["field"].as_str().unwrap_or_default();
+        let status = match code {
+            "body.form" => 400,
+            "body.too_large" => 413,
+            "body.media_type" => 415,
+            _ => 422,
+        };
+        assert_eq!((refused.status, problem["code"].as_str().unwrap(), named), (status, code, field), "{problem}");
+        assert!(!refused.body.contains("PRIVATE KEY"), "{problem}");
+    }
+    // Other routes take none.
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+    let refused = ask(server.panel, "POST", "/api/v1/hosts", &headers, &form(&[("domain", "", "b.test")]));
+    assert_eq!(refused.json()["code"], "body.media_type");
+
+    let stored = send(kind, &form(&[("cert_pem", "fullchain.pem", &cert), ("key_pem", "key.pem", &key)]));
+    assert_eq!((stored.status, &stored.json()["names"]), (200, &json!(["shop.test"])), "{}", stored.body);
+    let host = api(&server, &admin, "GET", "/hosts/1", "").json();
+    assert_eq!((&host["tls_mode"], &host["certificate"]["kind"]), (&json!("manual"), &json!("manual")));
+}
+
 #[test]
 fn what_is_proposed_can_be_posted_as_it_is() {
     let folder = Folder::new();

@@ -162,6 +162,9 @@ fn show(op: &Described, all: &mut SchemaGenerator) -> Value {
         if op.method == Method::Patch {
             content["application/merge-patch+json"] = content["application/json"].clone();
         }
+        if op.form {
+            content["multipart/form-data"] = content["application/json"].clone();
+        }
         shown["requestBody"] = json!({ "required": is_required, "content": content });
     }
     let mut answer = json!({ "description": "It is done." });

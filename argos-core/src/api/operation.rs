@@ -260,6 +260,8 @@ pub struct Described {
     pub positional: &'static [&'static str],
     /// Bytes of a body that asks for it, at most.
     pub most_body: usize,
+    /// Whether the fields of its body may also come as the parts of a form (`multipart/form-data`).
+    pub form: bool,
     /// JSON Schema of the input, references resolved in place.
     pub input: Value,
     /// JSON Schema of the result.
@@ -295,6 +297,7 @@ impl Described {
             place: routes::place(O::NAME),
             positional: O::POSITIONAL,
             most_body: O::MOST_BODY,
+            form: routes::takes_form(O::NAME),
             input: refine(O::METHOD, schema(true).into_root_schema_for::<O>().to_value()),
             output: schema(false).into_root_schema_for::<O::Output>().to_value(),
             shared: |all| {

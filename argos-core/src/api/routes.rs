@@ -81,6 +81,14 @@ pub(crate) fn repeats(name: &str) -> bool {
     route(name).is_some_and(|route| route.mutates && route.method == Method::Post)
 }
 
+/// Operations whose fields may also come as the parts of a form, because they are files where people have them.
+const FORMS: &[&str] = &["certificates.upload"];
+
+/// Whether the fields of an operation's body may come as the parts of a form (`multipart/form-data`).
+pub(super) fn takes_form(name: &str) -> bool {
+    FORMS.contains(&name)
+}
+
 /// The weakest role that may ask; none = public, or no such operation.
 pub(crate) fn role(name: &str) -> Option<Role> {
     route(name).and_then(|route| route.role)

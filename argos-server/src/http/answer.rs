@@ -53,7 +53,7 @@ fn text(value: &str) -> Result<HeaderValue> {
 fn status(error: &Error) -> u16 {
     match error.code() {
         _ if is_syntax(error) => 400,
-        "body.unreadable" | "header.twice" => 400,
+        "body.unreadable" | "body.form" | "header.twice" => 400,
         "body.too_large" => 413,
         "body.media_type" | "body.coding" => 415,
         "misdirected" => 421,
@@ -145,6 +145,7 @@ mod tests {
         for (error, status) in [
             (Error::invalid("json.syntax", "", ""), 400),
             (Error::invalid("body.unreadable", "", ""), 400),
+            (Error::invalid("body.form", "", ""), 400),
             (Error::invalid("header.twice", "", ""), 400),
             (Error::invalid("method_not_allowed", "", ""), 405),
             (Error::conflict(STALE, "if_match", ""), 412),

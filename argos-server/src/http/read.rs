@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::{Map, Value};
 
-use super::Door;
+use super::{Door, form};
 
 pub(super) fn peer(request: &Request) -> String {
     let address = request.extensions().get::<axum::extract::ConnectInfo<std::net::SocketAddr>>();
@@ -122,14 +122,19 @@ pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Ma
 pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<String, Value>) -> Result<()> {
     let kind = text(request.headers(), header::CONTENT_TYPE);
     let coding = text(request.headers(), header::CONTENT_ENCODING);
-    let too_large = || Error::invalid("body.too_large", "", format!("a body has at most {} bytes", op.most_body));
     // What is announced beyond the limit is not waited for.
     if text(request.headers(), header::CONTENT_LENGTH).parse::<usize>().is_ok_and(|length| length > op.most_body) {
-        return Err(too_large());
+        return Err(too_large(op));
+    }
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_form = op.form && kind.eq_ignore_ascii_case("multipart/form-data");
+    if is_form {
+        check_coding(&coding)?;
+        return merge(form::fields(op, request).await?, fields);
     }
     let bytes = Bytes::from_request(request, &()).await.map_err(|e| {
         if e.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return too_large();
+            return too_large(op);
         }
         Error::invalid("body.unreadable", "", "the body did not come whole")
     })?;
@@ -139,15 +144,29 @@ pub(super) async fn body(op: &Described, request: Request, fields: &mut Map<Stri
     if matches!(op.method, Method::Get | Method::Delete) {
         return Err(Error::invalid("body.unexpected", "", "this route takes no body"));
     }
-    let kind = kind.split(';').next().unwrap_or_default().trim();
     let merges = op.method == Method::Patch && kind.eq_ignore_ascii_case("application/merge-patch+json");
     if !merges && !kind.eq_ignore_ascii_case("application/json") {
-        return Err(Error::invalid("body.media_type", "", "send application/json"));
+        let allowed = if op.form { "send application/json or multipart/form-data" } else { "send application/json" };
+        return Err(Error::invalid("body.media_type", "", allowed));
     }
-    if !matches!(coding.as_str(), "" | "identity") {
-        return Err(Error::invalid("body.coding", "", "send the body as it is, without Content-Encoding"));
+    check_coding(&coding)?;
+    merge(parse_object(&bytes)?, fields)
+}
+
+pub(super) fn too_large(op: &Described) -> Error {
+    Error::invalid("body.too_large", "", format!("a body has at most {} bytes", op.most_body))
+}
+
+fn check_coding(coding: &str) -> Result<()> {
+    if matches!(coding, "" | "identity") {
+        return Ok(());
     }
-    for (name, value) in parse_object(&bytes)? {
+    Err(Error::invalid("body.coding", "", "send the body as it is, without Content-Encoding"))
+}
+
+/// Puts the fields of a body beside those that are known.
+fn merge(given: Map<String, Value>, fields: &mut Map<String, Value>) -> Result<()> {
+    for (name, value) in given {
         // What a result shows with its place, such as a proposed exclusion, can be sent as it is.
         if fields.get(&name).is_some_and(|known| *known != value) {
             return Err(Error::invalid("unknown_field", name, "stands in the path, and is another one in the body"));
