@@ -1671,6 +1671,8 @@ export class TargetGroupsResource {
     protocol?: GroupProtocol | null
     /** Whether target certificates are checked; default true. */
     verifyTls?: boolean | null
+    /** HTTP version spoken to the targets: `auto` = HTTP/2 where a target agrees to it inside TLS, else HTTP/1.1; `1.1`; `2` = HTTP/2 and nothing else, without TLS by prior knowledge; default `auto`. */
+    httpVersion?: HttpVersion | null
     /** Name for SNI and the certificate check; default empty = target host. */
     tlsServerName?: string | null
     /** Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates as they are; default empty = those that the system trusts. */
@@ -1705,8 +1707,6 @@ export class TargetGroupsResource {
     healthCheckFailsToUnhealthy?: number | null
     /** Successes until it is back, 1–10; default 2. */
     healthCheckPassesToHealthy?: number | null
-    /** HTTP version spoken to the targets; default `auto`. */
-    httpVersion?: HttpVersion | null
     /** Seconds over which a recovered target's weight grows, 0–600; default 0. */
     slowStartSeconds?: number | null
   }, terms?: {
@@ -1723,6 +1723,8 @@ export class TargetGroupsResource {
     protocol?: GroupProtocol
     /** Whether target certificates are checked. */
     verifyTls?: boolean
+    /** HTTP version spoken to the targets: `auto`, `1.1` or `2`. */
+    httpVersion?: HttpVersion
     /** Name for SNI and the certificate check; empty = target host. */
     tlsServerName?: string
     /** Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates as they are; empty = those that the system trusts. */
@@ -1757,8 +1759,6 @@ export class TargetGroupsResource {
     healthCheckFailsToUnhealthy?: number
     /** Successes until it is back, 1–10. */
     healthCheckPassesToHealthy?: number
-    /** HTTP version spoken to the targets. */
-    httpVersion?: HttpVersion
     /** Seconds over which a recovered target's weight grows, 0–600. */
     slowStartSeconds?: number
   }, terms?: {
@@ -1775,6 +1775,8 @@ export class TargetGroupsResource {
     protocol: GroupProtocol
     /** Whether target certificates are checked. */
     verifyTls: boolean
+    /** HTTP version spoken to the targets: `auto`, `1.1` or `2`. */
+    httpVersion: HttpVersion
     /** Name for SNI and the certificate check; empty = target host. */
     tlsServerName: string
     /** Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates as they are; empty = those that the system trusts. */
@@ -1807,8 +1809,6 @@ export class TargetGroupsResource {
     healthCheckFailsToUnhealthy: number
     /** Successes until it is back, 1–10. */
     healthCheckPassesToHealthy: number
-    /** HTTP version spoken to the targets. */
-    httpVersion: HttpVersion
     /** Seconds over which a recovered target's weight grows, 0–600. */
     slowStartSeconds: number
     /** The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none. */

@@ -127,7 +127,7 @@ const CASES: &[Case] = &[
     ("HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505, CLOSE),
     ("HTTP/4.0 and a bad target", "GET a HTTP/4.0\r\nHost: a\r\n\r\n", 505, CLOSE),
     ("HTTP/0.8", "GET / HTTP/0.8\r\nHost: a\r\n\r\n", 400, CLOSE),
-    ("HTTP/2.0", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, CLOSE),
+    ("HTTP/2.0 that is no preface", "PRI / HTTP/2.0\r\nHost: a\r\n\r\n", 505, CLOSE),
     ("HTTP/0.9", "GET /\r\n", 400, CLOSE),
     ("lower-case version", "GET / http/1.1\r\nHost: a\r\n\r\n", 400, CLOSE),
     ("no method", " / HTTP/1.1\r\nHost: a\r\n\r\n", 400, CLOSE),

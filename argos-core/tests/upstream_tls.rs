@@ -96,7 +96,7 @@ fn serving(pair: &Pair, clients: Option<&Authority>) -> ServerConfig {
         }
     };
     let mut config = builder.with_single_cert(pair.chain(), pair.private()).unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.send_tls13_tickets = 2;
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
     config

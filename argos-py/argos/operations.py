@@ -2207,6 +2207,7 @@ class TargetGroupsResource:
         targets: Sequence[NewTarget] | Unset = UNSET,
         protocol: GroupProtocol | None | Unset = UNSET,
         verify_tls: bool | None | Unset = UNSET,
+        http_version: HttpVersion | None | Unset = UNSET,
         tls_server_name: str | None | Unset = UNSET,
         ca_bundle_pem: str | None | Unset = UNSET,
         client_cert_pem: str | None | Unset = UNSET,
@@ -2224,7 +2225,6 @@ class TargetGroupsResource:
         health_check_timeout_seconds: int | None | Unset = UNSET,
         health_check_fails_to_unhealthy: int | None | Unset = UNSET,
         health_check_passes_to_healthy: int | None | Unset = UNSET,
-        http_version: HttpVersion | None | Unset = UNSET,
         slow_start_seconds: int | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
@@ -2236,6 +2236,9 @@ class TargetGroupsResource:
             targets: Endpoints to make with it.
             protocol: What is spoken to the targets; default ``http``.
             verify_tls: Whether target certificates are checked; default true.
+            http_version: HTTP version spoken to the targets: ``auto`` = HTTP/2 where a target agrees to
+                it inside TLS, else HTTP/1.1; ``1.1``; ``2`` = HTTP/2 and nothing else, without TLS by prior
+                knowledge; default ``auto``.
             tls_server_name: Name for SNI and the certificate check; default empty = target host.
             ca_bundle_pem: Certificates that are trusted for the targets, in PEM, at most 64 KiB:
                 authorities, or single certificates as they are; default empty = those that the system trusts.
@@ -2257,7 +2260,6 @@ class TargetGroupsResource:
             health_check_timeout_seconds: Seconds until a check fails, 1–60; default 5.
             health_check_fails_to_unhealthy: Failures until a target is out, 1–10; default 2.
             health_check_passes_to_healthy: Successes until it is back, 1–10; default 2.
-            http_version: HTTP version spoken to the targets; default ``auto``.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600; default 0.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
@@ -2268,6 +2270,7 @@ class TargetGroupsResource:
             "targets": targets,
             "protocol": protocol,
             "verify_tls": verify_tls,
+            "http_version": http_version,
             "tls_server_name": tls_server_name,
             "ca_bundle_pem": ca_bundle_pem,
             "client_cert_pem": client_cert_pem,
@@ -2285,7 +2288,6 @@ class TargetGroupsResource:
             "health_check_timeout_seconds": health_check_timeout_seconds,
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
-            "http_version": http_version,
             "slow_start_seconds": slow_start_seconds,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
@@ -2296,6 +2298,7 @@ class TargetGroupsResource:
         name: str | Unset = UNSET,
         protocol: GroupProtocol | Unset = UNSET,
         verify_tls: bool | Unset = UNSET,
+        http_version: HttpVersion | Unset = UNSET,
         tls_server_name: str | Unset = UNSET,
         ca_bundle_pem: str | Unset = UNSET,
         client_cert_pem: str | Unset = UNSET,
@@ -2313,7 +2316,6 @@ class TargetGroupsResource:
         health_check_timeout_seconds: int | Unset = UNSET,
         health_check_fails_to_unhealthy: int | Unset = UNSET,
         health_check_passes_to_healthy: int | Unset = UNSET,
-        http_version: HttpVersion | Unset = UNSET,
         slow_start_seconds: int | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
@@ -2325,6 +2327,7 @@ class TargetGroupsResource:
             name: Unique name, 1–63 characters.
             protocol: What is spoken to the targets.
             verify_tls: Whether target certificates are checked.
+            http_version: HTTP version spoken to the targets: ``auto``, ``1.1`` or ``2``.
             tls_server_name: Name for SNI and the certificate check; empty = target host.
             ca_bundle_pem: Certificates that are trusted for the targets, in PEM, at most 64 KiB:
                 authorities, or single certificates as they are; empty = those that the system trusts.
@@ -2347,7 +2350,6 @@ class TargetGroupsResource:
             health_check_timeout_seconds: Seconds until a check fails, 1–60.
             health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
             health_check_passes_to_healthy: Successes until it is back, 1–10.
-            http_version: HTTP version spoken to the targets.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
@@ -2358,6 +2360,7 @@ class TargetGroupsResource:
             "name": name,
             "protocol": protocol,
             "verify_tls": verify_tls,
+            "http_version": http_version,
             "tls_server_name": tls_server_name,
             "ca_bundle_pem": ca_bundle_pem,
             "client_cert_pem": client_cert_pem,
@@ -2375,7 +2378,6 @@ class TargetGroupsResource:
             "health_check_timeout_seconds": health_check_timeout_seconds,
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
-            "http_version": http_version,
             "slow_start_seconds": slow_start_seconds,
         }, {"if_match": if_match, "dry_run": dry_run})
 
@@ -2386,6 +2388,7 @@ class TargetGroupsResource:
         name: str,
         protocol: GroupProtocol,
         verify_tls: bool,
+        http_version: HttpVersion,
         tls_server_name: str,
         ca_bundle_pem: str,
         client_cert_pem: str,
@@ -2402,7 +2405,6 @@ class TargetGroupsResource:
         health_check_timeout_seconds: int,
         health_check_fails_to_unhealthy: int,
         health_check_passes_to_healthy: int,
-        http_version: HttpVersion,
         slow_start_seconds: int,
         client_key_pem: str | None | Unset = UNSET,
         if_match: str | None = None,
@@ -2415,6 +2417,7 @@ class TargetGroupsResource:
             name: Unique name, 1–63 characters.
             protocol: What is spoken to the targets.
             verify_tls: Whether target certificates are checked.
+            http_version: HTTP version spoken to the targets: ``auto``, ``1.1`` or ``2``.
             tls_server_name: Name for SNI and the certificate check; empty = target host.
             ca_bundle_pem: Certificates that are trusted for the targets, in PEM, at most 64 KiB:
                 authorities, or single certificates as they are; empty = those that the system trusts.
@@ -2435,7 +2438,6 @@ class TargetGroupsResource:
             health_check_timeout_seconds: Seconds until a check fails, 1–60.
             health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
             health_check_passes_to_healthy: Successes until it is back, 1–10.
-            http_version: HTTP version spoken to the targets.
             slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
             client_key_pem: The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or
                 SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none.
@@ -2448,6 +2450,7 @@ class TargetGroupsResource:
             "name": name,
             "protocol": protocol,
             "verify_tls": verify_tls,
+            "http_version": http_version,
             "tls_server_name": tls_server_name,
             "ca_bundle_pem": ca_bundle_pem,
             "client_cert_pem": client_cert_pem,
@@ -2464,7 +2467,6 @@ class TargetGroupsResource:
             "health_check_timeout_seconds": health_check_timeout_seconds,
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
-            "http_version": http_version,
             "slow_start_seconds": slow_start_seconds,
             "client_key_pem": client_key_pem,
         }, {"if_match": if_match, "dry_run": dry_run})

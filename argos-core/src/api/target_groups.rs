@@ -67,6 +67,9 @@ input_with_later! {
         protocol: Option<GroupProtocol>,
         /// Whether target certificates are checked; default true.
         verify_tls: Option<bool>,
+        /// HTTP version spoken to the targets: `auto` = HTTP/2 where a target agrees to it inside TLS, else HTTP/1.1;
+        /// `1.1`; `2` = HTTP/2 and nothing else, without TLS by prior knowledge; default `auto`.
+        http_version: Option<HttpVersion>,
         /// Name for SNI and the certificate check; default empty = target host.
         tls_server_name: Option<String>,
         /// Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates
@@ -105,8 +108,6 @@ input_with_later! {
         health_check_fails_to_unhealthy: i64 = 2,
         /// Successes until it is back, 1–10; default 2.
         health_check_passes_to_healthy: i64 = 2,
-        /// HTTP version spoken to the targets; default `auto`.
-        http_version: HttpVersion = HttpVersion::Auto,
         /// Seconds over which a recovered target's weight grows, 0–600; default 0.
         slow_start_seconds: i64 = 0,
     }
@@ -173,6 +174,7 @@ impl Mutation for CreateGroup {
         let mut fields = GroupFields {
             protocol: self.protocol.unwrap_or(bare.protocol),
             verify_tls: self.verify_tls.unwrap_or(bare.verify_tls),
+            http_version: self.http_version.unwrap_or(bare.http_version),
             tls_server_name: self.tls_server_name.unwrap_or_default(),
             ca_bundle_pem: self.ca_bundle_pem.unwrap_or_default(),
             client_cert_pem: self.client_cert_pem.unwrap_or_default(),
@@ -206,6 +208,8 @@ changes! {
         protocol: GroupProtocol,
         /// Whether target certificates are checked.
         verify_tls: bool,
+        /// HTTP version spoken to the targets: `auto`, `1.1` or `2`.
+        http_version: HttpVersion,
         /// Name for SNI and the certificate check; empty = target host.
         tls_server_name: String,
         /// Certificates that are trusted for the targets, in PEM, at most 64 KiB: authorities, or single certificates
@@ -249,8 +253,6 @@ changes! {
         health_check_fails_to_unhealthy: i64 = 2,
         /// Successes until it is back, 1–10.
         health_check_passes_to_healthy: i64 = 2,
-        /// HTTP version spoken to the targets.
-        http_version: HttpVersion = HttpVersion::Auto,
         /// Seconds over which a recovered target's weight grows, 0–600.
         slow_start_seconds: i64 = 0,
     }
@@ -268,6 +270,7 @@ impl Mutation for UpdateGroup {
             name: group.name,
             protocol: group.protocol,
             verify_tls: group.verify_tls,
+            http_version: group.http_version,
             tls_server_name: group.tls_server_name,
             ca_bundle_pem: group.ca_bundle_pem,
             client_cert_pem: group.client_cert_pem,
@@ -281,6 +284,7 @@ impl Mutation for UpdateGroup {
         new.name = self.name.unwrap_or(new.name);
         new.protocol = self.protocol.unwrap_or(new.protocol);
         new.verify_tls = self.verify_tls.unwrap_or(new.verify_tls);
+        new.http_version = self.http_version.unwrap_or(new.http_version);
         new.tls_server_name = self.tls_server_name.unwrap_or(new.tls_server_name);
         new.ca_bundle_pem = self.ca_bundle_pem.unwrap_or(new.ca_bundle_pem);
         new.client_cert_pem = self.client_cert_pem.unwrap_or(new.client_cert_pem);

@@ -17,6 +17,7 @@ use super::manual::parse;
 use super::served::{Opener, certified_key};
 use super::{provider, time};
 use crate::clock::Clock;
+use crate::schema::HttpVersion;
 
 /// How TLS is spoken with the targets of a group.
 pub struct UpstreamTls {
@@ -27,9 +28,12 @@ pub struct UpstreamTls {
     ca_bundle_pem: Box<str>,
     client_cert_pem: Box<str>,
     client_key_encrypted: Box<str>,
+    version: HttpVersion,
     opener: Opener,
     identity: Arc<str>,
     ready: OnceLock<Arc<ClientConfig>>,
+    /// For what HTTP/1.1 alone can carry.
+    only_http1: OnceLock<Arc<ClientConfig>>,
 }
 
 /// The stored texts of a group.
@@ -45,6 +49,8 @@ pub struct UpstreamTexts<'a> {
     pub client_cert_pem: &'a str,
     /// The envelope of its key.
     pub client_key_encrypted: &'a str,
+    /// What is offered to them.
+    pub version: HttpVersion,
 }
 
 impl fmt::Debug for UpstreamTls {
@@ -58,16 +64,19 @@ impl UpstreamTls {
     #[must_use]
     pub fn new(texts: UpstreamTexts<'_>, opener: &Opener) -> Self {
         let verify = if texts.verify { "verified" } else { "unverified" };
-        let parts = [verify, texts.server_name, texts.ca_bundle_pem, texts.client_cert_pem, texts.client_key_encrypted];
+        let own = [texts.ca_bundle_pem, texts.client_cert_pem, texts.client_key_encrypted];
+        let parts = [verify, texts.server_name, own[0], own[1], own[2], texts.version.as_str()];
         Self {
             verify: texts.verify,
             server_name: texts.server_name.into(),
             ca_bundle_pem: texts.ca_bundle_pem.into(),
             client_cert_pem: texts.client_cert_pem.into(),
             client_key_encrypted: texts.client_key_encrypted.into(),
+            version: texts.version,
             opener: opener.clone(),
             identity: hex::encode(digest(&parts)).into(),
             ready: OnceLock::new(),
+            only_http1: OnceLock::new(),
         }
     }
 
@@ -77,20 +86,28 @@ impl UpstreamTls {
         &self.identity
     }
 
-    /// In the form that handshakes use. All connections of a group share it, and with it their sessions.
+    /// In the form that handshakes use, for what HTTP/1.1 alone can carry if `only_http1`. All connections of a group
+    /// share it, and with it their sessions.
     ///
     /// # Errors
     /// Why what is stored can't be used.
-    pub(crate) fn config(&self, clock: &Clock) -> Result<&Arc<ClientConfig>, String> {
-        if let Some(ready) = self.ready.get() {
+    pub(crate) fn config(&self, clock: &Clock, only_http1: bool) -> Result<&Arc<ClientConfig>, String> {
+        let version = if only_http1 { HttpVersion::Http11 } else { self.version };
+        let ready = if version == HttpVersion::Http11 { &self.only_http1 } else { &self.ready };
+        if let Some(ready) = ready.get() {
             return Ok(ready);
         }
         // A fault is not kept: what the system trusts may be there the next time.
-        let made = Arc::new(self.build(clock)?);
-        Ok(self.ready.get_or_init(|| made))
+        let made = Arc::new(self.build(clock, version)?);
+        Ok(ready.get_or_init(|| made))
     }
 
-    fn build(&self, clock: &Clock) -> Result<ClientConfig, String> {
+    /// Whether nothing but HTTP/2 is spoken.
+    pub(crate) fn only_http2(&self) -> bool {
+        self.version == HttpVersion::Http2
+    }
+
+    fn build(&self, clock: &Clock, version: HttpVersion) -> Result<ClientConfig, String> {
         let failed = |e: TlsError| format!("setting up TLS: {e}");
         let builder = ClientConfig::builder_with_details(provider(), time(clock));
         let builder = builder.with_safe_default_protocol_versions().map_err(failed)?;
@@ -105,7 +122,12 @@ impl UpstreamTls {
         } else {
             builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(self.client_pair()?)))
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let offered: &[&[u8]] = match version {
+            HttpVersion::Auto => &[b"h2", b"http/1.1"],
+            HttpVersion::Http11 => &[b"http/1.1"],
+            HttpVersion::Http2 => &[b"h2"],
+        };
+        config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
         Ok(config)
     }
 

@@ -16,7 +16,8 @@ fn decoded(pieces: &[&[u8]]) -> Read {
     for piece in pieces {
         used += decoder.read(piece, |b| content.extend_from_slice(b))?;
     }
-    Ok((content, decoder.trailers().to_vec(), used, decoder.done()))
+    let done = decoder.done();
+    Ok((content, decoder.take_trailers(), used, done))
 }
 
 fn framed(pieces: &[&[u8]], sink: Sink, limit: u64) -> Result<(Vec<u8>, bool), Broken> {

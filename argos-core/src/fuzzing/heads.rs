@@ -92,7 +92,7 @@ pub(super) fn accepted(head: &Head, bytes: &[u8], limits: Limits) {
     let sizes: Vec<_> =
         head.fields.iter().filter(|f| f.known == Known::Length).map(|f| length(f.value.of_bytes(bytes))).collect();
     match head.framing {
-        Framing::Chunked => assert!(sizes.is_empty() && count(Known::Coding) == 1),
+        Framing::Open => assert!(sizes.is_empty() && count(Known::Coding) == 1),
         Framing::Length(n) => assert!(sizes.iter().all(|size| *size == Some(n)) && count(Known::Coding) == 0),
         Framing::None => assert!(sizes.iter().all(|size| *size == Some(0)) && count(Known::Coding) == 0),
     }

@@ -49,6 +49,10 @@ text_enum! {
         Http10 = "HTTP/1.0",
         /// HTTP/1.1
         Http11 = "HTTP/1.1",
+        /// HTTP/2
+        Http2 = "HTTP/2.0",
+        /// HTTP/3
+        Http3 = "HTTP/3.0",
     }
 }
 

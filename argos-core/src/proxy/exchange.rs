@@ -18,7 +18,7 @@ use super::path::PathForms;
 use super::stage::inspect::{self, Held, Inspection};
 use super::stop::Stop;
 use super::stream::Stream;
-use super::tls::TlsStream;
+use super::tls::{Secured, TlsStream};
 use crate::certs::Shown;
 use crate::clock::Timestamp;
 use crate::logs::{Access, AccessAction, Fault, Record, Texts, Timings};
@@ -30,6 +30,8 @@ use crate::snapshot::{Host, Snapshot};
 pub(crate) struct Exchange {
     pub(crate) core: Rc<Core>,
     pub(crate) socket: Stream,
+    /// What TLS settled, where it is spoken.
+    pub(crate) secured: Option<Rc<Secured>>,
     pub(crate) deadline: super::timer::Deadline,
     pub(crate) peer: Peer,
     /// The head and what came after it.
@@ -150,6 +152,7 @@ impl Exchange {
         Self {
             core,
             socket,
+            secured: None,
             deadline,
             peer: Peer { ip, port: peer.port(), text: ip.to_string().into(), local },
             input: Vec::new(),
@@ -181,7 +184,7 @@ impl Exchange {
         self.facts = Facts { open: true, ..Facts::new(at) };
         self.id = RequestId::new(&self.core, at);
         self.client = Client { ip: self.peer.ip, trusted: false, chain: smallvec::SmallVec::new() };
-        (self.https, self.cut, self.sending) = (self.socket.tls().is_some(), false, None);
+        (self.https, self.cut, self.sending) = (self.secured.is_some(), false, None);
         (self.waf, self.held) = (None, None);
         self.name.clear();
         (self.path, self.query, self.rewritten) = (Span::default(), None, None);
@@ -194,7 +197,8 @@ impl Exchange {
         let (source, sink) = match self.head.framing {
             Framing::None => (Source::Done, Sink::Plain),
             Framing::Length(n) => (Source::Length(n), Sink::Plain),
-            Framing::Chunked => (Source::Chunked(Box::default()), Sink::Chunked { trailers: true }),
+            Framing::Open if self.socket.is_framed() => (Source::Close, Sink::Chunked { trailers: true }),
+            Framing::Open => (Source::Chunked(Box::default()), Sink::Chunked { trailers: true }),
         };
         self.body = Framer::new(source, sink, u64::MAX);
         self.at = self.head.end;
@@ -326,13 +330,14 @@ impl Exchange {
     /// The texts of the log's rows.
     pub(crate) fn texts(&self) -> Texts<'_> {
         let agent = self.known(Known::Agent).unwrap_or_default();
+        let secured = self.secured.as_deref();
         Texts {
             method: self.method(),
             path: if self.path == Span::default() { &[] } else { self.matching_path() },
             query: self.raw_query().unwrap_or_default(),
             host: self.name.as_bytes(),
-            sni: self.socket.tls().and_then(TlsStream::name).unwrap_or_default().as_bytes(),
-            shown: self.socket.tls().and_then(TlsStream::shown).map_or("", Shown::text).as_bytes(),
+            sni: secured.and_then(|s| s.name.as_deref()).unwrap_or_default().as_bytes(),
+            shown: secured.and_then(|s| s.shown.as_ref()).map_or("", Shown::text).as_bytes(),
             agent: &agent[..agent.len().min(512)],
             referer: self.known(Known::Referer).unwrap_or_default(),
             upstream: self.facts.upstream.as_deref().unwrap_or_default().as_bytes(),
@@ -405,7 +410,7 @@ impl Exchange {
         access.action = facts.action;
         access.message = facts.message;
         access.version = self.head.version;
-        access.tls = self.socket.tls().map_or("", TlsStream::version);
+        access.tls = self.secured.as_ref().map_or("", |s| s.version);
         access.attempts = facts.attempts;
         access.timings =
             Timings { total: u64::try_from(total.as_micros()).unwrap_or(u64::MAX), upstream: facts.upstream_us };
@@ -413,6 +418,16 @@ impl Exchange {
         access.bytes_out = facts.bytes_out;
         access.waf_score = facts.waf_score;
         self.core.record_access(access, self.texts(), &live.masked);
+    }
+}
+
+impl Exchange {
+    /// Lets go of the stream and the buffers of a request that is over.
+    pub(crate) fn rest(&mut self) {
+        self.socket = Stream::Gone;
+        self.deadline.clear();
+        self.core.buffers.give(std::mem::take(&mut self.input));
+        self.at = 0;
     }
 }
 

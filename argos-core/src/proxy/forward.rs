@@ -2,12 +2,14 @@
 
 use std::io::Write as _;
 
+use http::{Request, Uri};
+
 use super::exchange::Exchange;
+use super::framed::fields::Fields;
 use super::h1::body::Sink;
 use super::h1::field::{Field, Known, items, length};
 use super::h1::head::{Framing, split_authority};
 use super::stage::balance::Choice;
-use super::tls::TlsStream;
 use crate::logs::Version;
 use crate::snapshot::Snapshot;
 
@@ -17,29 +19,84 @@ const HSTS: &str = "Strict-Transport-Security";
 /// The cookie that is Argos's own.
 const SESSION_COOKIE: &[u8] = b"argos_session";
 
-fn put(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
+/// Where a head's fields go: lines of HTTP/1, or the fields of HTTP/2 and HTTP/3.
+pub(crate) trait Lines {
+    /// One field, whose value `write` appends.
+    fn with(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>));
+
+    /// One field that is about the connection and not the message; only HTTP/1 has such.
+    fn hop(&mut self, name: &str, value: &[u8]);
+
+    /// One field.
+    fn line(&mut self, name: &[u8], value: &[u8]) {
+        self.with(name, |out| out.extend_from_slice(value));
+    }
+
+    /// One field of ours.
+    fn put(&mut self, name: &str, value: &[u8]) {
+        self.line(name.as_bytes(), value);
+    }
+}
+
+impl Lines for Vec<u8> {
+    fn with(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        self.extend_from_slice(name);
+        self.extend_from_slice(b": ");
+        write(self);
+        self.extend_from_slice(b"\r\n");
+    }
+
+    fn hop(&mut self, name: &str, value: &[u8]) {
+        self.put(name, value);
+    }
+}
+
+/// Writes the head that an upstream gets over HTTP/1.1.
+pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, choice: &Choice<'_>, waits: bool) {
+    out.extend_from_slice(ex.method());
+    out.push(b' ');
+    target(out, ex);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    out.put("Host", authority(ex, choice));
+    request_fields(out, ex, live, waits);
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the head that the upstream gets. `waits` says that the client's `Expect: 100-continue` is passed on.
-pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, choice: &Choice<'_>, waits: bool) {
-    let (bytes, head) = (ex.bytes(), &ex.head);
-    out.extend_from_slice(ex.method());
-    out.push(b' ');
+/// The head that an upstream gets over HTTP/2; none where its target has no such form.
+pub(crate) fn request(ex: &Exchange, live: &Snapshot, choice: &Choice<'_>, waits: bool) -> Option<Request<()>> {
+    let mut path = Vec::new();
+    target(&mut path, ex);
+    let scheme = if choice.target.tls.is_some() { "https" } else { "http" };
+    let uri = Uri::builder().scheme(scheme).authority(authority(ex, choice)).path_and_query(path);
+    let mut fields = Fields::default();
+    request_fields(&mut fields, ex, live, waits);
+    let mut request = Request::builder().method(ex.method()).uri(uri.build().ok()?).body(()).ok()?;
+    *request.headers_mut() = fields.into_map();
+    Some(request)
+}
+
+/// Path and query as the upstream gets them.
+pub(crate) fn target(out: &mut Vec<u8>, ex: &Exchange) {
     out.extend_from_slice(ex.forwarded_path());
     if let Some(query) = ex.forwarded_query() {
         out.push(b'?');
         out.extend_from_slice(query);
     }
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    let host = head.host.map(|h| h.of_bytes(bytes));
-    match host {
-        Some(host) if choice.group.preserve_host => put(out, "Host", host),
-        _ => put(out, "Host", choice.target.authority.as_bytes()),
+}
+
+/// The authority that the upstream is asked for.
+pub(crate) fn authority<'a>(ex: &'a Exchange, choice: &'a Choice<'_>) -> &'a [u8] {
+    match ex.head.host {
+        Some(host) if choice.group.preserve_host => host.of_bytes(ex.bytes()),
+        _ => choice.target.authority.as_bytes(),
     }
+}
+
+/// Writes the fields that the upstream gets, but for the authority. `waits` says that the client's
+/// `Expect: 100-continue` is passed on.
+pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, waits: bool) {
+    let (bytes, head) = (ex.bytes(), &ex.head);
+    let host = head.host.map(|h| h.of_bytes(bytes));
     let trace = ex.known(Known::Traceparent).filter(|t| is_traceparent(t));
     let mut sized = false;
     for field in &head.fields {
@@ -51,12 +108,12 @@ pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, ch
                 put_cookies(out, name, value);
                 continue;
             }
-            Known::Length if !sized && head.framing != Framing::Chunked => {
+            Known::Length if !sized && head.framing != Framing::Open => {
                 sized = true;
                 // `007` is a length too, but not every reader's seven.
                 if value.len() > 1 && value[0] == b'0' {
                     let size = length(value).unwrap_or_default();
-                    drop(write!(out, "Content-Length: {size}\r\n"));
+                    out.with(name, |out| drop(write!(out, "{size}")));
                     continue;
                 }
             }
@@ -69,33 +126,28 @@ pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, ch
         if head.connection_lists && field.known != Known::Length && listed(&head.fields, bytes, name) {
             continue;
         }
-        line(out, name, value);
+        out.line(name, value);
     }
-    if head.framing == Framing::Chunked {
-        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    if head.framing == Framing::Open {
+        out.hop("Transfer-Encoding", b"chunked");
     }
     if head.websocket {
-        out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
+        out.hop("Connection", b"Upgrade");
+        out.hop("Upgrade", b"websocket");
     } else if head.takes_trailers {
-        out.extend_from_slice(b"Connection: TE\r\nTE: trailers\r\n");
+        out.hop("Connection", b"TE");
+        out.put("TE", b"trailers");
     }
     put_origin(out, ex, live, host);
     if ex.facts.client_auth {
         put_shown(out, ex);
     }
-    put(out, "X-Request-Id", ex.id.as_bytes());
+    out.put("X-Request-Id", ex.id.as_bytes());
     match trace {
-        Some(trace) => put(out, "traceparent", trace),
+        Some(trace) => out.put("traceparent", trace),
         None => put_trace(out, ex),
     }
-    out.extend_from_slice(b"Via: 1.1 argos\r\n\r\n");
-}
-
-fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
+    out.put("Via", b"1.1 argos");
 }
 
 /// Whether `Connection` names the header, so that it is meant for this hop only. Source: RFC 9110 §7.6.1.
@@ -105,56 +157,59 @@ fn listed(fields: &[Field], bytes: &[u8], name: &[u8]) -> bool {
 }
 
 // Where the request came from.
-fn put_origin(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, host: Option<&[u8]>) {
-    out.extend_from_slice(b"X-Forwarded-For: ");
-    for ip in ex.client.chain.iter().rev() {
-        let _ = write!(out, "{ip}, ");
-    }
-    out.extend_from_slice(ex.peer.text.as_bytes());
-    out.extend_from_slice(b"\r\n");
+fn put_origin(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, host: Option<&[u8]>) {
+    out.with(b"X-Forwarded-For", |out| {
+        for ip in ex.client.chain.iter().rev() {
+            let _ = write!(out, "{ip}, ");
+        }
+        out.extend_from_slice(ex.peer.text.as_bytes());
+    });
     let scheme: &[u8] = if ex.https { b"https" } else { b"http" };
-    put(out, "X-Forwarded-Proto", scheme);
+    out.put("X-Forwarded-Proto", scheme);
     // A trusted proxy knows which name and port the client used.
     let said = |name| if ex.client.trusted { ex.known(name) } else { None };
     let name = said(Known::ForwardedHost).filter(|h| split_authority(h).is_some()).or(host);
     if let Some(name) = name {
-        put(out, "X-Forwarded-Host", name);
+        out.put("X-Forwarded-Host", name);
     }
     let is_port = |p: &&[u8]| (1..=5).contains(&p.len()) && p.iter().all(u8::is_ascii_digit);
     match said(Known::ForwardedPort).filter(is_port) {
-        Some(port) => put(out, "X-Forwarded-Port", port),
-        None => drop(write!(out, "X-Forwarded-Port: {}\r\n", ex.peer.local.port())),
+        Some(port) => out.put("X-Forwarded-Port", port),
+        None => out.with(b"X-Forwarded-Port", |out| drop(write!(out, "{}", ex.peer.local.port()))),
     }
     if live.proxy.send_forwarded {
-        let node = |out: &mut Vec<u8>, ip: std::net::IpAddr| match ip {
-            std::net::IpAddr::V4(ip) => write!(out, "for={ip}"),
-            std::net::IpAddr::V6(ip) => write!(out, "for=\"[{ip}]\""),
-        };
-        out.extend_from_slice(b"Forwarded: ");
-        for ip in ex.client.chain.iter().rev() {
-            let _ = node(out, *ip);
-            out.extend_from_slice(b", ");
-        }
-        let _ = node(out, ex.peer.ip);
-        if let Some(name) = name {
-            out.extend_from_slice(b";host=\"");
-            out.extend_from_slice(name);
-            out.push(b'"');
-        }
-        out.extend_from_slice(b";proto=");
-        out.extend_from_slice(scheme);
-        out.extend_from_slice(b"\r\n");
+        out.with(b"Forwarded", |out| forwarded(out, ex, name, scheme));
     }
 }
 
-/// What the client's certificate is, where the host asks for one.
-fn put_shown(out: &mut Vec<u8>, ex: &Exchange) {
-    let Some(shown) = ex.socket.tls().and_then(TlsStream::shown) else {
-        return put(out, "X-Client-Cert-Verified", b"no");
+/// The value of `Forwarded`. Source: RFC 7239 §4.
+fn forwarded(out: &mut Vec<u8>, ex: &Exchange, name: Option<&[u8]>, scheme: &[u8]) {
+    let node = |out: &mut Vec<u8>, ip: std::net::IpAddr| match ip {
+        std::net::IpAddr::V4(ip) => write!(out, "for={ip}"),
+        std::net::IpAddr::V6(ip) => write!(out, "for=\"[{ip}]\""),
     };
-    put(out, "X-Client-Cert-Verified", b"yes");
-    put(out, "X-Client-Cert-Subject", shown.subject().as_bytes());
-    put(out, "X-Client-Cert-Fingerprint", shown.fingerprint().as_bytes());
+    for ip in ex.client.chain.iter().rev() {
+        let _ = node(out, *ip);
+        out.extend_from_slice(b", ");
+    }
+    let _ = node(out, ex.peer.ip);
+    if let Some(name) = name {
+        out.extend_from_slice(b";host=\"");
+        out.extend_from_slice(name);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b";proto=");
+    out.extend_from_slice(scheme);
+}
+
+/// What the client's certificate is, where the host asks for one.
+fn put_shown(out: &mut impl Lines, ex: &Exchange) {
+    let Some(shown) = ex.secured.as_ref().and_then(|s| s.shown.as_ref()) else {
+        return out.put("X-Client-Cert-Verified", b"no");
+    };
+    out.put("X-Client-Cert-Verified", b"yes");
+    out.put("X-Client-Cert-Subject", shown.subject().as_bytes());
+    out.put("X-Client-Cert-Fingerprint", shown.fingerprint().as_bytes());
 }
 
 /// Whether `value` names a trace. Source: W3C Trace Context §3.2.
@@ -170,33 +225,32 @@ fn is_traceparent(value: &[u8]) -> bool {
         && hex(&value[53..])
 }
 
-fn put_trace(out: &mut Vec<u8>, ex: &Exchange) {
+fn put_trace(out: &mut impl Lines, ex: &Exchange) {
     let random = ex.core.random.borrow_mut().take::<24>();
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-01";
     // 48 digits cannot fail to fit their two places.
     let _ = hex::encode_to_slice(&random[..16], &mut text[3..35]);
     let _ = hex::encode_to_slice(&random[16..], &mut text[36..52]);
-    put(out, "traceparent", &text);
+    out.put("traceparent", &text);
 }
 
 // One `Cookie` line without the session of the panel; the other cookies keep their order and bytes.
-fn put_cookies(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+fn put_cookies(out: &mut impl Lines, name: &[u8], value: &[u8]) {
     if !value.split(|b| *b == b';').any(is_session) {
-        return line(out, name, value);
+        return out.line(name, value);
     }
     let mut kept = value.split(|b| *b == b';').filter(|c| !is_session(c)).peekable();
     if kept.peek().is_none() {
         return;
     }
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    for (i, cookie) in kept.enumerate() {
-        if i > 0 {
-            out.push(b';');
+    out.with(name, |out| {
+        for (i, cookie) in kept.enumerate() {
+            if i > 0 {
+                out.push(b';');
+            }
+            out.extend_from_slice(if i == 0 { cookie.trim_ascii_start() } else { cookie });
         }
-        out.extend_from_slice(if i == 0 { cookie.trim_ascii_start() } else { cookie });
-    }
-    out.extend_from_slice(b"\r\n");
+    });
 }
 
 // Some upstreams decode names, drop quotes or read `.` as `_`; all those spellings count.
@@ -211,30 +265,23 @@ fn is_session(cookie: &[u8]) -> bool {
     name.len() == SESSION_COOKIE.len() && name.iter().zip(SESSION_COOKIE).all(|(a, b)| folded(a) == *b)
 }
 
-/// How the client gets a body whose framing the upstream chose: what the head says and how it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReplySink {
-    pub(crate) sink: Sink,
-    /// Whether the connection ends after it.
-    pub(crate) close: bool,
-}
-
-/// Writes the head that the client gets for the upstream's answer in `ex.reply`, whose bytes are `bytes`.
-pub(crate) fn reply_head(out: &mut Vec<u8>, ex: &Exchange, bytes: &[u8], to: ReplySink) {
+/// Writes the fields that the client gets with the upstream's answer in `ex.reply`, whose bytes are `bytes` and whose
+/// body goes out as `sink` says; `close` says that the connection ends after it.
+pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sink, close: bool) {
     let head = &ex.reply;
-    status_line(out, head.status, head.reason.of_bytes(bytes));
+    let framed = sink == Sink::Frames;
     let interim = head.status < 200;
     let (mut dated, mut sized) = (interim, false);
     for field in &head.fields {
         let (name, value) = (field.name.of_bytes(bytes), field.value.of_bytes(bytes));
         match field.known {
             Known::Connection | Known::Hop | Known::Coding | Known::Te | Known::RequestId => continue,
-            Known::Upgrade if !head.websocket => continue,
+            Known::Upgrade if !head.websocket || framed => continue,
             Known::Length if sized || head.status == 204 || interim => continue,
-            Known::Length if to.sink != Sink::Plain => continue,
+            Known::Length if matches!(sink, Sink::Chunked { .. }) => continue,
             Known::Length => sized = true,
             Known::Date => dated = true,
-            Known::Trailer if to.sink != (Sink::Chunked { trailers: true }) => continue,
+            Known::Trailer if !framed && sink != (Sink::Chunked { trailers: true }) => continue,
             _ => {}
         }
         if head.connection_lists && field.known != Known::Length && listed(&head.fields, bytes, name) {
@@ -243,39 +290,41 @@ pub(crate) fn reply_head(out: &mut Vec<u8>, ex: &Exchange, bytes: &[u8], to: Rep
         if ex.facts.hsts_max_age > 0 && name.eq_ignore_ascii_case(HSTS.as_bytes()) {
             continue;
         }
-        line(out, name, value);
+        if framed && head.websocket && name.eq_ignore_ascii_case(b"sec-websocket-accept") {
+            continue;
+        }
+        out.line(name, value);
     }
-    if matches!(to.sink, Sink::Chunked { .. }) {
-        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    if matches!(sink, Sink::Chunked { .. }) {
+        out.hop("Transfer-Encoding", b"chunked");
     }
     if !interim {
-        put(out, "X-Request-Id", ex.id.as_bytes());
+        out.put("X-Request-Id", ex.id.as_bytes());
         put_hsts(out, ex);
     }
     if !dated {
-        put(out, "Date", &ex.core.date(ex.facts.at));
+        out.put("Date", &ex.core.date(ex.facts.at));
     }
     match (head.websocket, interim) {
-        (true, _) => out.extend_from_slice(b"Connection: Upgrade\r\n"),
-        (false, false) => connection(out, ex, to.close),
+        (true, _) => out.hop("Connection", b"Upgrade"),
+        (false, false) => connection(out, ex, close),
         (false, true) => {}
     }
-    out.extend_from_slice(b"\r\n");
 }
 
 /// Says for how long the client shall ask over https only, where the host wants that.
-pub(crate) fn put_hsts(out: &mut Vec<u8>, ex: &Exchange) {
+pub(crate) fn put_hsts(out: &mut impl Lines, ex: &Exchange) {
     if ex.facts.hsts_max_age > 0 {
-        drop(write!(out, "{HSTS}: max-age={}\r\n", ex.facts.hsts_max_age));
+        out.with(HSTS.as_bytes(), |out| drop(write!(out, "max-age={}", ex.facts.hsts_max_age)));
     }
 }
 
 /// Says whether the connection goes on where the version's default is otherwise.
-pub(crate) fn connection(out: &mut Vec<u8>, ex: &Exchange, close: bool) {
+pub(crate) fn connection(out: &mut impl Lines, ex: &Exchange, close: bool) {
     if close {
-        out.extend_from_slice(b"Connection: close\r\n");
+        out.hop("Connection", b"close");
     } else if ex.head.version == Version::Http10 {
-        out.extend_from_slice(b"Connection: keep-alive\r\n");
+        out.hop("Connection", b"keep-alive");
     }
 }
 

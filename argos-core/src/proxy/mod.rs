@@ -20,8 +20,11 @@ pub(crate) mod client;
 pub(crate) mod core;
 pub(crate) mod exchange;
 pub(crate) mod forward;
+mod framed;
 pub(crate) mod h1;
+mod h2;
 mod listener;
+mod meter;
 mod page;
 pub(crate) mod path;
 mod pipeline;
@@ -41,6 +44,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::LocalOptions;
 use tokio::sync::oneshot;
 
 use self::core::{Core, Shared};
@@ -185,16 +189,16 @@ const ASIDE: usize = 4;
 /// One core, from its first connection to its last row.
 fn run(sockets: Vec<Door>, stopped: oneshot::Receiver<Duration>, core: impl FnOnce() -> Rc<Core>) {
     // The threads aside look up names and inspect large bodies; what waits for them is bounded by the held bodies.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(ASIDE).build();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(ASIDE).build_local(LocalOptions::default());
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => return tracing::error!(error = %e, "a proxy thread has no runtime"),
     };
     let core = core();
-    let tasks = tokio::task::LocalSet::new();
-    tasks.block_on(&runtime, serve(Rc::clone(&core), sockets, stopped));
+    runtime.block_on(serve(Rc::clone(&core), sockets, stopped));
     // Requests that are cut here still write their rows.
-    drop(tasks);
+    drop(runtime);
     core.flush();
 }
 

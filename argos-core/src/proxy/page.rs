@@ -21,6 +21,19 @@ pub(crate) fn page(status: u16, accept: &[u8], request_id: &str) -> (&'static st
     ("text/plain; charset=utf-8", format!("{status} {title}\n{text}\nRequest id: {request_id}\n"))
 }
 
+/// The status of gRPC that stands for `status`, as its clients would take it.
+/// Source: gRPC, "HTTP to gRPC Status Code Mapping".
+pub(crate) fn grpc_status(status: u16) -> u8 {
+    match status {
+        400 => 13,             // INTERNAL
+        401 => 16,             // UNAUTHENTICATED
+        403 => 7,              // PERMISSION_DENIED
+        404 => 12,             // UNIMPLEMENTED
+        429 | 502..=504 => 14, // UNAVAILABLE
+        _ => 2,                // UNKNOWN
+    }
+}
+
 /// The reason phrase of `status`. Source: the HTTP status code registry.
 pub(crate) fn reason(status: u16) -> &'static str {
     words(status).0

@@ -6,12 +6,16 @@ use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use h2::client::SendRequest;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 
 use super::core::Core;
+use super::h1::reply_head::MAX_HEAD;
 use super::stream::Stream;
 use super::timer::Deadline;
 use super::tls::{Outbound, TlsStream};
@@ -22,6 +26,12 @@ use crate::snapshot::Target;
 const NAME_TTL: Duration = Duration::from_secs(15);
 /// Most idle connections kept for one upstream on one core.
 const MAX_IDLE: usize = 1024;
+/// Most requests at once over one connection that carries many.
+const MAX_STREAMS: usize = 100;
+/// Bytes of one answer that wait to be taken; each stream has room of its own, so that none holds up the others.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// Bytes of one request that wait to be sent.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// The upstream connections of one core.
 #[derive(Debug, Default)]
@@ -30,6 +40,7 @@ pub(crate) struct Pool(RefCell<HashMap<Arc<str>, Upstream>>);
 #[derive(Debug, Default)]
 struct Upstream {
     idle: Vec<Idle>,
+    shared: Vec<Shared>,
     addresses: Vec<SocketAddr>,
     looked_up: Option<Instant>,
 }
@@ -40,15 +51,41 @@ struct Idle {
     since: Instant,
 }
 
+/// A connection that carries many requests at once.
+#[derive(Debug)]
+struct Shared {
+    sender: SendRequest<Bytes>,
+    // One more for each request that is under way.
+    open: Rc<()>,
+    used: Instant,
+}
+
+/// A way to an upstream.
+#[derive(Debug)]
+pub(crate) enum Line {
+    /// A connection for one request at a time.
+    One(Stream<Outbound>),
+    /// A connection for many, and what counts the request while it is held.
+    Many(SendRequest<Bytes>, Rc<()>),
+}
+
 impl Pool {
-    /// The connection of `key` that was idle for the shortest time, if one is alive. Bytes that nobody asked for make
-    /// the next answer ambiguous; an end means that it is gone.
-    pub(crate) fn take(&self, key: &str) -> Option<Stream<Outbound>> {
+    /// A connection of `key` that has room: one that carries many unless `only_http1`, else the one that was idle for
+    /// the shortest time, if it is alive. Bytes that nobody asked for make the next answer ambiguous; an end means that
+    /// it is gone.
+    pub(crate) fn take(&self, key: &str, only_http1: bool) -> Option<Line> {
         let mut pool = self.0.borrow_mut();
-        let idle = &mut pool.get_mut(key)?.idle;
-        while let Some(Idle { mut socket, .. }) = idle.pop() {
+        let upstream = pool.get_mut(key)?;
+        if !only_http1 {
+            upstream.shared.retain_mut(Shared::is_open);
+            if let Some(shared) = upstream.shared.iter_mut().find(|shared| shared.has_room()) {
+                shared.used = Instant::now();
+                return Some(Line::Many(shared.sender.clone(), Rc::clone(&shared.open)));
+            }
+        }
+        while let Some(Idle { mut socket, .. }) = upstream.idle.pop() {
             if socket.is_quiet() {
-                return Some(socket);
+                return Some(Line::One(socket));
             }
         }
         None
@@ -68,22 +105,35 @@ impl Pool {
     }
 
     /// A new connection: every address of the target in turn, each for at most `limit`, and the handshake as long again.
+    /// HTTP/2 is spoken where that is known or agreed on, unless `only_http1`.
     pub(crate) async fn connect(
         &self,
         core: &Core,
         target: &Target,
+        only_http1: bool,
         limit: Duration,
         deadline: &Deadline,
-    ) -> Result<Stream<Outbound>, String> {
+    ) -> Result<Line, String> {
         let mut last = String::from("the name has no address");
         for address in self.addresses(target, limit, deadline).await? {
             match deadline.within(limit, TcpStream::connect(address)).await {
                 Ok(Ok(socket)) => {
                     // A delay of small writes would be the only effect of an error here.
                     let _ = socket.set_nodelay(true);
-                    let Some(tls) = &target.tls else { return Ok(Stream::Plain(socket)) };
-                    match agree(core, socket, target, tls, limit, deadline).await {
-                        Ok(stream) => return Ok(stream),
+                    let Some(tls) = &target.tls else {
+                        let stream = Stream::Plain(socket);
+                        return match target.http2 && !only_http1 {
+                            true => self.share(core, target, stream).await,
+                            false => Ok(Line::One(stream)),
+                        };
+                    };
+                    let agreed = agree(core, socket, target, tls, only_http1, limit, deadline).await;
+                    match agreed {
+                        Ok(stream) if stream.is_h2() => return self.share(core, target, Stream::Tls(stream)).await,
+                        Ok(_) if tls.only_http2() && !only_http1 => {
+                            return Err(format!("{} does not speak HTTP/2", target.authority));
+                        }
+                        Ok(stream) => return Ok(Line::One(Stream::Tls(stream))),
                         Err(text) => last = text,
                     }
                 }
@@ -92,6 +142,27 @@ impl Pool {
             }
         }
         Err(last)
+    }
+
+    /// Begins to speak HTTP/2, and keeps the connection for others too.
+    async fn share(&self, core: &Core, target: &Target, stream: Stream<Outbound>) -> Result<Line, String> {
+        let mut builder = h2::client::Builder::new();
+        builder
+            .enable_push(false)
+            .initial_max_send_streams(MAX_STREAMS)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
+            .max_send_buffer_size(SEND_BUFFER)
+            .max_header_list_size(MAX_HEAD as u32);
+        let begun = builder.handshake::<_, Bytes>(stream).await;
+        let (sender, connection) = begun.map_err(|e| format!("HTTP/2 with {}: {e}", target.authority))?;
+        // It lives while somebody has a way to send; what goes wrong is told to each stream.
+        tokio::task::spawn_local(async move { drop(connection.await) });
+        let open = Rc::new(());
+        let shared = Shared { sender: sender.clone(), open: Rc::clone(&open), used: Instant::now() };
+        let mut pool = core.pool.0.borrow_mut();
+        pool.entry(Arc::clone(&target.pool)).or_default().shared.push(shared);
+        Ok(Line::Many(sender, open))
     }
 
     async fn addresses(
@@ -128,8 +199,27 @@ impl Pool {
             // The list is in order of `since` but for pops at its end, so that the old ones are at the front.
             let old = upstream.idle.iter().take_while(|i| now.duration_since(i.since) >= limit).count();
             upstream.idle.drain(..old);
-            !upstream.idle.is_empty() || upstream.looked_up.is_some_and(|at| at.elapsed() < NAME_TTL)
+            upstream.shared.retain_mut(|s| s.streams() > 0 || now.duration_since(s.used) < limit);
+            !upstream.idle.is_empty()
+                || !upstream.shared.is_empty()
+                || upstream.looked_up.is_some_and(|at| at.elapsed() < NAME_TTL)
         });
+    }
+}
+
+impl Shared {
+    /// Whether requests may still begin on it.
+    fn is_open(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        !matches!(self.sender.poll_ready(&mut cx), Poll::Ready(Err(_)))
+    }
+
+    fn streams(&self) -> usize {
+        Rc::strong_count(&self.open) - 1
+    }
+
+    fn has_room(&self) -> bool {
+        self.streams() < self.sender.current_max_send_streams().min(MAX_STREAMS)
     }
 }
 
@@ -139,18 +229,19 @@ async fn agree(
     socket: TcpStream,
     target: &Target,
     tls: &UpstreamTls,
+    only_http1: bool,
     limit: Duration,
     deadline: &Deadline,
-) -> Result<Stream<Outbound>, String> {
+) -> Result<Box<TlsStream<Outbound>>, String> {
     let authority = &*target.authority;
     let failed = |why: &dyn std::fmt::Display| format!("TLS with {authority}: {why}");
-    let config = tls.config(&core.clock).map_err(|why| failed(&why))?;
+    let config = tls.config(&core.clock, only_http1).map_err(|why| failed(&why))?;
     let name = if tls.server_name.is_empty() { &target.host } else { &tls.server_name };
     let name = ServerName::try_from(&**name).map_err(|e| failed(&e))?.to_owned();
     let session = Outbound::new(Arc::clone(config), name).map_err(|e| failed(&e))?;
     let mut stream = Box::new(TlsStream::new(socket, Rc::clone(&core.buffers), session));
     match deadline.within(limit, poll_fn(|cx| stream.poll_handshake(cx))).await {
-        Ok(Ok(())) => Ok(Stream::Tls(stream)),
+        Ok(Ok(())) => Ok(stream),
         Ok(Err(e)) => Err(match e.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(fault) => refusal(fault, authority),
             None => failed(&e),

@@ -1,5 +1,5 @@
-//! One end of a connection, the client's or an upstream's: plain, or with TLS around it. Whoever reads and writes need
-//! not know which.
+//! One end of a message's way, the client's or an upstream's: a connection, plain or with TLS around it, or a stream
+//! within one that carries many. Whoever reads and writes need not know which.
 
 use std::fmt;
 use std::io;
@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::framed::Framed;
+use super::h1::body::Wire;
 use super::tls::{Inbound, Outbound, Session, TlsStream};
 
 /// A client's connection, or with [`Outbound`] one to an upstream.
@@ -17,6 +19,10 @@ pub(crate) enum Stream<S = Inbound> {
     Plain(TcpStream),
     /// Inside TLS.
     Tls(Box<TlsStream<S>>),
+    /// A stream of HTTP/2 or HTTP/3.
+    Framed(Box<Framed>),
+    /// Nobody any more.
+    Gone,
 }
 
 impl<S> fmt::Debug for Stream<S> {
@@ -24,7 +30,16 @@ impl<S> fmt::Debug for Stream<S> {
         match self {
             Self::Plain(socket) => f.debug_tuple("Plain").field(socket).finish(),
             Self::Tls(tls) => f.debug_tuple("Tls").field(tls).finish(),
+            Self::Framed(framed) => f.debug_tuple("Framed").field(framed).finish(),
+            Self::Gone => f.write_str("Gone"),
         }
+    }
+}
+
+impl<S> Stream<S> {
+    /// Whether heads and ends are told apart from the bytes of a body.
+    pub(crate) fn is_framed(&self) -> bool {
+        matches!(self, Self::Framed(_))
     }
 }
 
@@ -37,6 +52,7 @@ impl Stream<Outbound> {
                 matches!(socket.try_read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
             }
             Self::Tls(tls) => tls.is_quiet(),
+            Self::Framed(_) | Self::Gone => false,
         }
     }
 
@@ -54,6 +70,7 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket.poll_read_ready(cx),
             Self::Tls(tls) => tls.poll_read_ready(cx),
+            Self::Framed(_) | Self::Gone => Poll::Ready(Ok(())),
         }
     }
 
@@ -62,14 +79,71 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket.poll_peek(cx, &mut ReadBuf::new(&mut [0; 1])).map_ok(|n| n > 0),
             Self::Tls(tls) => tls.poll_more(cx),
+            Self::Framed(framed) => framed.poll_more(cx),
+            Self::Gone => Poll::Ready(Ok(false)),
+        }
+    }
+
+    /// The stream of one request, where a connection carries many.
+    pub(crate) fn framed(&mut self) -> Option<&mut Framed> {
+        match self {
+            Self::Framed(framed) => Some(framed),
+            _ => None,
+        }
+    }
+
+    /// Ends a request's stream in the middle.
+    pub(crate) fn reset(&mut self) {
+        if let Self::Framed(framed) = self {
+            framed.reset();
+        }
+    }
+
+    /// Announces the end where bytes alone don't; ready once that is written.
+    pub(crate) fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tls(tls) => tls.poll_farewell(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// TLS, where it is spoken, to be asked for what is told once.
+    pub(crate) fn tls_mut(&mut self) -> Option<&mut TlsStream> {
+        match self {
+            Self::Tls(tls) => Some(tls),
+            _ => None,
         }
     }
 
     /// What TLS has to say of the connection.
     pub(crate) fn tls(&self) -> Option<&TlsStream> {
         match self {
-            Self::Plain(_) => None,
             Self::Tls(tls) => Some(tls),
+            _ => None,
+        }
+    }
+}
+
+impl<S: Session> Wire for Stream<S> {
+    fn take_trailers(&mut self) -> Vec<u8> {
+        match self {
+            Self::Framed(framed) => framed.take_trailers(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn ends_with_next_write(&mut self) {
+        match self {
+            Self::Tls(tls) => tls.ends_with_next_write(),
+            Self::Framed(framed) => framed.ends_with_next_write(),
+            Self::Plain(_) | Self::Gone => {}
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>, trailers: &[u8]) -> Poll<io::Result<()>> {
+        match self {
+            Self::Framed(framed) => framed.poll_end(cx, trailers),
+            _ => Poll::Ready(Ok(())),
         }
     }
 }
@@ -79,6 +153,8 @@ impl<S: Session> AsyncRead for Stream<S> {
         match &mut *self {
             Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Self::Tls(tls) => tls.poll_read(cx, buf),
+            Self::Framed(framed) => framed.poll_read(cx, buf),
+            Self::Gone => Poll::Ready(Ok(())),
         }
     }
 }
@@ -88,6 +164,8 @@ impl<S: Session> AsyncWrite for Stream<S> {
         match &mut *self {
             Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Self::Tls(tls) => tls.poll_write(cx, bytes),
+            Self::Framed(framed) => framed.poll_write(cx, bytes),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -95,6 +173,7 @@ impl<S: Session> AsyncWrite for Stream<S> {
         match &mut *self {
             Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
             Self::Tls(tls) => tls.poll_flush(cx),
+            Self::Framed(_) | Self::Gone => Poll::Ready(Ok(())),
         }
     }
 
@@ -102,6 +181,8 @@ impl<S: Session> AsyncWrite for Stream<S> {
         match &mut *self {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             Self::Tls(tls) => tls.poll_shutdown(cx),
+            Self::Framed(framed) => framed.poll_end(cx, &[]),
+            Self::Gone => Poll::Ready(Ok(())),
         }
     }
 }

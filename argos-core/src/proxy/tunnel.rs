@@ -8,9 +8,8 @@ use std::time::Duration;
 use tokio::io::AsyncWrite as _;
 
 use super::exchange::Exchange;
-use super::forward::{self, ReplySink};
 use super::h1::body::{Framer, Pump, Sink, Source};
-use super::h1::response::After;
+use super::h1::response::{self, After};
 use super::stage::upstream::Link;
 use crate::logs::AccessAction;
 
@@ -18,9 +17,15 @@ use crate::logs::AccessAction;
 pub(crate) async fn relay(ex: &mut Exchange, mut link: Link, idle: Duration) -> After {
     let core = ex.core.clone();
     let raw = || Framer::new(Source::Close, Sink::Plain, u64::MAX);
+    let framed = ex.socket.is_framed();
     let mut out = core.buffers.small();
-    forward::reply_head(&mut out, ex, &link.input, ReplySink { sink: Sink::Plain, close: false });
+    if !framed {
+        response::reply_head(&mut out, ex, &link.input, Sink::Plain, false);
+    } else if response::send_reply_fields(ex, &link.input, false).is_err() {
+        return After::Cut;
+    }
     let mut framer = raw();
+    framer.sink = if framed { Sink::Frames } else { Sink::Plain };
     // An open-ended body has no form that could be wrong.
     let _ = framer.push(&link.input[ex.reply.end..], &mut out);
     let mut down = Pump::new(framer, out);
@@ -64,5 +69,6 @@ pub(crate) async fn relay(ex: &mut Exchange, mut link: Link, idle: Duration) -> 
     (ex.facts.bytes_in, ex.facts.bytes_out) = (up.framer.content, down.framer.content);
     core.buffers.give(up.finish(&core.buffers));
     core.buffers.give(down.finish(&core.buffers));
-    After::Cut
+    // A stream that both sides have ended is over like that of any request.
+    if framed && whole { After::Keep } else { After::Cut }
 }

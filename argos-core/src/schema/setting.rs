@@ -215,7 +215,7 @@ pub const SETTINGS: &[Setting] = &[
     row("proxy.body_idle_timeout_ms", "60000", MS, Writable),
     row("proxy.connect_timeout_ms", "5000", MS, Writable),
     row("proxy.disabled_host_status", "404", OneOf(&["404", "503"]), Writable),
-    row("proxy.h2_max_streams", "128", Integer(0, 1_000_000, Unit::Count), NotYet),
+    row("proxy.h2_max_streams", "128", Integer(1, 1_000_000, Unit::Count), Writable),
     row("proxy.header_timeout_ms", "10000", MS, Writable),
     row("proxy.keepalive_timeout_ms", "75000", MS, Writable),
     row("proxy.max_body_bytes", "1073741824", Integer(0, 1 << 40, Unit::Bytes), Writable),

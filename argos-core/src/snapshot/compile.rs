@@ -12,7 +12,9 @@ use super::limits::Values;
 use super::{AppsecSettings, Group, Host, HostTls, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
-use crate::schema::{self, CertificateKind, ClientAuth, GroupId, GroupProtocol, HostId, TargetGroup, TlsMode, csv};
+use crate::schema::{
+    self, CertificateKind, ClientAuth, GroupId, GroupProtocol, HostId, HttpVersion, TargetGroup, TlsMode, csv,
+};
 use crate::store::{
     Change, Read, Span, certificates, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
 };
@@ -381,6 +383,7 @@ fn upstream_tls(read: &Read<'_>, row: &TargetGroup, next: &Snapshot) -> Result<A
         ca_bundle_pem: &row.ca_bundle_pem,
         client_cert_pem: &row.client_cert_pem,
         client_key_encrypted: &client_key_encrypted,
+        version: row.http_version,
     };
     let new = UpstreamTls::new(texts, &next.opener);
     // What is agreed on stays with its sessions while nothing about it changes.
@@ -395,6 +398,7 @@ fn runtime_group(row: &TargetGroup, tls: Option<&Arc<UpstreamTls>>) -> Group {
         let plain = Target::plain(t.id, t.host.as_str().into(), t.port, t.weight);
         match tls {
             Some(tls) => plain.inside(tls),
+            None if row.http_version == HttpVersion::Http2 => plain.known_to_speak_http2(),
             None => plain,
         }
     });

@@ -42,6 +42,8 @@ pub struct ProxySettings {
     pub disabled_host_status: u16,
     /// Whether upstreams get `Forwarded`.
     pub send_forwarded: bool,
+    /// Most streams of one HTTP/2 connection at once.
+    pub h2_max_streams: u32,
     /// Whether clients must speak TLS 1.3.
     pub only_tls13: bool,
 }
@@ -110,6 +112,7 @@ impl ProxySettings {
             upstream_idle_timeout: v.millis("proxy.upstream_idle_timeout_ms"),
             tunnel_idle_timeout: v.millis("proxy.tunnel_idle_timeout_ms"),
             max_retries: v.number("proxy.max_retries"),
+            h2_max_streams: v.number("proxy.h2_max_streams"),
             disabled_host_status: v.number("proxy.disabled_host_status"),
             send_forwarded: v.text("proxy.send_forwarded") == "true",
             only_tls13: v.text("tls.min_version") == "1.3",

@@ -218,6 +218,8 @@ pub struct Target {
     pub pool: Arc<str>,
     /// How TLS is spoken with it; none = it is not.
     pub tls: Option<Arc<UpstreamTls>>,
+    /// Whether HTTP/2 is spoken with it without asking.
+    pub http2: bool,
 }
 
 impl Target {
@@ -228,7 +230,14 @@ impl Target {
             true => format!("[{host}]:{port}").into(),
             false => format!("{host}:{port}").into(),
         };
-        Self { id, host, port, pool: Arc::clone(&authority), authority, weight, tls: None }
+        Self { id, host, port, pool: Arc::clone(&authority), authority, weight, tls: None, http2: false }
+    }
+
+    /// The target, which speaks HTTP/2 and nothing else.
+    #[must_use]
+    pub fn known_to_speak_http2(self) -> Self {
+        let pool = format!("{} 2", self.authority).into();
+        Self { pool, http2: true, ..self }
     }
 
     /// The target inside TLS.

@@ -18,6 +18,8 @@ pub struct GroupFields {
     pub protocol: GroupProtocol,
     /// Whether the certificates of targets are checked.
     pub verify_tls: bool,
+    /// HTTP version spoken to the targets.
+    pub http_version: HttpVersion,
     /// Name for SNI and the certificate check.
     pub tls_server_name: String,
     /// Certificates that are trusted.
@@ -44,6 +46,7 @@ impl GroupFields {
             name,
             protocol: GroupProtocol::Http,
             verify_tls: true,
+            http_version: HttpVersion::Auto,
             tls_server_name: String::new(),
             ca_bundle_pem: String::new(),
             client_cert_pem: String::new(),
@@ -195,15 +198,16 @@ pub fn insert(tx: &Tx<'_>, fields: &GroupFields) -> Result<GroupId> {
     refuse_taken(tx, &fields.name, None)?;
     let id = tx.insert(
         TARGET_GROUPS,
-        "INSERT INTO target_groups (name, protocol, verify_tls, tls_server_name, ca_bundle_pem, client_cert_pem,
+        "INSERT INTO target_groups (name, protocol, verify_tls, http_version, tls_server_name, ca_bundle_pem, client_cert_pem,
             client_key_encrypted, preserve_host, connect_timeout_ms, response_timeout_ms, max_retries, created_at,
             updated_at)
-         VALUES (:name, :protocol, :verify, :server_name, :bundle, :cert, :key, :preserve_host, :connect, :response,
+         VALUES (:name, :protocol, :verify, :version, :server_name, :bundle, :cert, :key, :preserve_host, :connect, :response,
             :retries, :now, :now)",
         named_params! {
             ":name": fields.name.as_str(),
             ":protocol": fields.protocol.as_str(),
             ":verify": fields.verify_tls,
+            ":version": fields.http_version.as_str(),
             ":server_name": fields.tls_server_name,
             ":bundle": fields.ca_bundle_pem,
             ":cert": fields.client_cert_pem,
@@ -228,7 +232,7 @@ pub fn update(tx: &Tx<'_>, id: GroupId, fields: &GroupFields) -> Result<()> {
         TARGET_GROUPS,
         id.0,
         "UPDATE target_groups SET name = :name, protocol = :protocol, verify_tls = :verify,
-            tls_server_name = :server_name, ca_bundle_pem = :bundle, client_cert_pem = :cert,
+            http_version = :version, tls_server_name = :server_name, ca_bundle_pem = :bundle, client_cert_pem = :cert,
             client_key_encrypted = :key, preserve_host = :preserve_host, connect_timeout_ms = :connect,
             response_timeout_ms = :response, max_retries = :retries, updated_at = :now
          WHERE id = :id",
@@ -237,6 +241,7 @@ pub fn update(tx: &Tx<'_>, id: GroupId, fields: &GroupFields) -> Result<()> {
             ":name": fields.name.as_str(),
             ":protocol": fields.protocol.as_str(),
             ":verify": fields.verify_tls,
+            ":version": fields.http_version.as_str(),
             ":server_name": fields.tls_server_name,
             ":bundle": fields.ca_bundle_pem,
             ":cert": fields.client_cert_pem,

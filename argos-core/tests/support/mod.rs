@@ -3,6 +3,7 @@
 
 pub mod between;
 mod folder;
+pub mod frames;
 pub mod knot;
 pub mod pebble;
 

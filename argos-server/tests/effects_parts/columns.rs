@@ -324,7 +324,7 @@ fn target_groups() -> Vec<(&'static str, Proof)> {
         ("health_check_passes_to_healthy", later("health_check_passes_to_healthy", json!(3))),
         ("created_at", Effect(dates)),
         ("updated_at", Effect(dates)),
-        ("http_version", later("http_version", json!("2"))),
+        ("http_version", ShownBy("argos-core/tests/http2_upstream.rs", "the_version_is_that_of_the_group")),
         (
             "preserve_host",
             Effect(|w| {

@@ -57,6 +57,7 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ("proxy.max_body_bytes", Effect(max_body_bytes)),
         ("proxy.max_connections", Effect(max_connections)),
         ("proxy.max_header_bytes", Effect(|w| refused_over(w, "proxy.max_header_bytes", "1024", 431))),
+        ("proxy.h2_max_streams", ShownBy("argos-core/tests/http2.rs", "the_most_streams_are_those_of_the_setting")),
         ("proxy.max_headers", Effect(|w| refused_over(w, "proxy.max_headers", "2", 431))),
         ("proxy.max_retries", Effect(max_retries)),
         ("proxy.max_uri_bytes", Effect(max_uri_bytes)),

@@ -32,6 +32,8 @@ pub(crate) enum Source {
 pub(crate) enum Sink {
     /// As it is.
     Plain,
+    /// As it is, with its end and its trailers told apart from it, as HTTP/2 and HTTP/3 do.
+    Frames,
     /// In chunks, with or without the trailers that came.
     Chunked {
         /// Whether trailers are passed on.
@@ -48,6 +50,21 @@ pub(crate) struct Framer {
     pub(crate) content: u64,
     /// Most content bytes.
     pub(crate) limit: u64,
+    /// Trailer lines that came and were not written with the content, each with CR LF.
+    pub(crate) trailers: Vec<u8>,
+}
+
+/// One end of a body's way. Over HTTP/1 its end and its trailers are part of the bytes; over HTTP/2 and HTTP/3 they are
+/// told apart from them.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin {
+    /// The trailer lines that came with the end that was just read, each with CR LF.
+    fn take_trailers(&mut self) -> Vec<u8>;
+
+    /// What is written next is the last.
+    fn ends_with_next_write(&mut self);
+
+    /// Tells the end, unless it went with the last write.
+    fn poll_end(&mut self, cx: &mut Context<'_>, trailers: &[u8]) -> Poll<io::Result<()>>;
 }
 
 /// Why a body does not arrive whole.
@@ -68,12 +85,16 @@ const SIZE_DIGITS: usize = 6;
 
 impl Framer {
     pub(crate) fn new(source: Source, sink: Sink, limit: u64) -> Self {
-        Self { source, sink, content: 0, limit }
+        Self { source, sink, content: 0, limit, trailers: Vec::new() }
     }
 
     /// Whether all was read.
     pub(crate) fn done(&self) -> bool {
         matches!(self.source, Source::Done)
+    }
+
+    fn is_chunked(&self) -> bool {
+        matches!(self.sink, Sink::Chunked { .. })
     }
 
     /// Takes what belongs to the body from `raw`, appends it to `out`, and says how many bytes that were. A fault
@@ -89,7 +110,7 @@ impl Framer {
 
     fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Result<usize, Broken> {
         let begin = out.len();
-        let head = if self.sink == Sink::Plain { 0 } else { SIZE_DIGITS + 2 };
+        let head = if self.is_chunked() { SIZE_DIGITS + 2 } else { 0 };
         out.extend_from_slice(&[0; SIZE_DIGITS + 2][..head]);
         let used = match &mut self.source {
             Source::Done => 0,
@@ -121,7 +142,7 @@ impl Framer {
 
     /// Appends content that was taken out earlier, framed for the sink of now.
     pub(crate) fn replay(&mut self, content: &[u8], out: &mut Vec<u8>) {
-        let chunked = self.sink != Sink::Plain;
+        let chunked = self.is_chunked();
         for piece in content.chunks(LARGE) {
             let begin = out.len();
             if chunked {
@@ -133,16 +154,17 @@ impl Framer {
                 out.extend_from_slice(b"\r\n");
             }
         }
-        if chunked && self.done() {
-            out.extend_from_slice(b"0\r\n\r\n");
+        if self.done() {
+            self.write_end(out);
         }
     }
 
-    /// The reading side ended: good only for a body that ends so.
-    pub(crate) fn close(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
+    /// The reading side ended, perhaps with trailers: good only for a body that ends so.
+    pub(crate) fn close(&mut self, trailers: Vec<u8>, out: &mut Vec<u8>) -> Result<(), Broken> {
         match self.source {
             Source::Done => Ok(()),
             Source::Close => {
+                self.trailers = trailers;
                 self.source = Source::Length(0);
                 self.end(out);
                 Ok(())
@@ -158,19 +180,22 @@ impl Framer {
 
     // Marks the end once it was read.
     fn end(&mut self, out: &mut Vec<u8>) {
-        let trailers = match &self.source {
-            Source::Length(0) => &[][..],
-            Source::Chunked(decoder) if decoder.done() => decoder.trailers(),
+        match &mut self.source {
+            Source::Length(0) => {}
+            Source::Chunked(decoder) if decoder.done() => self.trailers = decoder.take_trailers(),
             _ => return,
-        };
-        if let Sink::Chunked { trailers: pass } = self.sink {
-            out.extend_from_slice(b"0\r\n");
-            if pass {
-                out.extend_from_slice(trailers);
-            }
-            out.extend_from_slice(b"\r\n");
         }
         self.source = Source::Done;
+        self.write_end(out);
+    }
+
+    fn write_end(&self, out: &mut Vec<u8>) {
+        let Sink::Chunked { trailers } = self.sink else { return };
+        out.extend_from_slice(b"0\r\n");
+        if trailers {
+            out.extend_from_slice(&self.trailers);
+        }
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -214,20 +239,20 @@ impl Pump {
     }
 
     /// Moves what can be moved. `from` and `to` may be the same two sockets as those of the other direction.
-    pub(crate) fn poll<R, W>(
+    pub(crate) fn poll<R: Wire, W: Wire>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
         to: &mut W,
         buffers: &Buffers,
-    ) -> Poll<Result<(), Broken>>
-    where
-        R: AsyncRead + Unpin,
-        W: AsyncWrite + Unpin,
-    {
+    ) -> Poll<Result<(), Broken>> {
+        let frames = self.framer.sink == Sink::Frames;
         loop {
             let before = self.moved;
             if self.sent < self.out.len() {
+                if frames && self.framer.done() && self.framer.trailers.is_empty() {
+                    to.ends_with_next_write();
+                }
                 match Pin::new(&mut *to).poll_write(cx, &self.out[self.sent..]) {
                     Poll::Ready(Ok(n)) if n > 0 => self.wrote(n),
                     Poll::Ready(_) => return Poll::Ready(Err(Broken::Write)),
@@ -239,7 +264,10 @@ impl Pump {
                     return Poll::Ready(Err(broken));
                 }
                 if self.framer.done() {
-                    return Poll::Ready(Ok(()));
+                    return match frames {
+                        true => to.poll_end(cx, &self.framer.trailers).map_err(|_| Broken::Write),
+                        false => Poll::Ready(Ok(())),
+                    };
                 }
             }
             // After a fault what came before it is still delivered.
@@ -290,13 +318,13 @@ impl Pump {
         false
     }
 
-    fn poll_read<R: AsyncRead + Unpin>(
+    fn poll_read<R: Wire>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
         buffers: &Buffers,
     ) -> Poll<Result<usize, Broken>> {
-        let plain = self.framer.sink == Sink::Plain && !matches!(self.framer.source, Source::Chunked(_));
+        let plain = !self.framer.is_chunked() && !matches!(self.framer.source, Source::Chunked(_));
         if !plain {
             return self.poll_read_framed(cx, from, buffers);
         }
@@ -309,7 +337,7 @@ impl Pump {
         match read {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Read)),
-            Poll::Ready(Ok(0)) => Poll::Ready(self.framer.close(&mut self.out).map(|()| 0)),
+            Poll::Ready(Ok(0)) => Poll::Ready(self.framer.close(from.take_trailers(), &mut self.out).map(|()| 0)),
             Poll::Ready(Ok(n)) => {
                 self.framer.count(n)?;
                 if let Source::Length(left) = &mut self.framer.source {
@@ -321,7 +349,7 @@ impl Pump {
         }
     }
 
-    fn poll_read_framed<R: AsyncRead + Unpin>(
+    fn poll_read_framed<R: Wire>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
@@ -335,7 +363,7 @@ impl Pump {
         match read {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Read)),
-            Poll::Ready(Ok(0)) => Poll::Ready(self.framer.close(&mut self.out).map(|()| 0)),
+            Poll::Ready(Ok(0)) => Poll::Ready(self.framer.close(from.take_trailers(), &mut self.out).map(|()| 0)),
             Poll::Ready(Ok(n)) => {
                 let used = self.framer.push(&self.raw, &mut self.out)?;
                 self.raw.drain(..used);
@@ -373,12 +401,12 @@ mod tests {
         out.clear();
         let mut framer = Framer::new(Source::Close, Sink::Chunked { trailers: false }, 100);
         framer.push(b"hi", &mut out).unwrap();
-        framer.close(&mut out).unwrap();
+        framer.close(Vec::new(), &mut out).unwrap();
         assert_eq!(out, b"000002\r\nhi\r\n0\r\n\r\n");
 
         let mut framer = Framer::new(Source::Length(4), Sink::Plain, 3);
         assert!(matches!(framer.push(b"abcd", &mut out), Err(Broken::TooLong)));
         let mut framer = Framer::new(chunks(), Sink::Plain, 100);
-        assert!(matches!(framer.close(&mut out), Err(Broken::Read)));
+        assert!(matches!(framer.close(Vec::new(), &mut out), Err(Broken::Read)));
     }
 }

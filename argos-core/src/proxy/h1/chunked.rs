@@ -55,9 +55,9 @@ impl Decoder {
         self.state == State::Done
     }
 
-    /// The trailer lines, each with CR LF.
-    pub(crate) fn trailers(&self) -> &[u8] {
-        &self.trailers
+    /// The trailer lines, each with CR LF, given once.
+    pub(crate) fn take_trailers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.trailers)
     }
 
     /// Reads from `input`, hands content to `sink`, and says how many bytes belonged to the body.
@@ -175,7 +175,7 @@ const FORBIDDEN: &[&str] = &[
     "x-request-id",
 ];
 
-fn trailer_allowed(line: &[u8]) -> bool {
+pub(crate) fn trailer_allowed(line: &[u8]) -> bool {
     let Some(colon) = memchr::memchr(b':', line) else { return false };
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     let bad_value = value.iter().any(|b| matches!(b, 0..=8 | 10..=31 | 127));
@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(decoder.read(&[*byte], |b| out.extend_from_slice(b)), Ok(1));
         }
         assert!(decoder.done());
-        assert_eq!((out.as_slice(), decoder.trailers()), (&b"hello0123456789"[..], &b"X-Sum: 1\r\n"[..]));
+        assert_eq!((out.as_slice(), &*decoder.take_trailers()), (&b"hello0123456789"[..], &b"X-Sum: 1\r\n"[..]));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use super::response::{self, After};
 use crate::certs;
 use crate::proxy::core::{Core, Live};
 use crate::proxy::exchange::Exchange;
+use crate::proxy::h2;
+use crate::proxy::meter::PREFACE;
 use crate::proxy::pipeline;
 use crate::proxy::stop::Stop;
 use crate::proxy::stream::Stream;
@@ -24,7 +26,7 @@ use crate::proxy::tls::TlsStream;
 /// How long a closed connection is read on, so that the client sees the answer before a reset.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long a connection without a request may stay once the proxy stops.
-const LAST_CALL: Duration = Duration::from_millis(500);
+pub(crate) const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// Serves a connection until either side ends it.
 pub(crate) async fn serve(core: Rc<Core>, socket: Stream, peer: SocketAddr, local: SocketAddr) {
@@ -35,9 +37,14 @@ pub(crate) async fn serve(core: Rc<Core>, socket: Stream, peer: SocketAddr, loca
     if ex.socket.tls().is_some_and(TlsStream::is_proof) {
         return linger(&mut ex).await;
     }
+    if ex.socket.tls().is_some_and(TlsStream::is_h2) {
+        return switch(ex, peer, local).await;
+    }
     let mut first = true;
     while next_bytes(&mut ex, &core, first).await {
-        first = false;
+        if std::mem::take(&mut first) && ex.secured.is_none() && preface(&mut ex).await {
+            return switch(ex, peer, local).await;
+        }
         let (live, arrived) = head(&mut ex, &core).await;
         let outcome = match arrived {
             Arrived::Request if ex.head.unspoken.is_some() => Err(pipeline::unspoken(&mut ex, &live)),
@@ -49,10 +56,35 @@ pub(crate) async fn serve(core: Rc<Core>, socket: Stream, peer: SocketAddr, loca
         ex.finish();
         match after {
             After::Keep => {}
+            After::Close => {
+                let Exchange { socket, deadline, .. } = &mut ex;
+                let _ = deadline.within(LINGER, poll_fn(|cx| socket.poll_farewell(cx))).await;
+                return;
+            }
             After::Linger => return linger(&mut ex).await,
             After::Cut => return,
         }
     }
+}
+
+/// Whether the connection begins as HTTP/2 does that is spoken by prior knowledge. Source: RFC 9113 §3.3.
+async fn preface(ex: &mut Exchange) -> bool {
+    loop {
+        if ex.input.len() >= PREFACE.len() {
+            return ex.input.starts_with(PREFACE);
+        }
+        if !PREFACE.starts_with(&ex.input) || !first_bytes(ex).await {
+            return false;
+        }
+    }
+}
+
+/// Serves the rest of the connection as HTTP/2. What that needs is not kept for those that speak HTTP/1.
+fn switch(mut ex: Exchange, peer: SocketAddr, local: SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> {
+    let socket = std::mem::replace(&mut ex.socket, Stream::Gone);
+    let first = std::mem::take(&mut ex.input);
+    let who = h2::Peer { core: Rc::clone(&ex.core), peer, local, secured: ex.secured.take() };
+    Box::pin(h2::serve(who, socket, first))
 }
 
 /// Agrees on TLS, where it is spoken; false when that fails or takes too long.
@@ -74,7 +106,10 @@ async fn handshake(ex: &mut Exchange, core: &Rc<Core>) -> bool {
         ex.record_handshake(&text, true);
     }
     match agreed {
-        Ok(()) => true,
+        Ok(()) => {
+            ex.secured = ex.socket.tls_mut().map(|tls| Rc::new(tls.secured()));
+            true
+        }
         Err(e) => {
             let fault = e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             if let Some(fault) = fault
@@ -214,12 +249,13 @@ fn refused(ex: &mut Exchange, live: &Rc<Live>, stop: Stop) -> Arrived {
 /// Says that no more comes, then reads on for a moment: closing with unread bytes would reset the connection and
 /// could take the answer away from the client. Source: RFC 9112 §9.6.
 async fn linger(ex: &mut Exchange) {
-    if ex.socket.shutdown().await.is_err() {
-        return;
-    }
     let mut scrap = ex.core.buffers.small();
     let Exchange { socket, deadline, .. } = ex;
     let reading = async {
+        // Over TLS the end is bytes too, which a client that reads nothing holds up.
+        if socket.shutdown().await.is_err() {
+            return;
+        }
         loop {
             scrap.clear();
             match Pin::new(&mut *socket).read_buf(&mut scrap).await {

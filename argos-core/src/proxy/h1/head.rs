@@ -36,8 +36,8 @@ pub(crate) enum Framing {
     None,
     /// So many bytes.
     Length(u64),
-    /// Chunks.
-    Chunked,
+    /// Until it says that it ends: in chunks, or as HTTP/2 and HTTP/3 do.
+    Open,
 }
 
 /// A parsed head. Spans count from the first byte of the head.
@@ -254,7 +254,7 @@ impl Head {
         self.expects_continue &= !old;
         self.websocket = websocket && upgrade && !old && self.method.of_bytes(bytes) == b"GET";
         self.framing = match (chunked, size) {
-            (true, _) => Framing::Chunked,
+            (true, _) => Framing::Open,
             (false, None | Some(0)) => Framing::None,
             (false, Some(n)) => Framing::Length(n),
         };
@@ -270,7 +270,7 @@ impl Head {
         let Some(host) = host else {
             return match self.version {
                 Version::Http10 => Ok(()),
-                Version::Http11 => refuse(400, false, "no Host"),
+                _ => refuse(400, false, "no Host"),
             };
         };
         let value = host.value.of_bytes(bytes);

@@ -1,20 +1,22 @@
 //! Answers on their way to the client: an upstream's, or one of our own.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::body::{Broken, Framer, Pump, Sink, Source};
+use super::body::{Broken, Framer, Pump, Sink, Source, Wire as _};
 use super::field::Known;
 use super::reply_head::ReplyFraming;
 use crate::logs::{AccessAction, Version};
 use crate::proxy::buffer::SMALL;
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
-use crate::proxy::forward::{self, ReplySink};
+use crate::proxy::forward::{self, Lines};
+use crate::proxy::framed::fields::Fields;
 use crate::proxy::page;
 use crate::proxy::stage::upstream::Reply;
 use crate::proxy::stop::{Answer, Stop};
@@ -29,6 +31,8 @@ const MAX_DRAIN: u64 = 64 * 1024;
 pub(crate) enum After {
     /// It waits for the next request.
     Keep,
+    /// It is closed, as the client wished: it sends no more.
+    Close,
     /// It is closed; the client is told and may still be sending.
     Linger,
     /// It is cut: the answer is incomplete or nobody is there.
@@ -54,21 +58,29 @@ enum Short {
 async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> After {
     let mut link = reply.link;
     let old = ex.head.version == Version::Http10;
+    let framed = ex.socket.is_framed();
     let trailers = ex.head.takes_trailers;
-    let (source, sink) = match ex.reply.framing {
-        ReplyFraming::None => (Source::Done, Sink::Plain),
-        ReplyFraming::Length(n) => (Source::Length(n), Sink::Plain),
-        ReplyFraming::Chunked if old => (Source::Chunked(Box::default()), Sink::Plain),
-        ReplyFraming::Chunked => (Source::Chunked(Box::default()), Sink::Chunked { trailers }),
-        ReplyFraming::Close if old => (Source::Close, Sink::Plain),
-        ReplyFraming::Close => (Source::Close, Sink::Chunked { trailers: false }),
+    let source = match ex.reply.framing {
+        ReplyFraming::None => Source::Done,
+        // There the length was checked already, and trailers may follow.
+        ReplyFraming::Length(_) if framed && link.socket.is_framed() => Source::Close,
+        ReplyFraming::Length(n) => Source::Length(n),
+        ReplyFraming::Chunked => Source::Chunked(Box::default()),
+        ReplyFraming::Close => Source::Close,
+    };
+    let sink = match ex.reply.framing {
+        _ if framed => Sink::Frames,
+        ReplyFraming::Chunked | ReplyFraming::Close if !old => Sink::Chunked { trailers },
+        _ => Sink::Plain,
     };
     let unsized_body = old && !matches!(source, Source::Done | Source::Length(_));
     let long = matches!(source, Source::Length(n) if n > SMALL as u64);
     let unread = ex.sending.is_some() || ex.cut;
     let close = ex.head.close || unsized_body || unread || core.stopping.get();
     let mut out = if long { core.buffers.large() } else { core.buffers.small() };
-    forward::reply_head(&mut out, ex, &link.input, ReplySink { sink, close });
+    if !framed {
+        reply_head(&mut out, ex, &link.input, sink, close);
+    }
     let (framer, mut extra) = match reply.held {
         Some(mut held) => {
             let content = std::mem::replace(&mut held.framer, Framer::new(Source::Done, sink, 0));
@@ -86,9 +98,19 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
             }
         }
     };
+    if framed {
+        let ends = framer.done() && out.is_empty() && framer.trailers.is_empty();
+        if send_reply_fields(ex, &link.input, ends).is_err() {
+            core.buffers.give(out);
+            return After::Cut;
+        }
+    }
     core.buffers.give(std::mem::take(&mut link.input));
     ex.facts.status = ex.reply.status;
     ex.deadline.set(idle);
+    if close && framer.done() {
+        ex.socket.ends_with_next_write();
+    }
     let mut down = Pump::new(framer, out);
     let mut moved = 0;
     let end = poll_fn(|cx| {
@@ -119,10 +141,14 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
     match end {
         Ok(()) => {
             ex.facts.action = AccessAction::Proxied;
-            if !ex.reply.close && !extra && ex.sending.is_none() && !ex.cut {
+            if !ex.reply.close && !extra && ex.sending.is_none() && !ex.cut && !link.socket.is_framed() {
                 core.pool.give(&link.pool, link.socket, Instant::now());
             }
-            if close { After::Linger } else { After::Keep }
+            match close {
+                false => After::Keep,
+                true if sends_no_more(ex) => After::Close,
+                true => After::Linger,
+            }
         }
         Err(Short::Body(Broken::Write)) => After::Cut,
         Err(Short::Stalled) if !starves => After::Cut,
@@ -140,6 +166,11 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
     }
 }
 
+/// Whether nothing is on its way that could meet a closed socket, which would take the answer away from the client.
+fn sends_no_more(ex: &Exchange) -> bool {
+    ex.head.close && ex.sending.is_none() && !ex.cut && ex.body.done() && ex.at == ex.input.len()
+}
+
 async fn stopped(ex: &mut Exchange, core: &Core, stop: Stop, idle: Duration) -> After {
     let status = stop.status();
     if let Some((component, severe, text)) = stop.fault() {
@@ -150,13 +181,43 @@ async fn stopped(ex: &mut Exchange, core: &Core, stop: Stop, idle: Duration) -> 
     let Some(answer) = stop.into_answer() else { return After::Cut };
     let left = if closes { None } else { unread(ex) };
     let close = ex.head.close || core.stopping.get() || left.is_none();
+    let grpc = is_grpc(ex);
+    let content = content_of(ex, &answer, grpc);
+    ex.facts.bytes_out = content.len() as u64;
     let mut out = core.buffers.small();
-    ex.facts.bytes_out = write_answer(&mut out, ex, core, &answer, close);
-    let written = ex.deadline.within(idle, ex.socket.write_all(&out)).await;
+    let begun = match ex.socket.is_framed() {
+        false => {
+            forward::status_line(&mut out, answer.status, page::reason(answer.status).as_bytes());
+            answer_fields(&mut out, ex, core, &answer, &content, close);
+            out.extend_from_slice(b"\r\n");
+            Ok(())
+        }
+        true => {
+            let mut fields = Fields::default();
+            answer_fields(&mut fields, ex, core, &answer, &content, close);
+            if grpc {
+                let (status, text) = (page::grpc_status(answer.status), page::reason(answer.status));
+                fields.put("grpc-status", status.to_string().as_bytes());
+                fields.put("grpc-message", text.as_bytes());
+            }
+            let status = if grpc { 200 } else { answer.status };
+            ex.socket.framed().map_or(Ok(()), |framed| framed.send_head(status, fields, content.is_empty()))
+        }
+    };
+    out.extend_from_slice(content.as_bytes());
+    if close || ex.socket.is_framed() {
+        ex.socket.ends_with_next_write();
+    }
+    let written = match begun {
+        Ok(()) => ex.deadline.within(idle, ex.socket.write_all(&out)).await,
+        Err(e) => Ok(Err(e)),
+    };
     core.buffers.give(out);
     ex.deadline.clear();
     match (written, left) {
+        (Ok(Ok(())), _) if ex.socket.is_framed() => After::Keep,
         (Ok(Ok(())), Some(left)) if !close => drain(ex, left, idle).await,
+        (Ok(Ok(())), Some(0)) if sends_no_more(ex) => After::Close,
         (Ok(Ok(())), _) => After::Linger,
         _ => {
             ex.facts.action = AccessAction::ClientClosed;
@@ -197,46 +258,108 @@ async fn drain(ex: &mut Exchange, left: u64, idle: Duration) -> After {
     }
 }
 
-/// Writes a whole answer of our own; says how many bytes its content has.
-fn write_answer(out: &mut Vec<u8>, ex: &Exchange, core: &Core, answer: &Answer, close: bool) -> u64 {
-    let page;
-    let (content_type, content): (&str, &[u8]) = match &answer.content {
-        Some(reply) => (&reply.content_type, reply.body.as_bytes()),
+/// The content of an answer of our own, as far as it is sent, and its type.
+struct Content<'a> {
+    kind: &'a str,
+    text: Cow<'a, str>,
+    sent: bool,
+}
+
+impl Content<'_> {
+    fn as_bytes(&self) -> &[u8] {
+        if self.sent { self.text.as_bytes() } else { &[] }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+}
+
+/// Whether the client waits for a status of gRPC, which is told in fields and nothing else.
+fn is_grpc(ex: &Exchange) -> bool {
+    let kind = ex.known(Known::Type).unwrap_or_default();
+    ex.socket.is_framed() && kind.get(..16).is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/grpc"))
+}
+
+fn content_of<'a>(ex: &Exchange, answer: &'a Answer, grpc: bool) -> Content<'a> {
+    if grpc {
+        return Content { kind: "application/grpc", text: Cow::Borrowed(""), sent: false };
+    }
+    let sent = !matches!(answer.status, 204 | 304) && ex.method() != b"HEAD";
+    match &answer.content {
+        Some(reply) => Content { kind: &reply.content_type, text: Cow::Borrowed(&reply.body), sent },
         None => {
             let accept = ex.known(Known::Accept).unwrap_or_default();
-            page = page::page(answer.status, accept, ex.id.as_str());
-            (page.0, page.1.as_bytes())
+            let (kind, text) = page::page(answer.status, accept, ex.id.as_str());
+            Content { kind, text: Cow::Owned(text), sent }
         }
-    };
-    forward::status_line(out, answer.status, page::reason(answer.status).as_bytes());
-    let bodiless = matches!(answer.status, 204 | 304);
-    if !bodiless {
+    }
+}
+
+/// Writes the fields of an answer of our own.
+fn answer_fields(
+    out: &mut impl Lines,
+    ex: &Exchange,
+    core: &Core,
+    answer: &Answer,
+    content: &Content<'_>,
+    close: bool,
+) {
+    if !matches!(answer.status, 204 | 304) {
+        out.put("Content-Type", content.kind.as_bytes());
+    }
+    if !matches!(answer.status, 204 | 304) && content.kind != "application/grpc" {
         // Writing to memory can't fail.
-        let _ = write!(out, "Content-Type: {content_type}\r\nContent-Length: {}\r\n", content.len());
+        out.with(b"Content-Length", |out| drop(write!(out, "{}", content.text.len())));
     }
     // A refusal must not outlive its rule in somebody's cache.
     if answer.content.is_none() || answer.status >= 400 {
-        out.extend_from_slice(b"Cache-Control: no-store\r\n");
+        out.put("Cache-Control", b"no-store");
     }
     if let Some(location) = &answer.location {
-        out.extend_from_slice(b"Location: ");
-        out.extend_from_slice(location);
-        out.extend_from_slice(b"\r\n");
+        out.put("Location", location);
     }
     if answer.status == 405 {
-        out.extend_from_slice(b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+        out.put("Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     }
-    out.extend_from_slice(b"X-Request-Id: ");
-    out.extend_from_slice(ex.id.as_bytes());
-    out.extend_from_slice(b"\r\nDate: ");
-    out.extend_from_slice(&core.date(ex.facts.at));
-    out.extend_from_slice(b"\r\n");
+    out.put("X-Request-Id", ex.id.as_bytes());
+    out.put("Date", &core.date(ex.facts.at));
     forward::put_hsts(out, ex);
     forward::connection(out, ex, close);
+}
+
+/// Writes the head of the upstream's answer, whose bytes are `bytes`, as HTTP/1.1.
+pub(crate) fn reply_head(out: &mut Vec<u8>, ex: &Exchange, bytes: &[u8], sink: Sink, close: bool) {
+    forward::status_line(out, ex.reply.status, ex.reply.reason.of_bytes(bytes));
+    forward::reply_fields(out, ex, bytes, sink, close);
     out.extend_from_slice(b"\r\n");
-    if bodiless || ex.method() == b"HEAD" {
-        return 0;
+}
+
+/// Sends the head of the upstream's answer, whose bytes are `bytes`, over a stream of frames. Where it switches to a
+/// WebSocket the stream does so by any success. Source: RFC 8441 §5.
+pub(crate) fn send_reply_fields(ex: &mut Exchange, bytes: &[u8], ends: bool) -> io::Result<()> {
+    let mut fields = Fields::default();
+    forward::reply_fields(&mut fields, ex, bytes, Sink::Frames, false);
+    let status = if ex.reply.websocket { 200 } else { ex.reply.status };
+    match ex.socket.framed() {
+        Some(framed) if status < 200 => framed.send_interim(status, fields),
+        Some(framed) => framed.send_head(status, fields, ends),
+        None => Err(io::ErrorKind::Unsupported.into()),
     }
-    out.extend_from_slice(content);
-    content.len() as u64
+}
+
+/// Tells a client that waits for it to send its body. Source: RFC 9110 §10.1.1.
+pub(crate) async fn go_on(ex: &mut Exchange, idle: Duration) -> Result<(), Stop> {
+    let sent = match ex.socket.framed() {
+        Some(framed) => Ok(framed.send_interim(100, Fields::default())),
+        None => ex.deadline.within(idle, ex.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")).await,
+    };
+    match sent {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Stop::ClientGone),
+    }
 }

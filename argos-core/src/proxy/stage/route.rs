@@ -7,7 +7,6 @@ use crate::proxy::exchange::Exchange;
 use crate::proxy::h1::body::Source;
 use crate::proxy::h1::head::split_authority;
 use crate::proxy::stop::Stop;
-use crate::proxy::tls::TlsStream;
 use crate::schema::TlsMode;
 use crate::snapshot::{Host, Snapshot};
 
@@ -16,14 +15,14 @@ use crate::snapshot::{Host, Snapshot};
 pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host, Stop> {
     let local = ex.peer.local.ip();
     let found = find(live, &ex.name, local);
-    let host = match ex.socket.tls() {
+    let host = match &ex.secured {
         None => found.ok_or(Stop::UnknownHost)?,
-        Some(tls) => {
+        Some(secured) => {
             let host = found.filter(|h| h.tls.mode != TlsMode::None).ok_or(Stop::Misdirected)?;
-            let shaken = tls.clients().map(Clients::identity);
+            let shaken = secured.clients.as_deref().map(Clients::identity);
             let wanted = host.tls.clients.as_ref().map(|clients| clients.identity());
             // What was shown under other terms says nothing under these.
-            if !is_meant(live, host, tls.name(), &ex.name) || (wanted.is_some() && wanted != shaken) {
+            if !is_meant(live, host, secured.name.as_deref(), &ex.name) || (wanted.is_some() && wanted != shaken) {
                 return Err(Stop::Misdirected);
             }
             host
@@ -41,7 +40,7 @@ pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host
         return Err(Stop::HttpsRedirect(secure_location(ex)));
     }
     if host.tls.clients.as_ref().is_some_and(|clients| clients.required)
-        && ex.socket.tls().and_then(TlsStream::shown).is_none()
+        && ex.secured.as_ref().is_none_or(|secured| secured.shown.is_none())
     {
         return Err(Stop::NoClientCertificate);
     }

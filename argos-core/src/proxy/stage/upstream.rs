@@ -4,22 +4,34 @@
 //! may be repeated, its body is whole in memory and no byte of an answer has come. Source: RFC 9110 §9.2.2.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::Request;
+use sha1::{Digest as _, Sha1};
 use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::balance::Choice;
-use super::inspect::HeldReply;
+use super::inspect::{Held, HeldReply};
 use crate::logs::Version;
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
-use crate::proxy::forward::{self, ReplySink};
+use crate::proxy::forward;
+use crate::proxy::framed::{Framed, h2_upstream};
 use crate::proxy::h1::body::{Broken, Framer, Pump, Sink, Source};
 use crate::proxy::h1::field::LineScan;
+use crate::proxy::h1::head::Framing;
+use crate::proxy::h1::response;
+use crate::proxy::pool::Line;
 use crate::proxy::stop::Stop;
 use crate::proxy::stream::Stream;
 use crate::proxy::tls::Outbound;
@@ -43,6 +55,9 @@ pub(crate) struct Link {
     /// Where it is kept while it is idle.
     pub(crate) pool: Arc<str>,
 }
+
+/// What a server adds to the key. Source: RFC 6455 §1.3.
+const WEBSOCKET: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Why one try failed.
 enum Failure {
@@ -76,11 +91,13 @@ pub(crate) async fn send(
     loop {
         ex.facts.attempts = ex.facts.attempts.saturating_add(1);
         ex.facts.upstream = Some(Arc::clone(&choice.target.authority));
-        let (pooled, tried_one) = attempt(ex, live, core, &choice, &start, fresh).await;
+        let (pooled, tried_one) = attempt(ex, live, core, &choice, start.content(), fresh).await;
         let text = match tried_one {
             Ok(reply) => {
                 ex.facts.upstream_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-                core.buffers.give(start);
+                if let Start::Bytes(start) = start {
+                    core.buffers.give(start);
+                }
                 return Ok(reply);
             }
             Err(Failure::Final(stop)) => return Err(stop),
@@ -101,23 +118,36 @@ pub(crate) async fn send(
     }
 }
 
-/// The framed bytes of the body that are here: those that were held, or came with the head. What is wrong with them is seen before anything is sent.
-fn first_bytes(ex: &mut Exchange, core: &Core) -> Result<Vec<u8>, Stop> {
+/// The content of the body that is here: what was held, or came with the head. What is wrong with it is seen before
+/// anything is sent.
+fn first_bytes(ex: &mut Exchange, core: &Core) -> Result<Start, Stop> {
     if let Some(held) = ex.held.take() {
-        let mut start = Vec::with_capacity(held.bytes().len() + 64);
-        ex.body.replay(held.bytes(), &mut start);
-        return Ok(start);
+        return Ok(Start::Held(held));
     }
     if ex.body.done() {
-        return Ok(Vec::new());
+        return Ok(Start::Bytes(Vec::new()));
     }
     let mut start = core.buffers.small();
-    match ex.body.push(&ex.input[ex.at..], &mut start) {
-        Ok(used) => {
-            ex.at += used;
-            Ok(start)
+    let sink = std::mem::replace(&mut ex.body.sink, Sink::Plain);
+    ex.at += ex.body.push(&ex.input[ex.at..], &mut start).map_err(client_fault)?;
+    ex.body.sink = sink;
+    Ok(Start::Bytes(start))
+}
+
+/// The first content of a body.
+enum Start {
+    /// What rules have seen.
+    Held(Held),
+    /// What came with the head.
+    Bytes(Vec<u8>),
+}
+
+impl Start {
+    fn content(&self) -> &[u8] {
+        match self {
+            Self::Held(held) => held.bytes(),
+            Self::Bytes(bytes) => bytes,
         }
-        Err(broken) => Err(client_fault(broken)),
     }
 }
 
@@ -144,23 +174,46 @@ async fn attempt(
 ) -> (bool, Result<Reply, Failure>) {
     let (group, target) = (choice.group, choice.target);
     let millis = |own: Option<u32>, setting| own.map_or(setting, |ms| Duration::from_millis(ms.into()));
-    let idle = if fresh { None } else { core.pool.take(&target.pool) };
+    let only_http1 = ex.head.websocket;
+    let idle = if fresh { None } else { core.pool.take(&target.pool, only_http1) };
     let pooled = idle.is_some();
-    let socket = match idle {
-        Some(socket) => socket,
+    let line = match idle {
+        Some(line) => line,
         None => {
             let limit = millis(group.connect_timeout_ms, live.proxy.connect_timeout);
-            match core.pool.connect(core, target, limit, &ex.deadline).await {
-                Ok(socket) => socket,
+            match core.pool.connect(core, target, only_http1, limit, &ex.deadline).await {
+                Ok(line) => line,
                 Err(text) => return (false, Err(Failure::Unsent(text))),
             }
         }
     };
-    let mut link = Link { socket, input: core.buffers.small(), pool: Arc::clone(&target.pool) };
-    let mut out = core.buffers.small();
     let waits = ex.head.expects_continue && start.is_empty() && !ex.body.done();
-    forward::request_head(&mut out, ex, live, choice, waits);
-    out.extend_from_slice(start);
+    let mut out = core.buffers.small();
+    let open = ex.head.framing == Framing::Open;
+    let socket = match line {
+        Line::One(socket) => {
+            forward::request_head(&mut out, ex, live, choice, waits);
+            ex.body.sink = if open { Sink::Chunked { trailers: true } } else { Sink::Plain };
+            socket
+        }
+        Line::Many(sender, counted) => {
+            ex.body.sink = Sink::Frames;
+            let ends = start.is_empty() && ex.body.done() && ex.body.trailers.is_empty();
+            let Some(request) = forward::request(ex, live, choice, waits) else {
+                core.buffers.give(out);
+                return (pooled, Err(Failure::Final(Stop::BadResult)));
+            };
+            match begin(sender, counted, request, ends) {
+                Ok(half) => Stream::Framed(Box::new(Framed::Upstream2(half))),
+                Err(e) => {
+                    core.buffers.give(out);
+                    return (pooled, Err(Failure::Unsent(format!("HTTP/2 with {}: {e}", target.authority))));
+                }
+            }
+        }
+    };
+    ex.body.replay(start, &mut out);
+    let mut link = Link { socket, input: core.buffers.small(), pool: Arc::clone(&target.pool) };
     let rest = Framer { limit: ex.body.limit, ..Framer::new(Source::Done, Sink::Plain, 0) };
     ex.sending = Some(Pump::new(std::mem::replace(&mut ex.body, rest), out));
     let response = millis(group.response_timeout_ms, live.proxy.response_timeout);
@@ -178,6 +231,18 @@ async fn attempt(
     }
 }
 
+/// Begins a request on a connection that carries many.
+fn begin(
+    mut sender: SendRequest<Bytes>,
+    counted: Rc<()>,
+    request: Request<()>,
+    ends: bool,
+) -> Result<h2_upstream::Half, h2::Error> {
+    let head_only = request.method() == http::Method::HEAD;
+    let (response, send) = sender.send_request(request, ends)?;
+    Ok(h2_upstream::Half::new((response, send), counted, ends, head_only))
+}
+
 /// Sends the request and reads until the final head; interim ones are passed on.
 async fn converse(ex: &mut Exchange, link: &mut Link, patience: &Patience) -> Result<(), Failure> {
     let head_only = ex.method() == b"HEAD";
@@ -188,12 +253,28 @@ async fn converse(ex: &mut Exchange, link: &mut Link, patience: &Patience) -> Re
         poll_fn(|cx| poll_head(ex, link, &mut scan, head_only, &mut watch, patience, cx)).await?;
         match ex.reply.status {
             200.. => return Ok(()),
-            101 if ex.head.websocket && ex.reply.websocket => return Ok(()),
+            101 if ex.head.websocket && ex.reply.websocket && takes_key(ex, &link.input) => return Ok(()),
             101 => return Err(Failure::Final(Stop::BadReply("it switches protocols unasked"))),
             _ => interim(ex, link, patience).await?,
         }
         link.input.drain(..ex.reply.end);
     }
+}
+
+/// Whether the upstream took the key that we made, where the client's version has none. Else the client sees for itself.
+/// Source: RFC 6455 §4.1.
+fn takes_key(ex: &Exchange, bytes: &[u8]) -> bool {
+    if !ex.socket.is_framed() {
+        return true;
+    }
+    let key = ex.values(b"sec-websocket-key").next().unwrap_or_default();
+    let digest = Sha1::new().chain_update(key).chain_update(WEBSOCKET).finalize();
+    let wanted = STANDARD.encode(digest);
+    let mut fields = ex.reply.fields.iter();
+    fields.any(|f| {
+        f.name.of_bytes(bytes).eq_ignore_ascii_case(b"sec-websocket-accept")
+            && f.value.of_bytes(bytes) == wanted.as_bytes()
+    })
 }
 
 /// Passes an interim answer on to clients that can take it.
@@ -202,10 +283,15 @@ async fn interim(ex: &mut Exchange, link: &Link, patience: &Patience) -> Result<
     if ex.head.version == Version::Http10 || !wanted {
         return Ok(());
     }
-    let mut out = ex.core.buffers.small();
-    forward::reply_head(&mut out, ex, &link.input, ReplySink { sink: Sink::Plain, close: false });
-    let written = ex.deadline.within(patience.idle, ex.socket.write_all(&out)).await;
-    ex.core.buffers.give(out);
+    let written = if ex.socket.is_framed() {
+        Ok(response::send_reply_fields(ex, &link.input, false))
+    } else {
+        let mut out = ex.core.buffers.small();
+        response::reply_head(&mut out, ex, &link.input, Sink::Plain, false);
+        let written = ex.deadline.within(patience.idle, ex.socket.write_all(&out)).await;
+        ex.core.buffers.give(out);
+        written
+    };
     ex.deadline.set(if ex.body_is_sent() { patience.response } else { patience.idle });
     match written {
         Ok(Ok(())) => Ok(()),
@@ -231,7 +317,7 @@ fn poll_head(
                 ex.body_sent();
                 ex.deadline.set(patience.response);
             }
-            Poll::Ready(Err(Broken::Write)) if before == 0 && pump.moved == 0 => {
+            Poll::Ready(Err(Broken::Write)) if before == 0 && pump.moved == 0 && !link.socket.is_framed() => {
                 return fail(Failure::Unsent("the connection was closed".into()));
             }
             // The upstream takes no more; what it has to say may still arrive.
@@ -252,6 +338,9 @@ fn poll_head(
         }
         match pin!(link.socket.read_buf(&mut link.input)).poll(cx) {
             Poll::Ready(Ok(n)) if n > 0 => {}
+            Poll::Ready(Err(e)) if link.input.is_empty() && e.kind() == io::ErrorKind::ConnectionRefused => {
+                return fail(Failure::Unsent(format!("no answer: {e}")));
+            }
             Poll::Ready(end) if link.input.is_empty() => {
                 let text = match end {
                     Err(e) => format!("no answer: {e}"),

@@ -43,6 +43,19 @@ pub(crate) trait Session: Unpin {
     fn agreed(&mut self) {}
 }
 
+/// What a handshake with a client settled; all requests of the connection have it.
+#[derive(Debug)]
+pub(crate) struct Secured {
+    /// The version that is spoken.
+    pub(crate) version: &'static str,
+    /// What the client asked for.
+    pub(crate) name: Option<Box<str>>,
+    /// Under which terms its certificate was asked for; none = it was not.
+    pub(crate) clients: Option<Arc<Clients>>,
+    /// The certificate that it showed, which is trusted under those terms.
+    pub(crate) shown: Option<Shown>,
+}
+
 /// Towards a client.
 pub(crate) struct Inbound {
     session: UnbufferedServerConnection,
@@ -91,16 +104,9 @@ impl Inbound {
         self.asked.unusable.get()?.fault().map(str::to_owned)
     }
 
-    pub(super) fn clients(&self) -> Option<&Clients> {
-        self.clients.as_deref()
-    }
-
-    pub(super) fn shown(&self) -> Option<&Shown> {
-        self.shown.as_ref()
-    }
-
-    pub(super) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    /// What was agreed on, told once.
+    pub(super) fn secured(&mut self, version: &'static str) -> Secured {
+        Secured { version, name: self.name.take(), clients: self.clients.take(), shown: self.shown.take() }
     }
 }
 

@@ -11,9 +11,8 @@ use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, Insufficien
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::side::{Inbound, Session};
+use super::side::{Inbound, Secured, Session};
 use crate::certs::acme::ALPN;
-use crate::certs::{Clients, Shown};
 use crate::proxy::buffer::{Buffers, LARGE};
 
 /// Plain bytes that are sealed and written together.
@@ -38,10 +37,14 @@ pub(crate) struct TlsStream<S = Inbound> {
     outgoing: Outgoing,
     /// Plain bytes that lie sealed in `outgoing` and are not reported as written.
     owed: usize,
+    /// Where the first record of theirs begins.
+    sealed: usize,
     /// The other side sends no more.
     ended: bool,
     /// It said so.
     announced: bool,
+    /// The bytes that are written next are the last ones.
+    last: bool,
     /// The other side was told that no more comes.
     closed: bool,
 }
@@ -82,11 +85,6 @@ fn broken(e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
 }
 
 impl TlsStream {
-    /// The name that the client asked for.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.session.name()
-    }
-
     /// The name that the client asks for, also before the handshake is over.
     pub(crate) fn asked(&self) -> Option<Box<str>> {
         self.session.asked()
@@ -97,28 +95,19 @@ impl TlsStream {
         self.session.fault()
     }
 
-    /// Under which terms the client's certificate was asked for; none = it was not.
-    pub(crate) fn clients(&self) -> Option<&Clients> {
-        self.session.clients()
-    }
-
-    /// The certificate that the client showed, which is trusted under those terms.
-    pub(crate) fn shown(&self) -> Option<&Shown> {
-        self.session.shown()
+    /// What the handshake settled, told once.
+    pub(crate) fn secured(&mut self) -> Secured {
+        let version = match self.session.state().protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "",
+        };
+        self.session.secured(version)
     }
 
     /// Whether the client came for the proof of a name, which the handshake was. Source: RFC 8737 §3.
     pub(crate) fn is_proof(&self) -> bool {
         self.session.state().alpn_protocol() == Some(ALPN)
-    }
-
-    /// The version that is spoken.
-    pub(crate) fn version(&self) -> &'static str {
-        match self.session.state().protocol_version() {
-            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "",
-        }
     }
 }
 
@@ -136,10 +125,17 @@ impl<S: Session> TlsStream<S> {
             taken: 0,
             outgoing: Outgoing::default(),
             owed: 0,
+            sealed: 0,
             ended: false,
             announced: false,
+            last: false,
             closed: false,
         }
+    }
+
+    /// Whether HTTP/2 was agreed on. Source: RFC 9113 §3.2.
+    pub(crate) fn is_h2(&self) -> bool {
+        self.session.state().alpn_protocol() == Some(b"h2")
     }
 
     /// Ready once the handshake is over. What it leaves to be written goes with the first bytes that are.
@@ -181,7 +177,7 @@ impl<S: Session> TlsStream<S> {
             }
             if let Err(e) = opened {
                 // The other side is told why, if it takes that at once.
-                let _ = self.open(None);
+                self.say_why();
                 let _ = self.poll_out(cx);
                 return Poll::Ready(Err(e));
             }
@@ -250,12 +246,42 @@ impl<S: Session> TlsStream<S> {
     /// [`Pump`]: crate::proxy::h1::body::Pump
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.owed == 0 {
+            let whole = bytes.len() <= SEALED_AT_ONCE;
             let bytes = &bytes[..bytes.len().min(SEALED_AT_ONCE)];
+            self.sealed = self.outgoing.end;
             self.step(None, Some(Say::Bytes(bytes)))?;
             self.owed = bytes.len();
+            if self.last && whole {
+                self.close()?;
+            }
         }
-        ready!(self.poll_out(cx))?;
-        Poll::Ready(Ok(std::mem::take(&mut self.owed)))
+        match self.poll_out(cx)? {
+            Poll::Ready(()) => Poll::Ready(Ok(std::mem::take(&mut self.owed))),
+            Poll::Pending => match self.whole_records() {
+                0 => Poll::Pending,
+                n => {
+                    self.owed -= n;
+                    Poll::Ready(Ok(n))
+                }
+            },
+        }
+    }
+
+    /// Plain bytes of the records that have left whole since this was last asked. The other side can't read a part of
+    /// one.
+    fn whole_records(&mut self) -> usize {
+        let mut plain = 0;
+        while let Some(&[_, _, _, high, low]) =
+            self.outgoing.bytes[..self.outgoing.at].get(self.sealed..self.sealed + 5)
+        {
+            let next = self.sealed + 5 + usize::from(u16::from_be_bytes([high, low]));
+            if next > self.outgoing.at || plain == self.owed {
+                break;
+            }
+            plain += RECORD.min(self.owed - plain);
+            self.sealed = next;
+        }
+        plain
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -263,11 +289,23 @@ impl<S: Session> TlsStream<S> {
     }
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !std::mem::replace(&mut self.closed, true) {
-            self.step(None, Some(Say::Close))?;
-        }
-        ready!(self.poll_out(cx))?;
+        ready!(self.poll_farewell(cx))?;
         Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+
+    /// What is written next are the last bytes: the end is announced in the same breath.
+    pub(crate) fn ends_with_next_write(&mut self) {
+        self.last = true;
+    }
+
+    /// Announces the end, without closing the direction.
+    pub(crate) fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.close()?;
+        self.poll_out(cx)
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.closed, true) { Ok(()) } else { self.step(None, Some(Say::Close)) }
     }
 
     /// Whether it may be used again: open, with nothing that came unasked. Messages of TLS itself are no such thing.
@@ -331,6 +369,17 @@ impl<S: Session> TlsStream<S> {
     /// Opens the records that are here whole: into `into` first, and what is too much for it into `plain`.
     fn open(&mut self, into: Option<&mut ReadBuf<'_>>) -> io::Result<()> {
         self.step(into, None)
+    }
+
+    /// Takes the alert that a failed handshake left to be sent. One step is all: the next would look at the same bytes
+    /// again.
+    fn say_why(&mut self) {
+        let status = self.session.process(&mut self.incoming);
+        if let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state
+            && let Ok(n) = data.encode(self.outgoing.room(RECORD_ADDS, &self.buffers))
+        {
+            self.outgoing.end += n;
+        }
     }
 
     /// Goes through the states of the session until it needs more of the other side, then says `say`.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 
 use super::{client_fault, failed};
 use crate::proxy::core::{Core, Shared};
 use crate::proxy::exchange::Exchange;
-use crate::proxy::h1::body::{Framer, Sink, Source};
+use crate::proxy::h1::body::{Framer, Sink, Source, Wire as _};
 use crate::proxy::h1::reply_head::ReplyFraming;
+use crate::proxy::h1::response;
 use crate::proxy::stage::upstream::Link;
 use crate::proxy::stop::Stop;
 
@@ -110,10 +111,7 @@ pub(super) async fn request(
         return Err(Stop::TooLarge);
     }
     if std::mem::take(&mut ex.head.expects_continue) && ex.at == ex.input.len() {
-        let go_on = ex.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
-        if !matches!(ex.deadline.within(idle, go_on).await, Ok(Ok(()))) {
-            return Err(Stop::ClientGone);
-        }
+        response::go_on(ex, idle).await?;
     }
     let open = ex.waf.as_ref().is_some_and(|w| w.appsec.fail_open);
     let mut held = Held::new(&core.shared);
@@ -135,7 +133,11 @@ pub(super) async fn request(
         match ex.deadline.within(idle, ex.socket.read_buf(&mut ex.input)).await {
             Ok(Ok(n)) if n > 0 && pace.keeps_up(n) => {}
             Ok(Ok(n)) if n > 0 => return Err(Stop::SlowClient),
-            Ok(_) => return Err(Stop::ClientGone),
+            Ok(Ok(_)) => {
+                ex.body.close(ex.socket.take_trailers(), &mut held.bytes).map_err(client_fault)?;
+                break;
+            }
+            Ok(Err(_)) => return Err(Stop::ClientGone),
             Err(_) => return Err(Stop::SlowClient),
         }
     }
@@ -177,10 +179,12 @@ pub(super) async fn reply(
         link.input.reserve(READ);
         match ex.deadline.within(idle, link.socket.read_buf(&mut link.input)).await {
             Ok(Ok(n)) if n > 0 => {}
-            Ok(_) => {
-                framer.close(&mut held.bytes).map_err(|_| Stop::BadReply("its body is cut short"))?;
+            Ok(Ok(_)) => {
+                let closed = framer.close(link.socket.take_trailers(), &mut held.bytes);
+                closed.map_err(|_| Stop::BadReply("its body is cut short"))?;
                 break;
             }
+            Ok(Err(_)) => return Err(Stop::BadReply("its body is cut short")),
             Err(_) => return Err(Stop::UpstreamSlow),
         }
     }

@@ -1,0 +1,301 @@
+//! What a client may do with frames: a look at the frames of HTTP/2 as they come in, before anything acts on them.
+//!
+//! Frames cost the sender little and the receiver more. Each kind that answers nothing has a budget per connection;
+//! once one is spent nothing more is read, and the connection is told to calm down. Source: RFC 9113 §10.5.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes that begin an HTTP/2 connection. Source: RFC 9113 §3.4.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Streams that a client may give up within [`RESETS_OVER`], beyond those that were answered.
+const RESETS: u32 = 200;
+const RESETS_OVER: Duration = Duration::from_secs(30);
+/// Frames that go on with one head.
+const CONTINUATIONS: u32 = 16;
+/// SETTINGS and PING frames within [`CONTROLS_OVER`]; so many DATA frames without content too.
+const CONTROLS: u32 = 32;
+const CONTROLS_OVER: Duration = Duration::from_secs(10);
+/// PRIORITY frames within the same time. Browsers send one with each request; nobody reads them.
+const PRIORITIES: u32 = 1024;
+
+const HEADER: usize = 9;
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const CONTINUATION: u8 = 9;
+const END_STREAM_OR_ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// What was counted, shared with the connection's own loop.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    spent: Cell<Option<&'static str>>,
+    answered: Cell<u32>,
+    head_open: Cell<bool>,
+}
+
+impl Gauge {
+    /// Which budget is spent.
+    pub(crate) fn spent(&self) -> Option<&'static str> {
+        self.spent.get()
+    }
+
+    /// A stream was answered to its end.
+    pub(crate) fn answered(&self) {
+        self.answered.set(self.answered.get().saturating_add(1));
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(crate) fn head_open(&self) -> bool {
+        self.head_open.get()
+    }
+}
+
+/// A count that begins anew after a time.
+#[derive(Debug)]
+struct Budget {
+    since: Instant,
+    count: u32,
+}
+
+impl Budget {
+    fn new(now: Instant) -> Self {
+        Self { since: now, count: 0 }
+    }
+
+    /// Counts one; true once there are more than `most` within `over`.
+    fn spend(&mut self, now: Instant, over: Duration, most: u32) -> bool {
+        if now.duration_since(self.since) >= over {
+            *self = Self::new(now);
+        }
+        self.count += 1;
+        self.count > most
+    }
+}
+
+/// The frames of one direction, looked at by their headers.
+#[derive(Debug)]
+struct Frames {
+    preface: usize,
+    header: [u8; HEADER],
+    have: usize,
+    payload: usize,
+    continuations: u32,
+    resets: Budget,
+    controls: Budget,
+    empty: Budget,
+    priorities: Budget,
+}
+
+impl Frames {
+    fn new(now: Instant) -> Self {
+        Self {
+            preface: PREFACE.len(),
+            header: [0; HEADER],
+            have: 0,
+            payload: 0,
+            continuations: 0,
+            resets: Budget::new(now),
+            controls: Budget::new(now),
+            empty: Budget::new(now),
+            priorities: Budget::new(now),
+        }
+    }
+
+    fn look(&mut self, mut bytes: &[u8], gauge: &Gauge) {
+        let skipped = self.preface.min(bytes.len());
+        self.preface -= skipped;
+        bytes = &bytes[skipped..];
+        while !bytes.is_empty() {
+            let skipped = self.payload.min(bytes.len());
+            self.payload -= skipped;
+            bytes = &bytes[skipped..];
+            let n = (HEADER - self.have).min(bytes.len());
+            self.header[self.have..self.have + n].copy_from_slice(&bytes[..n]);
+            self.have += n;
+            bytes = &bytes[n..];
+            if self.have == HEADER {
+                self.have = 0;
+                self.frame(gauge);
+            }
+        }
+    }
+
+    fn frame(&mut self, gauge: &Gauge) {
+        let [a, b, c, kind, flags, ..] = self.header;
+        self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let now = Instant::now();
+        let controls = |budget: &mut Budget| budget.spend(now, CONTROLS_OVER, CONTROLS);
+        let spent = match kind {
+            DATA if self.payload == 0 && flags & END_STREAM_OR_ACK == 0 => controls(&mut self.empty),
+            SETTINGS | PING if flags & END_STREAM_OR_ACK == 0 => controls(&mut self.controls),
+            PRIORITY => self.priorities.spend(now, CONTROLS_OVER, PRIORITIES),
+            RST_STREAM => {
+                let before = self.resets.since;
+                let most = RESETS.saturating_add(gauge.answered.get());
+                let spent = self.resets.spend(now, RESETS_OVER, most);
+                if self.resets.since != before {
+                    gauge.answered.set(0);
+                }
+                spent
+            }
+            HEADERS => {
+                self.continuations = 0;
+                gauge.head_open.set(flags & END_HEADERS == 0);
+                false
+            }
+            CONTINUATION => {
+                self.continuations += 1;
+                gauge.head_open.set(flags & END_HEADERS == 0);
+                self.continuations > CONTINUATIONS
+            }
+            _ => false,
+        };
+        if spent && gauge.spent.get().is_none() {
+            gauge.spent.set(Some(match kind {
+                DATA => "too many empty DATA frames",
+                SETTINGS | PING => "too many SETTINGS or PING frames",
+                PRIORITY => "too many PRIORITY frames",
+                RST_STREAM => "too many streams were reset",
+                _ => "too many CONTINUATION frames",
+            }));
+        }
+    }
+}
+
+/// A connection whose incoming frames are looked at. What was read before it was known to speak HTTP/2 comes first.
+#[derive(Debug)]
+pub(crate) struct Metered<T> {
+    inner: T,
+    first: Vec<u8>,
+    at: usize,
+    frames: Frames,
+    gauge: Rc<Gauge>,
+}
+
+impl<T> Metered<T> {
+    pub(crate) fn new(inner: T, first: Vec<u8>, gauge: Rc<Gauge>) -> Self {
+        Self { inner, first, at: 0, frames: Frames::new(Instant::now()), gauge }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.gauge.spent.get().is_some() {
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        if this.at < this.first.len() {
+            let n = buf.remaining().min(this.first.len() - this.at);
+            buf.put_slice(&this.first[this.at..this.at + n]);
+            this.at += n;
+            if this.at == this.first.len() {
+                this.first = Vec::new();
+                this.at = 0;
+            }
+        } else {
+            match Pin::new(&mut this.inner).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+        }
+        this.frames.look(&buf.filled()[before..], &this.gauge);
+        if this.gauge.spent.get().is_some() {
+            // The loop of the connection ends it before what came is acted upon.
+            buf.set_filled(before);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut frame = vec![size[1], size[2], size[3], kind, flags, 0, 0, 0, 1];
+        frame.extend_from_slice(payload);
+        frame
+    }
+
+    fn spent(frames: &[Vec<u8>], pieces: usize) -> (usize, Option<&'static str>) {
+        let gauge = Gauge::default();
+        let mut seen = Frames::new(Instant::now());
+        PREFACE.chunks(pieces).for_each(|piece| seen.look(piece, &gauge));
+        for (i, frame) in frames.iter().enumerate() {
+            frame.chunks(pieces).for_each(|piece| seen.look(piece, &gauge));
+            if let Some(why) = gauge.spent() {
+                return (i, Some(why));
+            }
+        }
+        (frames.len(), None)
+    }
+
+    #[test]
+    fn each_kind_has_its_budget() {
+        for pieces in [1, 3, 10_000] {
+            for (frames, most, why) in [
+                (vec![frame(RST_STREAM, 0, &[0; 4]); 500], 200, "too many streams were reset"),
+                (vec![frame(PING, 0, &[0; 8]); 40], 32, "too many SETTINGS or PING frames"),
+                (vec![frame(SETTINGS, 0, &[]); 40], 32, "too many SETTINGS or PING frames"),
+                (vec![frame(DATA, 0, &[]); 40], 32, "too many empty DATA frames"),
+                (vec![frame(PRIORITY, 0, &[0; 5]); 1100], 1024, "too many PRIORITY frames"),
+                (vec![frame(CONTINUATION, 0, b"xx"); 40], 16, "too many CONTINUATION frames"),
+            ] {
+                assert_eq!(spent(&frames, pieces), (most, Some(why)));
+            }
+            for frames in [
+                vec![frame(PING, END_STREAM_OR_ACK, &[0; 8]); 1000],
+                vec![frame(DATA, END_STREAM_OR_ACK, &[]); 1000],
+                vec![frame(DATA, 0, b"content"); 1000],
+            ] {
+                assert_eq!(spent(&frames, pieces), (1000, None));
+            }
+        }
+    }
+
+    #[test]
+    fn answered_streams_may_be_reset_and_heads_are_open_until_they_end() {
+        let gauge = Gauge::default();
+        let mut seen = Frames::new(Instant::now());
+        seen.look(PREFACE, &gauge);
+        for _ in 0..1000 {
+            seen.look(&frame(HEADERS, 0, b"x"), &gauge);
+            assert!(gauge.head_open());
+            seen.look(&frame(CONTINUATION, END_HEADERS, b"x"), &gauge);
+            assert!(!gauge.head_open());
+            gauge.answered();
+            seen.look(&frame(RST_STREAM, 0, &[0; 4]), &gauge);
+        }
+        assert_eq!(gauge.spent(), None);
+    }
+}
