@@ -7,7 +7,7 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -322,6 +322,30 @@ fn an_authority_that_is_down_is_named() {
     assert!(error.contains("/dir answers 503"), "{error}");
     assert!((580..=600).contains(&seconds_until_next(&error)), "{error}");
     world.signed_in_the_end();
+}
+
+#[test]
+fn an_authority_that_does_not_answer_stops_no_order_at_another() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("https://{}/dir", listener.local_addr().unwrap());
+    let asked: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+    let kept = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        listener.incoming().map_while(Result::ok).for_each(|socket| kept.lock().unwrap().push(socket));
+    });
+    let ports = [free_port(), free_port()];
+    let Some(authority) = Pebble::start(ports[0], ports[1], PebbleOptions::default()) else { return };
+    let folder = Folder::new();
+    let argos = Argos::open(Options::new(folder.path())).unwrap();
+    call(&argos, "settings.set", json!({"key": "acme.dns_resolvers", "value": authority.resolver.to_string()}));
+    for n in 0..6 {
+        let more = json!({"tls_directory_url": silent});
+        prepare_with(&argos, &format!("s{n}.example.com"), more, authority.port, &authority.root);
+    }
+    let host = prepare(&argos, "a.example.com", authority.port, &authority.root);
+    let _serving = serve(&argos, ports);
+    until(&argos, host, |status| status["source"] == "acme");
+    assert_eq!(asked.lock().unwrap().len(), 1, "while one host waits for an answer the others of it do not ask");
 }
 
 #[test]

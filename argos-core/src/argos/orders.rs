@@ -13,7 +13,7 @@ mod keep;
 mod zone;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,8 +31,12 @@ use crate::error::{Error, Result};
 use crate::schema::{Actor, HostId};
 use crate::store::acme_orders::{self, AcmeOrder};
 
-/// Orders that go on at the same time.
+/// Steps that go on at the same time.
 const AT_ONCE: usize = 4;
+/// Of them at one directory that answers: what one authority does never stops the others.
+const AT_ONE: usize = AT_ONCE - 1;
+/// At one that did not answer the last time, or was not asked yet.
+const AT_SILENT: usize = 1;
 /// Rows that are looked at for what is due.
 const LOOKED_AT: u32 = 32;
 /// The longest time between two looks: clocks jump.
@@ -76,8 +80,7 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
         tracing::error!("hosts whose certificates an authority signs: {e}");
     }
     let changed = argos.inner.cx.changed.clone();
-    let orderer =
-        Rc::new(Orderer { argos, wires: RefCell::default(), taken: RefCell::default(), registering: Mutex::default() });
+    let orderer = Rc::new(Orderer::new(argos));
     let mut queue = Queue::default();
     let mut tasks = JoinSet::new();
     let mut hosts = HashMap::new();
@@ -102,15 +105,15 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
             _ = &mut stopped => return,
             () = changed.notified() => {}
             Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
-                let (task, kept) = match done {
-                    Ok((task, kept)) => (task, kept),
+                let (task, did) = match done {
+                    Ok((task, did)) => (task, did),
                     Err(e) => {
                         tracing::error!("a step of a certificate's order panicked: {e}");
-                        (e.id(), false)
+                        (e.id(), Did { kept: false, silent: false })
                     }
                 };
                 if let Some(host) = hosts.remove(&task) {
-                    queue.ended(host, if kept { None } else { Some(orderer.argos.inner.cx.clock.now()) });
+                    queue.ended(host, did, orderer.argos.inner.cx.clock.now());
                 }
             }
             () = sleep(wait) => {}
@@ -127,11 +130,24 @@ pub(super) enum Work {
 }
 
 impl Work {
-    fn host(&self) -> HostId {
+    fn order(&self) -> &AcmeOrder {
         match self {
-            Self::Order(order) | Self::Ari(order) => order.host_id,
+            Self::Order(order) | Self::Ari(order) => order,
         }
     }
+
+    fn host(&self) -> HostId {
+        self.order().host_id
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Did {
+    /// Its result could be stored.
+    kept: bool,
+    /// The authority did not answer in time.
+    silent: bool,
 }
 
 /// What comes next.
@@ -145,7 +161,10 @@ pub(super) enum Next {
 /// What goes on, and how fast more may begin.
 #[derive(Default)]
 pub(super) struct Queue {
-    busy: HashSet<HostId>,
+    /// Hosts with a step that goes on, each with the directory it is done at.
+    busy: BTreeMap<HostId, String>,
+    /// Directories that answered when they were last asked.
+    heard: HashSet<String>,
     /// Hosts whose last step could not be kept, and since when: they are still due, and must not spin.
     held: HashMap<HostId, Timestamp>,
     pace: Pace,
@@ -159,12 +178,15 @@ impl Queue {
             return Ok(Next::At(None));
         }
         let now = argos.inner.cx.clock.now();
+        // Looked over by the database, so that many that wait at one don't hide those of another.
+        let full = self.full();
         let (due, asks, next) = argos.view(|view| {
-            let due = acme_orders::due(&view.read, LOOKED_AT)?;
-            Ok((due, acme_orders::due_for_ari(&view.read, LOOKED_AT)?, acme_orders::next(&view.read, now)?))
+            let due = acme_orders::due(&view.read, &full, LOOKED_AT)?;
+            Ok((due, acme_orders::due_for_ari(&view.read, &full, LOOKED_AT)?, acme_orders::next(&view.read, now)?))
         })?;
         self.held.retain(|_, since| (0..HELD_MS).contains(&(now.0 - since.0)));
-        let free = |order: &AcmeOrder| !self.busy.contains(&order.host_id) && !self.held.contains_key(&order.host_id);
+        let free =
+            |order: &AcmeOrder| !self.busy.contains_key(&order.host_id) && !self.held.contains_key(&order.host_id);
         let work = match due.into_iter().find(free) {
             Some(order) if self.pace.begin(now) => Work::Order(order),
             order => match asks.into_iter().find(free) {
@@ -173,15 +195,35 @@ impl Queue {
                 None => return Ok(Next::At(next)),
             },
         };
-        self.busy.insert(work.host());
+        self.busy.insert(work.host(), work.order().directory_url.clone());
         Ok(Next::Do(Box::new(work)))
     }
 
-    /// A step of this host has ended; with `unkept`, at which moment, if its result could not be stored.
-    pub(super) fn ended(&mut self, host: HostId, unkept: Option<Timestamp>) {
-        self.busy.remove(&host);
-        if let Some(at) = unkept {
-            self.held.insert(host, at);
+    /// Directories where as many steps go on as may.
+    fn full(&self) -> Vec<&str> {
+        let mut steps = BTreeMap::new();
+        for directory in self.busy.values() {
+            *steps.entry(directory.as_str()).or_insert(0) += 1;
+        }
+        let most = |directory: &str| if self.heard.contains(directory) { AT_ONE } else { AT_SILENT };
+        steps
+            .into_iter()
+            .filter(|(directory, steps)| *steps >= most(directory))
+            .map(|(directory, _)| directory)
+            .collect()
+    }
+
+    /// The step of this host has ended.
+    pub(super) fn ended(&mut self, host: HostId, did: Did, now: Timestamp) {
+        if let Some(directory) = self.busy.remove(&host) {
+            if did.silent {
+                self.heard.remove(&directory);
+            } else {
+                self.heard.insert(directory);
+            }
+        }
+        if !did.kept {
+            self.held.insert(host, now);
         }
     }
 }
@@ -193,8 +235,21 @@ struct Orderer {
     wires: RefCell<HashMap<(String, String), Wire>>,
     /// The ways that steps of now take, each with what its authority asked for.
     taken: RefCell<HashMap<HostId, Wire>>,
-    /// One account is registered at a time: hosts of one directory and contact share it.
-    registering: Mutex<()>,
+    /// One account is registered at a time at each directory: hosts of one contact share it.
+    registering: RefCell<HashMap<String, Rc<Mutex<()>>>>,
+}
+
+impl Orderer {
+    fn new(argos: Argos) -> Self {
+        Self { argos, wires: RefCell::default(), taken: RefCell::default(), registering: RefCell::default() }
+    }
+
+    /// Whose turn it is to register an account at a directory.
+    fn turn(&self, directory: &str) -> Rc<Mutex<()>> {
+        let mut turns = self.registering.borrow_mut();
+        turns.retain(|_, turn| Rc::strong_count(turn) > 1);
+        Rc::clone(turns.entry(directory.to_owned()).or_default())
+    }
 }
 
 impl Argos {

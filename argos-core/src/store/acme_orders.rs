@@ -5,7 +5,7 @@ use rusqlite::{Row, named_params};
 use super::columns::{moment, time};
 use super::tx::{Read, Tx};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::{CertificateId, HostId};
 
 /// Where one host's certificate stands between its orders and within one.
@@ -83,25 +83,35 @@ pub fn find(read: &Read<'_>, host: HostId) -> Result<Option<AcmeOrder>> {
     read.one(&format!("{SELECT} WHERE host_id = :host"), named_params! { ":host": host.0 }, from_row)
 }
 
-/// Those whose next step is due, longest first, at most `limit`.
-///
-/// # Errors
-/// Those of the database.
-pub fn due(read: &Read<'_>, limit: u32) -> Result<Vec<AcmeOrder>> {
-    let sql = format!("{SELECT} WHERE next_attempt_at <= :now ORDER BY next_attempt_at, host_id LIMIT :limit");
-    read.all(&sql, named_params! { ":now": read.now().0, ":limit": limit }, from_row)
+/// Directories that are looked over, as the database takes them.
+fn without(directories: &[&str]) -> Result<String> {
+    serde_json::to_string(directories).map_err(|e| Error::internal(format!("directories as JSON: {e}")))
 }
 
-/// Those whose authority is to be asked for the time of renewal, longest first, at most `limit`.
+/// Those whose next step is due, longest first, at most `limit`; none at the directories `full`.
 ///
 /// # Errors
 /// Those of the database.
-pub fn due_for_ari(read: &Read<'_>, limit: u32) -> Result<Vec<AcmeOrder>> {
+pub fn due(read: &Read<'_>, full: &[&str], limit: u32) -> Result<Vec<AcmeOrder>> {
+    let sql = format!(
+        "{SELECT} WHERE next_attempt_at <= :now AND directory_url NOT IN (SELECT value FROM json_each(:full))
+         ORDER BY next_attempt_at, host_id LIMIT :limit"
+    );
+    read.all(&sql, named_params! { ":now": read.now().0, ":full": without(full)?, ":limit": limit }, from_row)
+}
+
+/// Those whose authority is to be asked for the time of renewal, longest first, at most `limit`; none at the
+/// directories `full`.
+///
+/// # Errors
+/// Those of the database.
+pub fn due_for_ari(read: &Read<'_>, full: &[&str], limit: u32) -> Result<Vec<AcmeOrder>> {
     let sql = format!(
         "{SELECT} WHERE ari_next_at <= :now AND next_attempt_at > :now AND failures = 0
+            AND directory_url NOT IN (SELECT value FROM json_each(:full))
          ORDER BY ari_next_at, host_id LIMIT :limit"
     );
-    read.all(&sql, named_params! { ":now": read.now().0, ":limit": limit }, from_row)
+    read.all(&sql, named_params! { ":now": read.now().0, ":full": without(full)?, ":limit": limit }, from_row)
 }
 
 /// When the next step of any is due after a moment.

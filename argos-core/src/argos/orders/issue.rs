@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::keep::{Ended, ForgetRevoked, StoreSigned, StoreWindow, not_before};
-use super::{Orderer, Work};
+use super::{Did, Orderer, Work};
 use crate::certs::acme::{self, Check, Eab, Fault, FaultKind, Proof, Wire};
 use crate::certs::{Texts, Uploaded, dns};
 use crate::clock::Timestamp;
@@ -38,18 +38,18 @@ pub(super) struct Plan {
 pub(super) type Step<T> = std::result::Result<T, Ended>;
 
 impl Orderer {
-    /// Does one step; whether its result could be kept.
-    pub(super) async fn work(&self, work: Work) -> bool {
+    /// Does one step.
+    pub(super) async fn work(&self, work: Work) -> Did {
         let host = work.host();
-        let kept = match work {
+        let did = match work {
             Work::Order(order) => self.order(order).await,
             Work::Ari(order) => self.ari(order).await,
         };
         self.taken.borrow_mut().remove(&host);
-        kept
+        did
     }
 
-    async fn order(&self, mut order: AcmeOrder) -> bool {
+    async fn order(&self, mut order: AcmeOrder) -> Did {
         let replaced = order.revokes.is_some() && self.is_replaced(&order);
         let (what, done) = if replaced && order.failures >= MOST_REVOCATIONS {
             // The new one has to be renewed in its time, whatever becomes of the old one.
@@ -66,15 +66,16 @@ impl Orderer {
             Err(Ended::Failed(mut fault)) => {
                 let taken = self.taken.borrow().get(&order.host_id).and_then(Wire::asked_to_wait);
                 fault.wait = fault.wait.or(taken);
-                return self.failed(order, fault);
+                let silent = fault.kind == FaultKind::Silent;
+                return Did { kept: self.failed(order, fault), silent };
             }
         }
-        true
+        Did { kept: true, silent: false }
     }
 
-    async fn ari(&self, order: AcmeOrder) -> bool {
+    async fn ari(&self, order: AcmeOrder) -> Did {
         match self.ask_renewal(&order).await {
-            Ok(()) | Err(Ended::Superseded) => true,
+            Ok(()) | Err(Ended::Superseded) => Did { kept: true, silent: false },
             Err(Ended::Failed(fault)) => {
                 // What is known of the time of renewal stays.
                 tracing::warn!("certificate of {}: when to renew it: {}", order.domain, fault.shown());
@@ -84,7 +85,7 @@ impl Orderer {
                 if let Err(e) = &noted {
                     tracing::error!("certificate of {domain}: {e}");
                 }
-                noted.is_ok()
+                Did { kept: noted.is_ok(), silent: fault.kind == FaultKind::Silent }
             }
         }
     }
@@ -139,7 +140,8 @@ impl Orderer {
         let find = || self.argos.view(|view| acme_accounts::find(&view.read, &directory, &email));
         let mut known = find()?;
         let registered = known.as_ref().is_some_and(|(account, _)| !account.account_url.is_empty());
-        let _alone = if registered { None } else { Some(self.registering.lock().await) };
+        let turn = self.turn(&directory);
+        let _alone = if registered { None } else { Some(turn.lock().await) };
         if !registered {
             known = find()?;
         }

@@ -21,6 +21,9 @@ use crate::store::{Tx, acme_accounts, certificates, hosts};
 /// A day, less what the longest wait between two attempts may be shorter.
 const REPORTED_EVERY_MS: i64 = 19 * 3_600_000;
 
+/// How long an authority is left alone that did not answer in time.
+const SILENT_MS: i64 = 60_000;
+
 /// The longest that a new certificate is kept at least.
 const SOONEST_MS: i64 = 3_600_000;
 
@@ -109,6 +112,10 @@ impl Orderer {
                 FaultKind::Limited => {
                     // It may be about this name alone, so that the pause has an end of its own.
                     let until = Timestamp(tx.now().0.saturating_add(asked.max(wait)));
+                    acme_orders::pause(tx, &order.directory_url, until)?;
+                }
+                FaultKind::Silent => {
+                    let until = Timestamp(tx.now().0.saturating_add(SILENT_MS.max(asked)));
                     acme_orders::pause(tx, &order.directory_url, until)?;
                 }
                 FaultKind::NoAccount => acme_accounts::unregister(tx, &order.directory_url, &order.email)?,

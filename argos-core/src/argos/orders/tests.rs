@@ -13,6 +13,7 @@ use crate::{Options, store::Tx};
 
 const HOSTS: usize = 1000;
 const BEGIN: i64 = 1_790_000_000_000;
+const ANSWERED: Did = Did { kept: true, silent: false };
 
 fn note<T: Send + 'static>(argos: &Argos, work: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static) -> T {
     let now = argos.inner.cx.clock.now();
@@ -50,7 +51,7 @@ fn a_thousand_renewals_that_are_due_together_take_an_hour_without_a_burst() {
             order.next_attempt_at = Timestamp(BEGIN + 60 * 86_400_000);
             let host = order.host_id;
             assert!(note(&argos, move |tx| acme_orders::save(tx, &order)));
-            queue.ended(host, None);
+            queue.ended(host, ANSWERED, clock.now());
         }
         while let Next::Do(work) = queue.next(&argos).unwrap() {
             let Work::Order(order) = *work else { panic!("nothing is asked for renewal") };
@@ -64,12 +65,59 @@ fn a_thousand_renewals_that_are_due_together_take_an_hour_without_a_burst() {
     assert!(most <= 24, "{most} in one minute");
 }
 
+/// Steps that may begin now, by directory, without any of them ending.
+fn begin_all(queue: &mut Queue, argos: &Argos) -> Vec<AcmeOrder> {
+    let mut begun = Vec::new();
+    while let Next::Do(work) = queue.next(argos).unwrap() {
+        begun.push(work.order().clone());
+    }
+    begun
+}
+
+#[test]
+fn an_authority_that_does_not_answer_holds_back_its_own_hosts_only() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let silent = "https://silent.lan/dir";
+    // More than are looked at.
+    let (_folder, argos) = with_hosts(&clock, 40);
+    call(&argos, "settings.set", json!({"key": "acme.directory_url", "value": silent}));
+    let good = json!({"domain": "p.lan", "target_group_id": 1, "tls_directory_url": "https://ca.lan/dir"});
+    let good = HostId(call(&argos, "hosts.create", good)["id"].as_i64().unwrap());
+    let mut queue = Queue::default();
+    let begun = begin_all(&mut queue, &argos);
+    let at = |begun: &[AcmeOrder]| begun.iter().map(|order| order.directory_url.clone()).collect::<Vec<_>>();
+    assert_eq!(at(&begun), [silent, "https://ca.lan/dir"]);
+    // It answers in the end: others of it may come beside.
+    queue.ended(begun[0].host_id, ANSWERED, clock.now());
+    let more = begin_all(&mut queue, &argos);
+    assert_eq!(more.len(), 2, "four began at once");
+    clock.set(Timestamp(BEGIN + 60_000));
+    assert_eq!(at(&begin_all(&mut queue, &argos)), [silent], "one place is left to others");
+    queue.ended(good, ANSWERED, clock.now());
+    assert_eq!(at(&begin_all(&mut queue, &argos)), ["https://ca.lan/dir"]);
+    // A step that met silence: the others wait a minute, and only its own.
+    fail(&argos, begun[0].clone(), Fault::new(FaultKind::Silent, "no answer"));
+    for order in &more {
+        queue.ended(order.host_id, Did { kept: true, silent: true }, clock.now());
+    }
+    let free = |order: &AcmeOrder| order.next_attempt_at;
+    let waiting: Vec<_> = (1..=40).map(|host| free(&self::order(&argos, host))).collect();
+    let pause = Timestamp(clock.now().0 + 60_000);
+    assert!(waiting[1..].iter().all(|at| *at == pause), "{waiting:?}");
+    assert_eq!(free(&self::order(&argos, good.0)), Timestamp(BEGIN));
+    // Then it is asked for one, until it answers again.
+    queue = Queue { heard: queue.heard, ..Queue::default() };
+    note(&argos, move |tx| acme_orders::delete(tx, good));
+    clock.set(Timestamp(BEGIN + 180_000));
+    assert_eq!(at(&begin_all(&mut queue, &argos)), [silent]);
+}
+
 #[test]
 fn a_host_is_ordered_where_an_authority_signs_its_name_and_nowhere_else() {
     let clock = Clock::manual(Timestamp(BEGIN));
     let (_folder, argos) = with_hosts(&clock, 1);
     let ordered = |argos: &Argos| -> Vec<(String, String)> {
-        let all = argos.view(|view| acme_orders::due(&view.read, 100)).unwrap();
+        let all = argos.view(|view| acme_orders::due(&view.read, &[], 100)).unwrap();
         all.into_iter().map(|order| (order.domain, order.directory_url)).collect()
     };
     let at = |domain: &str, directory: &str| (domain.to_owned(), directory.to_owned());
@@ -123,20 +171,17 @@ fn hosts_of_an_earlier_version_are_taken_up() {
     let (_folder, argos) = with_hosts(&clock, 3);
     note(&argos, |tx| (1..=3).try_for_each(|id| acme_orders::delete(tx, HostId(id))));
     argos.adopt_orders().unwrap();
-    let taken = argos.view(|view| acme_orders::due(&view.read, 100)).unwrap();
+    let taken = argos.view(|view| acme_orders::due(&view.read, &[], 100)).unwrap();
     assert_eq!(taken.len(), 3);
 }
 
 /// Tells that what was wanted of a host failed, as its attempt does when it ends.
 fn fail(argos: &Argos, order: AcmeOrder, fault: Fault) {
-    let argos = argos.acting(Actor::System, Default::default());
-    let orderer =
-        Orderer { argos, wires: RefCell::default(), taken: RefCell::default(), registering: Mutex::default() };
-    assert!(orderer.failed(order, fault));
+    assert!(Orderer::new(argos.acting(Actor::System, Default::default())).failed(order, fault));
 }
 
 fn due(argos: &Argos) -> Vec<AcmeOrder> {
-    argos.view(|view| acme_orders::due(&view.read, 100)).unwrap()
+    argos.view(|view| acme_orders::due(&view.read, &[], 100)).unwrap()
 }
 
 fn order(argos: &Argos, host: i64) -> AcmeOrder {

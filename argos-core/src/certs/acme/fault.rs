@@ -12,6 +12,8 @@ pub enum FaultKind {
     Unproven,
     /// The authority wants fewer orders: it is left alone for a while, by all hosts.
     Limited,
+    /// The authority did not answer in time: its other names wait a while.
+    Silent,
     /// The order is gone or can't go on: a new one may.
     Stale,
     /// The account is not known any more: it is registered anew.

@@ -186,7 +186,7 @@ fn unreachable(url: &str, e: &reqwest::Error) -> Fault {
     };
     let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     if e.is_timeout() {
-        return Fault::other(format!("the authority at {host} does not answer in time"));
+        return Fault::new(FaultKind::Silent, format!("the authority at {host} does not answer in time"));
     }
     Fault::other(format!("the authority at {host} can't be reached: {why}{hint}"))
 }
