@@ -249,7 +249,9 @@ fn whoever_shows_a_trusted_certificate_is_let_in_and_the_upstream_is_told() {
         ];
         assert_eq!(told(&answer), expected, "{version:?}");
     }
-    for row in world.rows("access") {
+    let rows = world.rows("access");
+    assert_eq!(rows.len(), VERSIONS.len());
+    for row in rows {
         let raw: Value = serde_json::from_str(row["raw"].as_str().unwrap()).unwrap();
         let expected = json!({"subject": "CN=device 7", "fingerprint_sha256": fingerprint(&pair)});
         assert_eq!(raw["client_cert"], expected);

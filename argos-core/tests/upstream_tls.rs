@@ -331,6 +331,38 @@ fn a_connection_is_used_again_and_its_session_resumed() {
     assert_eq!(seen(&world.get("b.test")), "3 false");
 }
 
+/// An upstream that tells which of its connections a request came on.
+fn counting(pair: &Pair) -> Secure {
+    Secure::run(serving(pair, None), |tls, number| {
+        let mut reader = BufReader::new(tls);
+        let mut line = String::new();
+        while reader.read_line(&mut line).unwrap_or(0) > 0 {
+            if line == "\r\n" {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Seen: {number}\r\n\r\n");
+                reader.get_mut().write_all(head.as_bytes()).unwrap();
+            }
+            line.clear();
+        }
+    })
+}
+
+#[test]
+fn a_connection_that_nobody_checked_serves_nobody_who_wants_it_checked() {
+    let world = World::new();
+    let root = Authority::new("Root");
+    let upstream = counting(&Authority::new("Other").sign(Of::server("localhost")));
+    let at = ("localhost", upstream.address);
+    let terms = |verify: bool| json!({"ca_bundle_pem": root.pem(), "verify_tls": verify});
+    let group = world.site("loose.test", at, terms(false));
+    // Used again, it is open while others ask.
+    assert_eq!((seen(&world.get("loose.test")), seen(&world.get("loose.test"))), ("0", "0"));
+    world.site("strict.test", at, terms(true));
+    assert_eq!(status(&world.get("strict.test")), "502");
+    assert_eq!(seen(&world.get("loose.test")), "0");
+    world.call("target_groups.update", json!({"id": group, "verify_tls": true}));
+    assert_eq!(status(&world.get("loose.test")), "502");
+}
+
 #[test]
 fn large_bodies_pass_in_both_directions() {
     let world = World::new();
