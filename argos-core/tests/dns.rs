@@ -18,6 +18,8 @@ use argos_core::store::Origin;
 use argos_core::{Argos, Reply};
 use cloudflare::{Cloudflare, Does};
 use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::TXT;
+use hickory_proto::rr::{RData, Record, RecordType};
 use serde_json::{Value, json};
 use support::knot::{KEY, Knot, LONG_KEY, WEAK_KEY, secret};
 use support::{Folder, argos};
@@ -119,14 +121,19 @@ fn more_values_than_a_datagram_holds_are_seen_over_tcp() {
     let name = "_acme-challenge.example.test";
     let records: Vec<(String, String)> = (0..40).map(|n| (name.to_owned(), format!("{n:0>43}"))).collect();
     run(async {
-        provider.present_all(&look, &records, AT_ONCE).await.unwrap();
-        provider.cleanup_all(&look, &records).await.unwrap();
+        for (name, value) in &records {
+            provider.present(&look, name, value).await.unwrap();
+        }
+        for (name, value) in &records {
+            provider.wait_until_seen(&look, name, value, AT_ONCE).await.unwrap();
+            provider.cleanup(&look, name, value).await.unwrap();
+        }
     });
     assert!(knot.txt(name).is_empty());
 }
 
-/// A server that says yes to everything and knows no key: an answer of its own, or of somebody on the way.
-fn yes_sayer() -> (SocketAddr, std::sync::mpsc::Receiver<OpCode>) {
+/// A server that says `code` to everything and knows no key: an answer of its own, or of somebody on the way.
+fn says(code: ResponseCode, authoritative: bool) -> (SocketAddr, std::sync::mpsc::Receiver<OpCode>) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let (told, asked) = std::sync::mpsc::channel();
@@ -138,8 +145,14 @@ fn yes_sayer() -> (SocketAddr, std::sync::mpsc::Receiver<OpCode>) {
                 return;
             }
             let mut answer = Message::response(question.id, question.op_code);
-            answer.metadata.authoritative = true;
+            answer.metadata.authoritative = authoritative;
+            answer.metadata.response_code = code;
             answer.add_queries(question.queries.clone());
+            // What it is asked for, it has.
+            if let Some(asked) = question.queries.first().filter(|asked| asked.query_type() == RecordType::TXT) {
+                let record = RData::TXT(TXT::new(vec!["value".to_owned()]));
+                answer.add_answer(Record::from_rdata(asked.name().clone(), 60, record));
+            }
             // First one to another question, which is not believed.
             let mut other = answer.clone();
             other.metadata.id = question.id.wrapping_add(1);
@@ -153,17 +166,40 @@ fn yes_sayer() -> (SocketAddr, std::sync::mpsc::Receiver<OpCode>) {
 
 #[test]
 fn an_answer_that_is_not_signed_is_not_believed() {
-    let (server, asked) = yes_sayer();
+    for (says_code, code, part) in [
+        (ResponseCode::NoError, "dns.no_answer", "not signed"),
+        (ResponseCode::Refused, "dns.refused", "REFUSED"),
+        (ResponseCode::ServFail, "dns.refused", "SERVFAIL"),
+    ] {
+        let (server, asked) = says(says_code, true);
+        let look = Look::new(&[server], Clock::system());
+        let e = run(unknown(server).present(&look, "_acme-challenge.example.test", "value")).unwrap_err();
+        assert!(e.code() == code && e.to_string().contains(part), "{e}");
+        // Perhaps it was placed: it is asked to remove it.
+        let updates = asked.try_iter().filter(|code| *code == OpCode::Update).count();
+        assert_eq!(updates, 2, "{says_code}");
+    }
+}
+
+/// Updates at a server that knows no key.
+fn unknown(server: SocketAddr) -> Provider {
     let config = json!({
         "server": server.to_string(), "zone": "example.test", "tsig_name": KEY, "tsig_secret": secret()
     });
-    let provider = provider(DnsProviderKind::Rfc2136, config);
-    let look = Look::new(&[server], Clock::system());
-    let e = run(provider.present(&look, "_acme-challenge.example.test", "value")).unwrap_err();
-    assert!(e.code() == "dns.no_answer" && e.to_string().contains("not signed"), "{e}");
-    // Perhaps it was placed: it is asked to remove it.
-    let updates = asked.try_iter().filter(|code| *code == OpCode::Update).count();
-    assert_eq!(updates, 2);
+    provider(DnsProviderKind::Rfc2136, config)
+}
+
+#[test]
+fn only_who_speaks_for_the_zone_is_believed_to_have_a_record() {
+    let name = "_acme-challenge.example.test";
+    let seen = |authoritative: bool| {
+        let (server, _asked) = says(ResponseCode::NoError, authoritative);
+        let look = Look::new(&[server], Clock::system());
+        run(unknown(server).wait_until_seen(&look, name, "value", AT_ONCE))
+    };
+    seen(true).unwrap();
+    let e = seen(false).unwrap_err();
+    assert!(e.code() == "dns.not_seen" && e.to_string().contains("with authority"), "{e}");
 }
 
 #[test]
@@ -188,25 +224,26 @@ fn a_record_is_placed_where_an_alias_leads() {
     let look = look_at(&knot);
     let provider = updates(&knot, json!({}));
     run(async {
-        let name = "_acme-challenge.www.example.test";
-        provider.present(&look, name, "value").await.unwrap();
+        let place = provider.place(&look, "_acme-challenge.www.example.test").await.unwrap();
+        assert_eq!(place, "www.proofs.test");
+        // There it is kept, whatever the alias says meanwhile.
+        assert_eq!(provider.place(&look, &place).await.unwrap(), place);
+        provider.present(&look, &place, "value").await.unwrap();
         assert_eq!(knot.txt("www.proofs.test"), ["value"]);
-        provider.wait_until_seen(&look, name, "value", AT_ONCE).await.unwrap();
-        provider.cleanup(&look, name, "value").await.unwrap();
+        provider.wait_until_seen(&look, &place, "value", AT_ONCE).await.unwrap();
+        provider.cleanup(&look, &place, "value").await.unwrap();
         assert!(knot.txt("www.proofs.test").is_empty());
 
         // What a wildcard says of every name was not said of this one.
         let name = "_acme-challenge.all.example.test";
-        provider.present(&look, name, "value").await.unwrap();
-        assert_eq!(knot.txt(name), ["value"]);
-        provider.cleanup(&look, name, "value").await.unwrap();
+        assert_eq!(provider.place(&look, name).await.unwrap(), name);
 
-        let e = provider.present(&look, "_acme-challenge.loop.example.test", "value").await.unwrap_err();
+        let e = provider.place(&look, "_acme-challenge.loop.example.test").await.unwrap_err();
         assert!(e.code() == "dns.zone" && e.to_string().contains("CNAME"), "{e}");
 
         // A zone that is given is the only one that is changed.
         let bound = updates(&knot, json!({ "zone": "example.test" }));
-        let e = bound.present(&look, "_acme-challenge.www.example.test", "value").await.unwrap_err();
+        let e = bound.present(&look, &place, "value").await.unwrap_err();
         assert!(e.code() == "dns.zone" && e.to_string().contains("www.proofs.test"), "{e}");
     });
 }
@@ -230,28 +267,6 @@ fn every_server_of_the_zone_must_have_it() {
         assert!(text.contains("ns2.example.test") && text.contains("127.0.0.2") && text.contains("NXDOMAIN"), "{text}");
         updates(&second, json!({})).present(&look, name, "value").await.unwrap();
         elsewhere.wait_until_seen(&look, name, "value", PATIENCE).await.unwrap();
-    });
-}
-
-#[test]
-fn a_fault_on_the_way_takes_back_what_was_placed() {
-    let Some(knot) = Knot::start(&[("example.test", &zone(""))]) else { return };
-    let look = look_at(&knot);
-    let provider = updates(&knot, json!({}));
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let name = "_acme-challenge.example.test";
-    run(async {
-        let records = [pair(name, "one"), pair(name, "two"), pair("_acme-challenge.other.test", "three")];
-        let e = provider.present_all(&look, &records, AT_ONCE).await.unwrap_err();
-        assert!(e.code() == "dns.zone" && e.to_string().contains("other.test"), "{e}");
-        assert!(knot.txt(name).is_empty());
-
-        provider.present_all(&look, &records[..2], AT_ONCE).await.unwrap();
-        assert_eq!(knot.txt(name), ["one", "two"]);
-        // Also those after one that can't be removed.
-        let records = [records[2].clone(), records[0].clone(), records[1].clone()];
-        assert_eq!(provider.cleanup_all(&look, &records).await.unwrap_err().code(), "dns.zone");
-        assert!(knot.txt(name).is_empty());
     });
 }
 
@@ -367,6 +382,31 @@ fn a_command_that_does_not_end_is_stopped_with_what_it_started() {
     assert!(e.contains("did not end within 1 s") && e.ends_with("waiting"), "{e}");
     let child = std::fs::read_to_string(child).unwrap();
     // Gone, or ended and not yet collected by the first process.
+    let stat = || std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));
+    while stat().is_ok_and(|stat| !stat.contains(") Z ")) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_command_that_nobody_waits_for_is_stopped_with_what_it_started() {
+    let Some((_knot, look)) = for_commands() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let child = folder.path().join("child");
+    let body = format!("sleep 600 &\necho $! > '{0}.new'\nmv '{0}.new' '{0}'\nwait", child.display());
+    let provider = provider(DnsProviderKind::Exec, json!({ "command": script(folder.path(), &body) }));
+    run(async {
+        let started = async {
+            while !child.exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            done = provider.present(&look, "_acme-challenge.example.test", "value") => panic!("it ended: {done:?}"),
+            () = started => {}
+        }
+    });
+    let child = std::fs::read_to_string(child).unwrap();
     let stat = || std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));
     while stat().is_ok_and(|stat| !stat.contains(") Z ")) {
         std::thread::yield_now();

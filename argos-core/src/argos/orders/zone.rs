@@ -16,6 +16,7 @@ use crate::store::acme_orders::AcmeOrder;
 #[derive(Deserialize, Serialize)]
 struct Placed {
     provider_id: i64,
+    /// Where it stands, which is where an alias led when it was placed.
     name: String,
     value: String,
 }
@@ -68,7 +69,8 @@ impl Orderer {
             return Err(Fault::other("DNS-01 needs a DNS provider: give the host one (dns_provider_id)").into());
         };
         let (provider, look) = (self.provider(id)?, self.look(&plan.resolvers));
-        let name = dns::challenge_name(&order.domain);
+        let name = provider.place(&look, &dns::challenge_name(&order.domain)).await;
+        let name = name.map_err(|e| fault(&e).during("placing the record"))?;
         let mut superseded = false;
         let present = async |_: &str, _: &str, _: &[u8], value: &str| {
             let placed = Placed { provider_id: id, name: name.clone(), value: value.to_owned() };

@@ -48,11 +48,17 @@ impl Exec {
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(|e| fault(format!("can't be started: {e}")))?;
+        let mut group = Group::of(&child);
         let words = child.stderr.take().map(|pipe| tokio::spawn(tail(pipe)));
         let ended = match timeout(self.time, child.wait()).await {
-            Ok(ended) => ended.map(Some),
+            Ok(ended) => {
+                group.leave();
+                ended.map(Some)
+            }
             Err(_) => {
-                end(&mut child).await;
+                drop(group);
+                // Without an error it is over; with one it was over before.
+                let _ = child.kill().await;
                 Ok(None)
             }
         };
@@ -76,15 +82,29 @@ impl Exec {
     }
 }
 
-/// Ends the command and whatever it started.
-async fn end(child: &mut Child) {
-    #[cfg(target_os = "linux")]
-    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
-        // The group is the child's own; it can be gone already.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+/// The command and whatever it started: ended when this is dropped, also because nobody waits for it any more.
+struct Group(Option<u32>);
+
+impl Group {
+    /// That of `child`, which leads it.
+    fn of(child: &Child) -> Self {
+        Self(child.id())
     }
-    // Without an error it is over; with one it was over before.
-    let _ = child.kill().await;
+
+    /// Ends nobody: the command has ended, and its number may become another's.
+    fn leave(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Some(group) = self.0.and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
+            // It can be gone already.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 fn how(status: ExitStatus) -> String {

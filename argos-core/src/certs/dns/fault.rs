@@ -30,6 +30,14 @@ pub enum DnsFault {
         /// Why, and what helps.
         reason: String,
     },
+    /// A server refused, and yet may have done it.
+    #[error("{by}: {reason}")]
+    Unsure {
+        /// Who refused.
+        by: String,
+        /// Why, and what helps.
+        reason: String,
+    },
     /// The name lies in no zone that the provider may change.
     #[error("{name}: {reason}")]
     Zone {
@@ -67,7 +75,7 @@ impl DnsFault {
         match self {
             Self::Lookup { .. } => "dns.lookup",
             Self::Silent { .. } => "dns.no_answer",
-            Self::Refused { .. } => "dns.refused",
+            Self::Refused { .. } | Self::Unsure { .. } => "dns.refused",
             Self::Zone { .. } => "dns.zone",
             Self::Command { .. } => "dns.command",
             Self::NotSeen { .. } => "dns.not_seen",
@@ -76,7 +84,7 @@ impl DnsFault {
 
     /// Whether the record may stand although placing it failed.
     pub(super) const fn may_have_placed(&self) -> bool {
-        matches!(self, Self::Silent { .. } | Self::Command { .. })
+        matches!(self, Self::Silent { .. } | Self::Unsure { .. } | Self::Command { .. })
     }
 }
 

@@ -38,7 +38,6 @@ use crate::schema::{DnsConfig, DnsProviderKind};
 use cloudflare::Cloudflare;
 use exec::Exec;
 use rfc2136::Server;
-use seen::Servers;
 
 /// How long is waited until the servers of a zone have a new record.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -77,20 +76,11 @@ pub(crate) fn test_name(domain: &str) -> String {
 }
 
 impl Provider {
-    /// A provider of `kind` from the JSON that its row keeps in an envelope.
+    /// A provider of `kind`.
     ///
     /// # Errors
     /// `dns_provider.*`, naming the field; `dns_provider.only_at_cli` for a command, or an API elsewhere, that was not
     /// given at the command line.
-    pub fn from_config(kind: DnsProviderKind, config_json: &str) -> Result<Self> {
-        let (config, made_at_cli) = DnsConfig::from_stored(config_json)?;
-        Self::new(kind, &config, made_at_cli)
-    }
-
-    /// As [`Provider::from_config`], with the fields themselves.
-    ///
-    /// # Errors
-    /// Those of [`Provider::from_config`].
     pub fn new(kind: DnsProviderKind, config: &DnsConfig, made_at_cli: bool) -> Result<Self> {
         config.check(kind, made_at_cli)?;
         Ok(Self(match kind {
@@ -100,14 +90,27 @@ impl Provider {
         }))
     }
 
-    /// Adds `value` to the TXT records of `fqdn`; others that stand there stay. Where `fqdn` is an alias (CNAME), the
-    /// record is placed where it leads. A record that may have been placed although this failed is removed again; when
-    /// this is not awaited to its end, it may stand, and [`Provider::cleanup`] removes it.
+    /// Where a record for `fqdn` belongs: where that is an alias (CNAME), the name to which it leads. Asked once for each
+    /// record, so that it is removed from the very name at which it was placed.
+    ///
+    /// # Errors
+    /// Why that can't be told.
+    pub async fn place(&self, look: &Look, fqdn: &str) -> Result<String, DnsFault> {
+        let server = match &self.0 {
+            Way::Rfc2136(server) => Some(server.address().await?),
+            Way::Exec(_) | Way::Cloudflare(_) => None,
+        };
+        Ok(look::shown(&look.follow(look::parse(fqdn)?, server).await?))
+    }
+
+    /// Adds `value` to the TXT records of `name`, a [`Provider::place`]; others that stand there stay. A record that may
+    /// have been placed although this failed is removed again; when this is not awaited to its end, it may stand, and
+    /// [`Provider::cleanup`] removes it.
     ///
     /// # Errors
     /// Why not, and what helps.
-    pub async fn present(&self, look: &Look, fqdn: &str, value: &str) -> Result<(), DnsFault> {
-        let name = self.place(look, fqdn).await?;
+    pub async fn present(&self, look: &Look, name: &str, value: &str) -> Result<(), DnsFault> {
+        let name = look::parse(name)?;
         let placed = match &self.0 {
             Way::Rfc2136(server) => server.add(look, &name, value).await,
             Way::Exec(exec) => exec.run("present", &look::shown(&name), value).await,
@@ -122,76 +125,31 @@ impl Provider {
         placed
     }
 
-    /// Removes `value` from the TXT records of `fqdn`, and nothing else. It is no fault when it is not there.
+    /// Removes `value` from the TXT records of `name`, and nothing else. It is no fault when it is not there.
     ///
     /// # Errors
     /// Why not, and what helps.
-    pub async fn cleanup(&self, look: &Look, fqdn: &str, value: &str) -> Result<(), DnsFault> {
-        let name = self.place(look, fqdn).await?;
-        self.remove(look, &name, value).await
+    pub async fn cleanup(&self, look: &Look, name: &str, value: &str) -> Result<(), DnsFault> {
+        self.remove(look, &look::parse(name)?, value).await
     }
 
-    /// Waits until every server of the zone has `value` among the TXT records of `fqdn`. An update by RFC 2136 is
-    /// looked for at the server that took it.
+    /// Waits until every server of the zone has `value` among the TXT records of `name`. An update by RFC 2136 is
+    /// looked for at the server that took it. Only what is said with authority counts.
     ///
     /// # Errors
     /// [`DnsFault::NotSeen`] after `patience`, with what a server says instead.
     pub async fn wait_until_seen(
         &self,
         look: &Look,
-        fqdn: &str,
+        name: &str,
         value: &str,
         patience: Duration,
     ) -> Result<(), DnsFault> {
-        let name = self.place(look, fqdn).await?;
-        let servers = match &self.0 {
-            Way::Rfc2136(server) => Servers::One(server.address().await?),
-            Way::Exec(_) | Way::Cloudflare(_) => Servers::OfZone,
+        let only = match &self.0 {
+            Way::Rfc2136(server) => Some(server),
+            Way::Exec(_) | Way::Cloudflare(_) => None,
         };
-        seen::wait(look, &servers, &name, value, patience).await
-    }
-
-    /// Presents every pair of name and value, then waits until all are seen. At a fault it removes what it placed.
-    ///
-    /// # Errors
-    /// The first fault.
-    pub async fn present_all(
-        &self,
-        look: &Look,
-        records: &[(String, String)],
-        patience: Duration,
-    ) -> Result<(), DnsFault> {
-        let done = async {
-            for (at, (fqdn, value)) in records.iter().enumerate() {
-                self.present(look, fqdn, value).await.map_err(|fault| (at, fault))?;
-            }
-            for (fqdn, value) in records {
-                let seen = self.wait_until_seen(look, fqdn, value, patience).await;
-                seen.map_err(|fault| (records.len(), fault))?;
-            }
-            Ok(())
-        };
-        match done.await {
-            Ok(()) => Ok(()),
-            Err((placed, fault)) => {
-                // The fault that is told is the first one.
-                let _ = self.cleanup_all(look, &records[..placed]).await;
-                Err(fault)
-            }
-        }
-    }
-
-    /// Removes every pair of name and value, also when removing one of them fails.
-    ///
-    /// # Errors
-    /// The first fault.
-    pub async fn cleanup_all(&self, look: &Look, records: &[(String, String)]) -> Result<(), DnsFault> {
-        let mut first = Ok(());
-        for (fqdn, value) in records {
-            let removed = self.cleanup(look, fqdn, value).await;
-            first = first.and(removed);
-        }
-        first
+        seen::wait(look, only, &look::parse(name)?, value, patience).await
     }
 
     async fn remove(&self, look: &Look, name: &Name, value: &str) -> Result<(), DnsFault> {
@@ -200,15 +158,6 @@ impl Provider {
             Way::Exec(exec) => exec.run("cleanup", &look::shown(name), value).await,
             Way::Cloudflare(api) => api.remove(name, value).await,
         }
-    }
-
-    /// Where the record of `fqdn` has to stand.
-    async fn place(&self, look: &Look, fqdn: &str) -> Result<Name, DnsFault> {
-        let server = match &self.0 {
-            Way::Rfc2136(server) => Some(server.address().await?),
-            Way::Exec(_) | Way::Cloudflare(_) => None,
-        };
-        look.follow(look::parse(fqdn)?, server).await
     }
 }
 
@@ -224,8 +173,8 @@ mod tests {
 
     #[test]
     fn nothing_of_a_provider_is_shown() {
-        let json = r#"{"api_token":"hidden-word"}"#;
-        let provider = Provider::from_config(DnsProviderKind::Cloudflare, json).unwrap();
+        let config = serde_json::from_value(serde_json::json!({ "api_token": "hidden-word" })).unwrap();
+        let provider = Provider::new(DnsProviderKind::Cloudflare, &config, false).unwrap();
         assert_eq!(format!("{provider:?}"), "Provider(cloudflare)");
     }
 }

@@ -105,11 +105,13 @@ impl Server {
         })
         .await?;
         let code = answer.message.response_code;
-        if code != ResponseCode::NoError {
-            let reason = self.refusal(&answer.message, &zone, now);
-            return Err(DnsFault::Refused { by: self.shown(server), reason });
-        }
         let signed = verifier.as_mut().is_some_and(|v| v.verify(&answer.bytes).is_ok());
+        if code != ResponseCode::NoError {
+            let (by, reason) = (self.shown(server), self.refusal(&answer.message, &zone, now));
+            // Who knows no key may be anybody, and a server in trouble does not know itself what it has done.
+            let sure = signed && code != ResponseCode::ServFail;
+            return Err(if sure { DnsFault::Refused { by, reason } } else { DnsFault::Unsure { by, reason } });
+        }
         if signed {
             return Ok(());
         }

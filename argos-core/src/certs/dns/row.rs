@@ -73,10 +73,17 @@ pub(crate) fn tried(provider: Provider, look: Look, fqdn: String, patience: Dura
             steps.push(DnsTestStep { step: step.to_owned(), ok, error });
             ok
         };
+        let name = match provider.place(&look, &fqdn).await {
+            Ok(name) => name,
+            Err(fault) => {
+                note("present", Err(fault));
+                return;
+            }
+        };
         // What could not be placed has been taken back.
-        if note("present", provider.present(&look, &fqdn, &value).await) {
-            note("seen", provider.wait_until_seen(&look, &fqdn, &value, patience).await);
-            note("cleanup", provider.cleanup(&look, &fqdn, &value).await);
+        if note("present", provider.present(&look, &name, &value).await) {
+            note("seen", provider.wait_until_seen(&look, &name, &value, patience).await);
+            note("cleanup", provider.cleanup(&look, &name, &value).await);
         }
     };
     if let Err(e) = wait_for(work) {

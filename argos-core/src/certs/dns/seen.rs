@@ -1,58 +1,63 @@
 //! Waiting until a record is where authorities will look: at every server of its zone.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::time::{sleep, timeout};
 
 use super::look::{ask, shown};
-use super::rfc2136::told;
+use super::rfc2136::{Server, told};
 use super::{DnsFault, Look};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Where to look.
-pub(super) enum Servers {
-    /// At this one, which takes the updates.
-    One(SocketAddr),
-    /// At all that the zone names.
-    OfZone,
-}
+/// For one look, however short the patience is.
+const ONE_LOOK: Duration = Duration::from_secs(30);
 
-/// Looks at once, and again until every server of the zone has `value` among the TXT records of `name`.
+/// Looks at once, and again until every server of the zone has `value` among the TXT records of `name`; with `only`, at
+/// that one, which takes the updates.
 ///
 /// # Errors
 /// [`DnsFault::NotSeen`] with what a server says instead, when `patience` has ended.
 pub(super) async fn wait(
     look: &Look,
-    servers: &Servers,
+    only: Option<&Server>,
     name: &Name,
     value: &str,
     patience: Duration,
 ) -> Result<(), DnsFault> {
-    let Err(mut missing) = everywhere(look, servers, name, value).await else { return Ok(()) };
+    let mut over = pin!(sleep(patience));
+    let mut missing = String::from("the name servers don't answer in that time");
+    match timeout(patience.max(ONE_LOOK), everywhere(look, only, name, value)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(reason)) => missing = reason,
+        Err(_) => {}
+    }
     let again = async {
         loop {
             sleep(PAUSE).await;
-            match everywhere(look, servers, name, value).await {
+            match everywhere(look, only, name, value).await {
                 Ok(()) => return,
                 Err(reason) => missing = reason,
             }
         }
     };
-    if timeout(patience, again).await.is_ok() {
-        return Ok(());
+    tokio::select! {
+        biased;
+        () = &mut over => {}
+        () = again => return Ok(()),
     }
     Err(DnsFault::NotSeen { name: shown(name), seconds: patience.as_secs(), reason: missing })
 }
 
 /// Whether every server has it, or which one has not, and why.
-async fn everywhere(look: &Look, servers: &Servers, name: &Name, value: &str) -> Result<(), String> {
-    let servers = match servers {
-        Servers::One(server) => vec![(None, vec![*server])],
-        Servers::OfZone => {
+async fn everywhere(look: &Look, only: Option<&Server>, name: &Name, value: &str) -> Result<(), String> {
+    let servers = match only {
+        Some(server) => vec![(None, vec![server.address().await.map_err(|e| e.to_string())?])],
+        None => {
             let zone = look.zone(name).await.map_err(|e| e.to_string())?;
             let servers = look.servers(&zone).await.map_err(|e| e.to_string())?;
             servers.into_iter().map(|(name, addresses)| (Some(name), addresses)).collect()
@@ -83,6 +88,11 @@ async fn everywhere(look: &Look, servers: &Servers, name: &Name, value: &str) ->
 /// Whether the server at `at` has the value, or what it says instead.
 async fn holds(at: SocketAddr, name: &Name, value: &str) -> Result<Result<(), String>, DnsFault> {
     let answer = ask(at, name, RecordType::TXT).await?.message;
+    if !answer.authoritative {
+        // What another one has told it may be old, or not what authorities will be told.
+        let code = told(answer.response_code);
+        return Ok(Err(format!("does not answer for the zone with authority ({code})")));
+    }
     let values = answer.answers.iter().filter_map(|r| match &r.data {
         RData::TXT(txt) => Some(txt.txt_data.concat()),
         _ => None,
