@@ -373,6 +373,8 @@ export interface DnsProvider extends Tagged {
   enabled: boolean
   /** Hosts whose certificates it proves. */
   usedBy: number[]
+  /** What its owner should know, such as that hosts use it though it is switched off. */
+  warnings: string[]
   /** When it was made. */
   createdAt: string
   /** When it was last changed. */

@@ -543,7 +543,7 @@ fn what_was_given_at_the_command_line_is_changed_there_only() {
     let folder = Folder::new();
     let argos = argos(&folder);
     let at_cli = argos.acting(Actor::Cli, Origin::default());
-    let hook = json!({"name": "hook", "kind": "exec", "config": {"command": "/usr/local/bin/hook"}});
+    let hook = json!({"name": "hook", "kind": "exec", "config": {"command": "/bin/true"}});
     let api = json!({"name": "api", "kind": "cloudflare",
         "config": {"api_token": "not-a-real-token", "api_url": "https://api.example.test/v4"}});
     for row in [hook, api] {
@@ -552,7 +552,7 @@ fn what_was_given_at_the_command_line_is_changed_there_only() {
     }
     let update = |argos: &Argos, input: Value| call(argos, "dns_providers.update", input);
     for refused in [
-        json!({"id": 1, "config": {"command": "/usr/local/bin/other"}}),
+        json!({"id": 1, "config": {"command": "/bin/false"}}),
         json!({"id": 2, "config": {"api_url": "https://elsewhere.example.test/"}}),
     ] {
         let e = update(&argos, refused.clone()).unwrap_err();
@@ -562,7 +562,7 @@ fn what_was_given_at_the_command_line_is_changed_there_only() {
     for allowed in [
         json!({"id": 1, "name": "renamed", "enabled": false}),
         json!({"id": 1, "config": {"timeout_seconds": 5}}),
-        json!({"id": 1, "config": {"command": "/usr/local/bin/other"}}),
+        json!({"id": 1, "config": {"command": "/bin/false"}}),
         json!({"id": 2, "config": {"api_token": "not-a-real-token-either"}}),
         // Back to where the API is by default, and not away from there again.
         json!({"id": 2, "config": {"api_url": ""}}),
@@ -580,12 +580,12 @@ fn what_was_given_at_the_command_line_comes_back_there_only() {
     let argos = argos(&folder);
     let at_cli = argos.acting(Actor::Cli, Origin::default());
     let made = |argos: &Argos, name: &str, input: Value| call(argos, name, input).unwrap().generation.unwrap();
-    let hook = json!({"name": "hook", "kind": "exec", "config": {"command": "/usr/local/bin/hook"}});
+    let hook = json!({"name": "hook", "kind": "exec", "config": {"command": "/bin/true"}});
     let api = json!({"name": "api", "kind": "cloudflare",
         "config": {"api_token": "not-a-real-token", "api_url": "https://api.example.test/v4"}});
     made(&at_cli, "dns_providers.create", hook);
     let first = made(&at_cli, "dns_providers.create", api);
-    made(&at_cli, "dns_providers.update", json!({"id": 1, "config": {"command": "/usr/local/bin/other"}}));
+    made(&at_cli, "dns_providers.update", json!({"id": 1, "config": {"command": "/bin/false"}}));
     let changed = made(&argos, "dns_providers.update", json!({"id": 2, "config": {"api_url": ""}}));
     made(&argos, "dns_providers.update", json!({"id": 1, "name": "renamed", "config": {"timeout_seconds": 9}}));
     let back = |argos: &Argos, more: Value| {
@@ -602,10 +602,10 @@ fn what_was_given_at_the_command_line_comes_back_there_only() {
     // What acts as before may be as it was in all else.
     call(&argos, "config.rollback", json!({"n": changed, "table": "dns_providers", "key": 1})).unwrap();
     let shown = call(&argos, "dns_providers.get", json!({"id": 1})).unwrap().value;
-    assert_eq!((&shown["name"], &shown["config"]["command"]), (&json!("hook"), &json!("/usr/local/bin/other")));
+    assert_eq!((&shown["name"], &shown["config"]["command"]), (&json!("hook"), &json!("/bin/false")));
     back(&at_cli, json!({})).unwrap();
     let shown = call(&argos, "dns_providers.get", json!({"id": 1})).unwrap().value;
-    assert_eq!(shown["config"]["command"], "/usr/local/bin/hook");
+    assert_eq!(shown["config"]["command"], "/bin/true");
     call(&argos, "dns_providers.delete", json!({"id": 1})).unwrap();
     assert_eq!(back(&argos, one(1)).unwrap_err().code(), "dns_provider.only_at_cli");
     back(&at_cli, one(1)).unwrap();
@@ -626,6 +626,11 @@ fn a_provider_that_a_host_uses_stays() {
     drop(db);
     let argos = argos(&folder);
     assert_eq!(call(&argos, "dns_providers.get", json!({"id": 1})).unwrap().value["used_by"], json!([1]));
+    let enabled = |on: bool| {
+        call(&argos, "dns_providers.update", json!({"id": 1, "enabled": on})).unwrap().value["warnings"].take()
+    };
+    assert!(enabled(false)[0].as_str().unwrap().contains("switched off"));
+    assert_eq!(enabled(true), json!([]));
     let e = call(&argos, "dns_providers.delete", json!({"id": 1})).unwrap_err();
     assert_eq!((e.kind(), e.code()), (ErrorKind::Conflict, "dns_provider.in_use"));
     assert!(e.message().contains("host 1"), "{e}");

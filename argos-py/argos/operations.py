@@ -760,6 +760,8 @@ class DnsProvider(records.Resource):
     """Whether it may be used."""
     used_by: Sequence[int]
     """Hosts whose certificates it proves."""
+    warnings: Sequence[str]
+    """What its owner should know, such as that hosts use it though it is switched off."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime

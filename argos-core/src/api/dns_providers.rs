@@ -86,6 +86,7 @@ impl Mutation for CreateDnsProvider {
         check_name("name", &self.name, MOST_NAME)?;
         let at_cli = *tx.actor() == Actor::Cli;
         self.config.check(self.kind, at_cli)?;
+        dns::check_command(&self.config)?;
         let fields = DnsProviderFields {
             name: self.name,
             kind: self.kind,
@@ -142,6 +143,9 @@ impl Mutation for UpdateDnsProvider {
             let acts_alike = (&new.command, &new.api_url) == (&old.command, &old.api_url);
             let at_cli = *tx.actor() == Actor::Cli || (made_at_cli && acts_alike);
             new.check(fields.kind, at_cli)?;
+            if new.command != old.command {
+                dns::check_command(&new)?;
+            }
             fields.config_encrypted = cx.key.encrypt(new.to_stored(at_cli).expose());
         }
         if fields != row.fields {

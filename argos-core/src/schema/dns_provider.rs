@@ -52,6 +52,8 @@ pub struct DnsProvider {
     pub enabled: bool,
     /// Hosts whose certificates it proves.
     pub used_by: Vec<HostId>,
+    /// What its owner should know, such as that hosts use it though it is switched off.
+    pub warnings: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

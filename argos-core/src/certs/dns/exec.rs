@@ -8,6 +8,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::DnsFault;
+use crate::error::{Error, Result as Checked};
 use crate::schema::{COMMAND_SECONDS, DnsConfig};
 
 /// What is shown of what it says: the end.
@@ -80,6 +81,31 @@ impl Exec {
             Err(e) => Err(fault(e.to_string())),
         }
     }
+}
+
+/// Refuses a command that can't be run on this machine.
+///
+/// # Errors
+/// `dns_provider.config`.
+pub(crate) fn check_command(config: &DnsConfig) -> Checked<()> {
+    let Some(path) = &config.command else { return Ok(()) };
+    let refused = |reason: String| Err(Error::invalid("dns_provider.config", "config.command", reason));
+    match std::fs::metadata(path) {
+        Ok(file) if file.is_file() && may_run(&file) => Ok(()),
+        Ok(_) => refused(format!("{path} is no file that may be run: chmod +x it")),
+        Err(e) => refused(format!("{path}: {e}")),
+    }
+}
+
+#[cfg(unix)]
+fn may_run(file: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn may_run(_: &std::fs::Metadata) -> bool {
+    true
 }
 
 /// The command and whatever it started: ended when this is dropped, also because nobody waits for it any more.

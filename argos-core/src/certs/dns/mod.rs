@@ -28,6 +28,7 @@ use std::time::Duration;
 use hickory_proto::rr::Name;
 
 pub use caa::{CaaRecord, caa_allows};
+pub(crate) use exec::check_command;
 pub use fault::DnsFault;
 pub use look::Look;
 pub use row::{of_row, resolvers};

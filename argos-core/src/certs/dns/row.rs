@@ -7,7 +7,7 @@ use super::{DnsFault, Look, Provider};
 use crate::certs::wait_for;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{DnsConfig, DnsProvider, DnsProviderId, DnsProviderTest, DnsTestStep, csv};
+use crate::schema::{DnsConfig, DnsProvider, DnsProviderId, DnsProviderTest, DnsTestStep, HostId, csv};
 use crate::secret::MasterKey;
 use crate::store::dns_providers::StoredDnsProvider;
 use crate::store::{Read, dns_providers, settings};
@@ -40,6 +40,7 @@ pub(crate) fn opened(row: &StoredDnsProvider, key: &MasterKey) -> Result<(DnsCon
 /// `secret_tampered`.
 pub(crate) fn shown(row: StoredDnsProvider, key: &MasterKey) -> Result<DnsProvider> {
     let (config, _) = opened(&row, key)?;
+    let warnings = warnings(&row);
     Ok(DnsProvider {
         id: row.id,
         config: config.shown(row.fields.kind),
@@ -47,9 +48,23 @@ pub(crate) fn shown(row: StoredDnsProvider, key: &MasterKey) -> Result<DnsProvid
         kind: row.fields.kind,
         enabled: row.fields.enabled,
         used_by: row.used_by,
+        warnings,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
+}
+
+fn warnings(row: &StoredDnsProvider) -> Vec<String> {
+    let mut found = Vec::new();
+    if !row.fields.enabled && !row.used_by.is_empty() {
+        let hosts: Vec<String> = row.used_by.iter().take(10).map(HostId::to_string).collect();
+        let more = if row.used_by.len() > 10 { " and others" } else { "" };
+        let hosts = hosts.join(", ");
+        found.push(format!(
+            "it is switched off: what proves names over DNS fails for hosts that use it ({hosts}{more})"
+        ));
+    }
+    found
 }
 
 /// The resolvers that `acme.dns_resolvers` names; none = those of the system.
