@@ -205,6 +205,9 @@ fn answers_of_every_kind_pass() {
     assert!(refusals(&site.rows()).iter().any(|text| text.contains("cut short")));
 }
 
+/// Text, fields, status.
+type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16);
+
 /// What is refused with an answer, as over HTTP/1.
 #[test]
 fn what_has_no_canonical_form_is_refused_and_has_its_row() {
@@ -219,7 +222,7 @@ fn what_has_no_canonical_form_is_refused_and_has_its_row() {
     let instead = |name: &str, value: &'static str| -> Vec<(&'static str, &'static str)> {
         good.iter().map(|(n, v)| if *n == name { (*n, value) } else { (*n, *v) }).collect()
     };
-    let cases: Vec<(&str, Vec<(&str, &str)>, u16)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (":authority is not Host", with(&[("host", "b.example")]), 400),
         ("more than one Host", [&good[..2], &good[3..], &[("host", "a.example"), ("host", "b.example")]].concat(), 400),
         ("no Host", [&good[..2], &good[3..]].concat(), 400),

@@ -1,7 +1,7 @@
 //! `argos serve`: the proxy, the panel listener, the socket of the command line, and how all of it stops.
 
 use std::io::IsTerminal as _;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use argos_core::waf::AuditLog;
 use argos_core::{Argos, Options, ServeOptions, clock::Clock};
 use axum::serve::ListenerExt as _;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -32,8 +33,18 @@ pub(crate) fn command() -> Command {
     };
     Command::new("serve")
         .about("Runs the gateway")
-        .arg(listen("http", "ARGOS_HTTP_LISTEN", "[::]:80", "Plain HTTP: address:port, a list, or off"))
-        .arg(listen("https", "ARGOS_HTTPS_LISTEN", "[::]:443", "HTTP over TLS: address:port, a list, or off"))
+        .arg(listen(
+            "http",
+            "ARGOS_HTTP_LISTEN",
+            "[::]:80",
+            "Plain HTTP: address:port, a list, or off; with ?proxy=v1v2 behind PROXY protocol",
+        ))
+        .arg(listen(
+            "https",
+            "ARGOS_HTTPS_LISTEN",
+            "[::]:443",
+            "HTTP over TLS: address:port, a list, or off; with ?proxy=v1v2 behind PROXY protocol",
+        ))
         .arg(listen("panel", "ARGOS_PANEL_LISTEN", "127.0.0.1:9180", "The HTTP API: address:port, a list, or off"))
         .arg(
             Arg::new("panel-tls")
@@ -108,18 +119,51 @@ pub(crate) fn start_process_log(matches: &ArgMatches, default: &str) -> Result<(
     Ok(())
 }
 
-fn addresses(matches: &ArgMatches, name: &str) -> Result<Vec<SocketAddr>> {
-    let mut all = Vec::new();
+/// The addresses of a flag; those with `?proxy=v1v2` are in `announced` too.
+fn addresses(matches: &ArgMatches, name: &str, announced: Option<&mut Vec<SocketAddr>>) -> Result<Vec<SocketAddr>> {
+    let (mut all, mut behind) = (Vec::new(), Vec::new());
     for text in matches.get_many::<String>(name).into_iter().flatten() {
         if text == "off" {
             continue;
         }
-        let found = text.to_socket_addrs().map_err(|_| {
+        let (address, option) = text.split_once('?').map_or((text.as_str(), None), |(a, o)| (a, Some(o)));
+        let found = address.to_socket_addrs().map_err(|_| {
             Error::invalid("listen", name, format!("{text:?} is not address:port, such as 127.0.0.1:8080 or [::]:80"))
         })?;
-        all.extend(found);
+        match option {
+            None => all.extend(found),
+            Some("proxy=v1v2") if announced.is_some() => {
+                let found: Vec<_> = found.collect();
+                behind.extend_from_slice(&found);
+                all.extend(found);
+            }
+            Some(_) => {
+                let text = format!("{text:?}: behind ? stands proxy=v1v2, for a listener of the proxy");
+                return Err(Error::invalid("listen", name, text));
+            }
+        }
+    }
+    if let Some(announced) = announced {
+        announced.append(&mut behind);
     }
     Ok(all)
+}
+
+/// The listening sockets that a service manager passes on. Source: sd_listen_fds(3).
+fn inherited() -> Result<Vec<StdListener>> {
+    let mut passed = ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for i in 0..passed.len() {
+        let failed = |e| Error::invalid("listen_fds", "LISTEN_FDS", format!("socket {i} does not listen on TCP: {e}"));
+        sockets.extend(passed.take_tcp_listener(i).map_err(failed)?);
+    }
+    Ok(sockets)
+}
+
+/// Takes the socket at `address` out of `sockets`.
+fn take(sockets: &mut Vec<StdListener>, address: SocketAddr) -> Option<StdListener> {
+    let at = sockets.iter().position(|socket| socket.local_addr().is_ok_and(|own| own == address))?;
+    Some(sockets.swap_remove(at))
 }
 
 pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failure> {
@@ -127,9 +171,11 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
     for name in unknown {
         tracing::warn!("the environment has {name}, which Argos does not know");
     }
-    let http = addresses(matches, "http")?;
-    let https = addresses(matches, "https")?;
-    let panel = addresses(matches, "panel")?;
+    let mut proxy_protocol = Vec::new();
+    let http = addresses(matches, "http", Some(&mut proxy_protocol))?;
+    let https = addresses(matches, "https", Some(&mut proxy_protocol))?;
+    let panel = addresses(matches, "panel", None)?;
+    let mut inherited = inherited()?;
     let data_dir = environment::data_dir(matches);
     let argos = Argos::open(Options {
         key: environment::key_source(matches),
@@ -161,16 +207,17 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         .enable_all()
         .build()
         .map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
-    let options = ServeOptions { http, https, threads, audit_log };
+    let panel = panel.into_iter().map(|address| (address, take(&mut inherited, address))).collect();
     let panel = Panel { addresses: panel, secure: matches.get_flag("panel-tls") };
-    runtime.block_on(serve(argos, options, &panel, &data_dir, matches.get_flag("demo"), grace))?;
+    let options = ServeOptions { http, https, proxy_protocol, inherited: inherited.into(), threads, audit_log };
+    runtime.block_on(serve(argos, options, panel, &data_dir, matches.get_flag("demo"), grace))?;
     Ok(())
 }
 
 async fn serve(
     argos: Argos,
     options: ServeOptions,
-    panel: &Panel,
+    panel: Panel,
     data_dir: &Path,
     with_demo: bool,
     grace: Duration,
@@ -197,6 +244,7 @@ async fn serve(
     if with_demo {
         demo::start(&argos).await?;
     }
+    let panel_is_off = panel.addresses.is_empty();
     open_panel(&argos, panel).await?;
     let socket = open_socket(data_dir)?;
     let app = routes(argos.clone(), Door::Socket);
@@ -208,7 +256,7 @@ async fn serve(
     for address in serving.secure_addresses() {
         tracing::info!("https: https://{address}");
     }
-    if serving.addresses().is_empty() && serving.secure_addresses().is_empty() && panel.addresses.is_empty() {
+    if serving.addresses().is_empty() && serving.secure_addresses().is_empty() && panel_is_off {
         tracing::warn!("no listener is on: nothing is served but the command line");
     }
     if let (true, Some(address)) = (with_demo, serving.addresses().first()) {
@@ -242,21 +290,28 @@ async fn serve(
 
 /// Where the panel is reached.
 struct Panel {
-    addresses: Vec<SocketAddr>,
+    /// Each with the socket that listens there already, if one was passed on.
+    addresses: Vec<(SocketAddr, Option<StdListener>)>,
     /// Whether inside TLS.
     secure: bool,
 }
 
-async fn open_panel(argos: &Argos, panel: &Panel) -> Result<()> {
+async fn open_panel(argos: &Argos, panel: Panel) -> Result<()> {
     let terms = if panel.secure {
-        let reached: Vec<_> = panel.addresses.iter().map(SocketAddr::ip).collect();
+        let reached: Vec<_> = panel.addresses.iter().map(|(address, _)| address.ip()).collect();
         Some(argos.panel_tls(&reached)?)
     } else {
         None
     };
-    for address in &panel.addresses {
+    for (address, passed) in panel.addresses {
         let failed = |e: std::io::Error| in_use(&address.to_string(), &e);
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = match passed {
+            Some(socket) => {
+                socket.set_nonblocking(true).map_err(failed)?;
+                TcpListener::from_std(socket).map_err(failed)?
+            }
+            None => TcpListener::bind(address).await.map_err(failed)?,
+        };
         let bound = listener.local_addr().map_err(failed)?;
         let app = routes(argos.clone(), Door::Panel).into_make_service_with_connect_info::<SocketAddr>();
         match &terms {

@@ -1,7 +1,7 @@
 //! Running: the proxy's threads and the way of log rows to the store.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -41,6 +41,12 @@ pub struct ServeOptions {
     pub http: Vec<SocketAddr>,
     /// Addresses of the TLS listener.
     pub https: Vec<SocketAddr>,
+    /// Those of both at which every connection must begin with a PROXY protocol header, version 1 or 2; one without it
+    /// is closed.
+    pub proxy_protocol: Vec<SocketAddr>,
+    /// Sockets that listen already, such as a service manager passes on; each serves in place of the one that would be
+    /// bound to its address.
+    pub inherited: Arc<[TcpListener]>,
     /// Proxy threads; 0 = one for each core.
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
@@ -126,6 +132,8 @@ impl Argos {
         let options = proxy::ServeOptions {
             http: options.http.clone(),
             https: options.https.clone(),
+            proxy_protocol: options.proxy_protocol.clone(),
+            inherited: Arc::clone(&options.inherited),
             threads,
             audit_log: options.audit_log.clone(),
             flagged: inner.cx.flagged.clone(),

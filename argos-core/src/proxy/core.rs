@@ -4,9 +4,11 @@
 //! log queue.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -17,7 +19,7 @@ use super::state::Shares;
 use super::timer::Timers;
 use crate::certs::acme::Challenges;
 use crate::clock::{Clock, RandomPool, Timestamp};
-use crate::logs::{Access, AccessBatch, Masked, Queue, Record, Texts};
+use crate::logs::{Access, AccessAction, AccessBatch, Fault, Masked, Queue, Record, Texts};
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
 use crate::waf::flagged::Flagged;
@@ -34,6 +36,8 @@ const REFUSALS_PER_SECOND: u64 = 100;
 pub(crate) struct Shared {
     /// Client connections.
     pub(crate) connections: AtomicUsize,
+    /// Client connections of each address, where those are limited.
+    pub(crate) of_address: Mutex<HashMap<IpAddr, usize>>,
     /// Bytes of bodies that are held for inspection.
     pub(crate) held: AtomicUsize,
     /// Where inspected requests are written, beside the log's rows.
@@ -139,6 +143,15 @@ impl Core {
     /// Hands a row over.
     pub(crate) fn record(&self, record: Record) {
         self.queue.offer(record);
+    }
+
+    /// Writes an error row about a connection of `ip` that was closed before it said anything.
+    pub(crate) fn record_unheard(&self, ip: IpAddr, text: &str) {
+        let at = self.clock.now();
+        let Some(more) = self.shared.record_refusal(at) else { return };
+        let mut fault = Fault::new(at, AccessAction::BadRequest.as_str(), text.into());
+        (fault.more, fault.client) = (more, Some(ip.to_canonical()));
+        self.record(Record::Error(Box::new(fault)));
     }
 
     /// Adds an access row to the batch, whose rows all hide the same parameters.

@@ -14,6 +14,7 @@ use super::h1::body::{Framer, Pump, Sink, Source};
 use super::h1::field::{Known, Span};
 use super::h1::head::{Framing, Head, absolute, split_authority};
 use super::h1::reply_head::ReplyHead;
+use super::pace::Pace;
 use super::path::PathForms;
 use super::stage::inspect::{self, Held, Inspection};
 use super::stop::Stop;
@@ -57,6 +58,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Framer,
     /// The request's body while it goes to the upstream.
     pub(crate) sending: Option<Pump>,
+    /// How fast the body must come.
+    pub(crate) pace: Pace,
     /// Whether the upstream took only a part of the body, so that neither connection can be used again.
     pub(crate) cut: bool,
     /// The inspection by the WAF, unless it is off.
@@ -169,6 +172,7 @@ impl Exchange {
             id: RequestId::NONE,
             body: Framer::new(Source::Done, Sink::Plain, 0),
             sending: None,
+            pace: Pace::new(0, Instant::now()),
             cut: false,
             waf: None,
             held: None,
@@ -181,6 +185,7 @@ impl Exchange {
     pub(crate) fn begin(&mut self, live: &Rc<Live>) {
         let at = self.core.clock.now();
         self.live = Some(Rc::clone(live));
+        self.pace = Pace::new(live.proxy.min_body_rate, Instant::now());
         self.facts = Facts { open: true, ..Facts::new(at) };
         self.id = RequestId::new(&self.core, at);
         self.client = Client { ip: self.peer.ip, trusted: false, chain: smallvec::SmallVec::new() };

@@ -52,6 +52,7 @@ struct Streams {
     // The connection's loop, to be told that the last stream ended.
     waker: RefCell<Option<Waker>>,
     // Exchanges of streams that ended.
+    #[allow(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
     spares: RefCell<Vec<Box<Exchange>>>,
 }
 

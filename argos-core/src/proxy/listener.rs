@@ -2,18 +2,19 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use super::core::Core;
+use super::core::{Core, Shared};
 use super::h1::connection;
+use super::proxy_protocol::{self, Told};
 use super::stream::Stream;
 use super::tls::{Terms, TlsStream};
 
@@ -67,6 +68,38 @@ fn open(address: SocketAddr) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
+/// Where listening sockets come from: those that are inherited are taken first.
+pub(crate) struct Sources<'a> {
+    inherited: &'a [StdListener],
+    used: Vec<bool>,
+}
+
+impl<'a> Sources<'a> {
+    pub(crate) fn new(inherited: &'a [StdListener]) -> Self {
+        Self { inherited, used: vec![false; inherited.len()] }
+    }
+
+    /// The socket at `address` of one more core, the first of them if so. All cores share an inherited one.
+    pub(crate) fn socket(&mut self, address: SocketAddr, first: bool) -> io::Result<StdListener> {
+        let same = |socket: &StdListener| socket.local_addr().is_ok_and(|own| own == address);
+        if let Some(at) = self.inherited.iter().position(same) {
+            self.used[at] = true;
+            let socket = self.inherited[at].try_clone()?;
+            socket.set_nonblocking(true)?;
+            return Ok(socket);
+        }
+        if first { bind_first(address) } else { bind(address) }
+    }
+
+    /// Says which inherited sockets serve nothing: whoever connects there waits in vain.
+    pub(crate) fn warn(&self) {
+        for (socket, _) in self.inherited.iter().zip(&self.used).filter(|(_, used)| !**used) {
+            let address = socket.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
+            tracing::warn!("the inherited socket at {address} is not used: no listener has this address");
+        }
+    }
+}
+
 /// How many client connections the limit of open files allows: each may need an upstream's socket too.
 pub(crate) fn connection_limit() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
@@ -81,6 +114,8 @@ pub(crate) struct Door {
     pub(crate) socket: StdListener,
     /// How TLS is spoken there; none = it is not.
     pub(crate) terms: Option<Arc<Terms>>,
+    /// Whether each connection begins with a PROXY protocol header.
+    pub(crate) announced: bool,
 }
 
 /// The connections of one core, and who wants to know that one ended.
@@ -95,7 +130,8 @@ pub(crate) struct Open {
 
 /// Accepts until told to stop; then what was already waiting is still taken.
 pub(crate) async fn accept(core: Rc<Core>, open: Rc<Open>, door: Door, fd_limit: usize) {
-    let Door { socket, terms } = door;
+    let Door { socket, terms, announced } = door;
+    let terms = terms.as_ref();
     let Ok(listener) = TcpListener::from_std(socket) else { return };
     loop {
         let stopping = open.stopping.get();
@@ -111,7 +147,7 @@ pub(crate) async fn accept(core: Rc<Core>, open: Rc<Open>, door: Door, fd_limit:
             }
         };
         match accepted {
-            Ok((socket, peer)) => start(&core, &open, socket, peer, terms.as_deref(), fd_limit),
+            Ok((socket, peer)) => start(&core, &open, socket, peer, Way { terms, announced }, fd_limit),
             // Out of files or memory: others must end first.
             Err(e) if !stopping => {
                 tracing::warn!(error = %e, "accepting a connection failed");
@@ -122,14 +158,14 @@ pub(crate) async fn accept(core: Rc<Core>, open: Rc<Open>, door: Door, fd_limit:
     }
 }
 
-fn start(
-    core: &Rc<Core>,
-    open: &Rc<Open>,
-    socket: TcpStream,
-    peer: SocketAddr,
-    terms: Option<&Terms>,
-    fd_limit: usize,
-) {
+/// How a door's connections begin.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    terms: Option<&'a Arc<Terms>>,
+    announced: bool,
+}
+
+fn start(core: &Rc<Core>, open: &Rc<Open>, socket: TcpStream, peer: SocketAddr, way: Way<'_>, fd_limit: usize) {
     let limit = match core.live().proxy.max_connections {
         0 => fd_limit,
         limit => limit,
@@ -142,17 +178,106 @@ fn start(
     // A delay of small writes would be the only effect of an error here.
     let _ = socket.set_nodelay(true);
     let core = Rc::clone(core);
-    let stream = match terms {
-        None => Stream::Plain(socket),
-        Some(terms) => match terms.session(local.ip()) {
-            Ok(session) => Stream::Tls(Box::new(TlsStream::new(socket, Rc::clone(&core.buffers), session))),
-            Err(e) => return tracing::warn!(error = %e, "a connection can't speak TLS"),
-        },
-    };
+    if way.announced {
+        let terms = way.terms.cloned();
+        tokio::task::spawn_local(async move {
+            let _slot = slot;
+            let mut socket = socket;
+            if let Some(told) = announced(&core, &mut socket, Told { peer, local }).await {
+                let terms = terms.as_deref();
+                if let Some((_share, stream)) = admit(&core, socket, told, terms) {
+                    connection::serve(core, stream, told.peer, told.local).await;
+                }
+            }
+        });
+        return;
+    }
+    let told = Told { peer, local };
+    let Some((share, stream)) = admit(&core, socket, told, way.terms.map(|terms| &**terms)) else { return };
     tokio::task::spawn_local(async move {
-        let _slot = slot;
+        let (_slot, _share) = (slot, share);
         connection::serve(core, stream, peer, local).await;
     });
+}
+
+/// Who is connected by what the proxy before us says; none where it says nothing, or nothing that can be understood.
+async fn announced(core: &Core, socket: &mut TcpStream, own: Told) -> Option<Told> {
+    let deadline = core.timers.deadline();
+    let read = deadline.within(core.live().proxy.header_timeout, proxy_protocol::read(socket)).await;
+    match read {
+        Ok(Ok(told)) => Some(told.unwrap_or(own)),
+        _ => {
+            core.record_unheard(own.peer.ip(), "the connection does not begin with a PROXY protocol header");
+            None
+        }
+    }
+}
+
+/// The stream of a connection that may stay, and its share of those of its address.
+fn admit(core: &Rc<Core>, socket: TcpStream, told: Told, terms: Option<&Terms>) -> Option<(Option<Share>, Stream)> {
+    let ip = told.peer.ip().to_canonical();
+    let settings = Arc::clone(&core.live().proxy);
+    let most = settings.max_connections_per_ip;
+    let share = match most {
+        0 => None,
+        // Behind a proxy all clients have its address.
+        _ if settings.trusted_proxies.iter().any(|net| net.contains(&ip)) => None,
+        most => match Share::take(core, ip, most) {
+            Some(share) => Some(share),
+            None => {
+                core.record_unheard(ip, "the address has too many connections");
+                return None;
+            }
+        },
+    };
+    let stream = match terms {
+        None => Stream::Plain(socket),
+        Some(terms) => match terms.session(told.local.ip().to_canonical()) {
+            Ok(session) => Stream::Tls(Box::new(TlsStream::new(socket, Rc::clone(&core.buffers), session))),
+            Err(e) => {
+                tracing::warn!(error = %e, "a connection can't speak TLS");
+                return None;
+            }
+        },
+    };
+    Some((share, stream))
+}
+
+/// One connection among those of its address, which all cores count together.
+struct Share {
+    shared: Arc<Shared>,
+    key: IpAddr,
+}
+
+impl Share {
+    /// None where the address has its most connections. An IPv6 client has a whole /64 to itself.
+    fn take(core: &Core, ip: IpAddr, most: usize) -> Option<Self> {
+        let key = match ip {
+            IpAddr::V4(_) => ip,
+            IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) & !u128::from(u64::MAX)).into(),
+        };
+        let shared = Arc::clone(&core.shared);
+        let mut counts = shared.of_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(key).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        drop(counts);
+        Some(Self { shared, key })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut counts = self.shared.of_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
 }
 
 /// One counted connection.

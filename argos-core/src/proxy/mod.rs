@@ -25,10 +25,12 @@ pub(crate) mod h1;
 mod h2;
 mod listener;
 mod meter;
+mod pace;
 mod page;
 pub(crate) mod path;
 mod pipeline;
 mod pool;
+mod proxy_protocol;
 pub(crate) mod stage;
 mod state;
 pub(crate) mod stop;
@@ -37,7 +39,7 @@ mod timer;
 mod tls;
 mod tunnel;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -48,7 +50,7 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::oneshot;
 
 use self::core::{Core, Shared};
-use self::listener::{Door, Open};
+use self::listener::{Door, Open, Sources};
 use self::timer::TICK;
 use self::tls::Terms;
 pub use self::tls::panel_terms;
@@ -67,6 +69,11 @@ pub struct ServeOptions {
     pub http: Vec<SocketAddr>,
     /// Addresses for TLS.
     pub https: Vec<SocketAddr>,
+    /// Those of both at which every connection must begin with a PROXY protocol header.
+    pub proxy_protocol: Vec<SocketAddr>,
+    /// Sockets that listen already, such as a service manager passes on; each serves in place of the one that would be
+    /// bound to its address.
+    pub inherited: Arc<[TcpListener]>,
     /// Threads; 0 = one per core.
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
@@ -113,21 +120,23 @@ impl Proxy {
             true => None,
             false => Some(Arc::new(Terms::new(Arc::clone(&live), Arc::clone(&options.challenges), &clock)?)),
         };
-        let plain = options.http.into_iter().map(|address| (address, None));
-        for (wanted, terms) in plain.chain(options.https.into_iter().map(|address| (address, terms.clone()))) {
+        let plain = options.http.iter().map(|address| (*address, None));
+        let mut sources = Sources::new(&options.inherited);
+        for (wanted, terms) in plain.chain(options.https.iter().map(|address| (*address, terms.clone()))) {
             // The first socket picks the port, and the family, for all.
             let mut address = wanted;
             for (i, sockets) in sockets.iter_mut().enumerate() {
                 let failed = |e| Error::new(ErrorKind::Unavailable, "proxy.bind", format!("listen on {wanted}: {e}"));
-                let bind = if i == 0 { listener::bind_first } else { listener::bind };
-                let socket = bind(address).map_err(failed)?;
+                let socket = sources.socket(address, i == 0).map_err(failed)?;
                 if i == 0 {
                     address = socket.local_addr().map_err(failed)?;
                     if terms.is_some() { &mut secure } else { &mut addresses }.push(address);
                 }
-                sockets.push(Door { socket, terms: terms.clone() });
+                let announced = options.proxy_protocol.contains(&wanted);
+                sockets.push(Door { socket, terms: terms.clone(), announced });
             }
         }
+        sources.warn();
         let port = secure.first().map(SocketAddr::port);
         let shared = Arc::new(Shared::new(options.audit_log, options.flagged, options.challenges, port));
         let mut proxy = Self { addresses, secure, threads: Vec::new(), shared };

@@ -42,6 +42,10 @@ pub struct ProxySettings {
     pub disabled_host_status: u16,
     /// Whether upstreams get `Forwarded`.
     pub send_forwarded: bool,
+    /// Most client connections of one address; 0 = no limit.
+    pub max_connections_per_ip: usize,
+    /// Bytes of a request's body that must come in a second, over ten of them; 0 = no limit.
+    pub min_body_rate: u32,
     /// Most streams of one HTTP/2 connection at once.
     pub h2_max_streams: u32,
     /// Whether clients must speak TLS 1.3.
@@ -112,6 +116,8 @@ impl ProxySettings {
             upstream_idle_timeout: v.millis("proxy.upstream_idle_timeout_ms"),
             tunnel_idle_timeout: v.millis("proxy.tunnel_idle_timeout_ms"),
             max_retries: v.number("proxy.max_retries"),
+            max_connections_per_ip: v.number("proxy.max_connections_per_ip"),
+            min_body_rate: v.number("proxy.min_body_rate_bytes"),
             h2_max_streams: v.number("proxy.h2_max_streams"),
             disabled_host_status: v.number("proxy.disabled_host_status"),
             send_forwarded: v.text("proxy.send_forwarded") == "true",

@@ -58,6 +58,11 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ("proxy.max_connections", Effect(max_connections)),
         ("proxy.max_header_bytes", Effect(|w| refused_over(w, "proxy.max_header_bytes", "1024", 431))),
         ("proxy.h2_max_streams", ShownBy("argos-core/tests/http2.rs", "the_most_streams_are_those_of_the_setting")),
+        (
+            "proxy.max_connections_per_ip",
+            ShownBy("argos-core/tests/listeners.rs", "an_address_has_its_most_connections"),
+        ),
+        ("proxy.min_body_rate_bytes", ShownBy("argos-core/src/proxy/pace.rs", "the_rate_is_that_of_ten_seconds")),
         ("proxy.max_headers", Effect(|w| refused_over(w, "proxy.max_headers", "2", 431))),
         ("proxy.max_retries", Effect(max_retries)),
         ("proxy.max_uri_bytes", Effect(max_uri_bytes)),

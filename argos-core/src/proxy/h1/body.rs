@@ -218,13 +218,15 @@ pub(crate) struct Pump {
     raw: Vec<u8>,
     /// Bytes moved in either step, to see that it goes on.
     pub(crate) moved: u64,
+    /// Bytes that were read.
+    pub(crate) came: u64,
     last: Option<Broken>,
 }
 
 impl Pump {
     /// A pump whose first bytes to write are `out`.
     pub(crate) fn new(framer: Framer, out: Vec<u8>) -> Self {
-        Self { framer, out, sent: 0, raw: Vec::new(), moved: 0, last: None }
+        Self { framer, out, sent: 0, raw: Vec::new(), moved: 0, came: 0, last: None }
     }
 
     /// Whether it waits for the reading side rather than for the writing side.
@@ -273,7 +275,10 @@ impl Pump {
             // After a fault what came before it is still delivered.
             if !self.framer.done() && self.last.is_none() && self.has_room(buffers) {
                 match self.poll_read(cx, from, buffers) {
-                    Poll::Ready(Ok(n)) => self.moved += n as u64 + 1,
+                    Poll::Ready(Ok(n)) => {
+                        self.moved += n as u64 + 1;
+                        self.came += n as u64;
+                    }
                     Poll::Ready(Err(broken)) => {
                         self.moved += 1;
                         self.last = Some(broken);

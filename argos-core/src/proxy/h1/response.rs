@@ -118,6 +118,7 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
             match up.poll(cx, &mut ex.socket, &mut link.socket, &core.buffers) {
                 Poll::Ready(Ok(())) => ex.body_sent(),
                 Poll::Ready(Err(_)) => ex.cut_body(),
+                Poll::Pending if !ex.pace.keeps_up(up.came, !up.starves(), Instant::now()) => ex.cut_body(),
                 Poll::Pending => {}
             }
         }

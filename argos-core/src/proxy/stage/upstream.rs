@@ -31,6 +31,7 @@ use crate::proxy::h1::body::{Broken, Framer, Pump, Sink, Source};
 use crate::proxy::h1::field::LineScan;
 use crate::proxy::h1::head::Framing;
 use crate::proxy::h1::response;
+use crate::proxy::pace::Pace;
 use crate::proxy::pool::Line;
 use crate::proxy::stop::Stop;
 use crate::proxy::stream::Stream;
@@ -187,6 +188,7 @@ async fn attempt(
             }
         }
     };
+    ex.pace = Pace::new(live.proxy.min_body_rate, Instant::now());
     let waits = ex.head.expects_continue && start.is_empty() && !ex.body.done();
     let mut out = core.buffers.small();
     let open = ex.head.framing == Framing::Open;
@@ -324,7 +326,12 @@ fn poll_head(
             Poll::Ready(Err(Broken::Write)) if !last => ex.cut_body(),
             Poll::Ready(Err(Broken::Write)) => {}
             Poll::Ready(Err(broken)) => return fail(Failure::Final(client_fault(broken))),
-            Poll::Pending if pump.moved != before => ex.deadline.set(patience.idle),
+            Poll::Pending if pump.moved != before => {
+                if !ex.pace.keeps_up(pump.came, !pump.starves(), Instant::now()) {
+                    return fail(Failure::Final(Stop::SlowClient));
+                }
+                ex.deadline.set(patience.idle);
+            }
             Poll::Pending => {}
         }
     }

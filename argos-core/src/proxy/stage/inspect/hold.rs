@@ -71,33 +71,6 @@ impl HeldReply {
     }
 }
 
-/// Whether a held body comes fast enough: memory must not be had for a byte now and then.
-struct Pace {
-    since: Instant,
-    bytes: usize,
-}
-
-impl Pace {
-    /// Over which time the rate is looked at.
-    const OVER: Duration = Duration::from_secs(10);
-    /// Bytes that must come in that time: 240 a second, the default of `proxy.min_body_rate_bytes`.
-    const LEAST: usize = 2400;
-
-    fn new() -> Self {
-        Self { since: Instant::now(), bytes: 0 }
-    }
-
-    fn keeps_up(&mut self, came: usize) -> bool {
-        self.bytes += came;
-        if self.since.elapsed() < Self::OVER {
-            return true;
-        }
-        let enough = self.bytes >= Self::LEAST;
-        *self = Self::new();
-        enough
-    }
-}
-
 /// Reads the request's body up to `limit`; none when it may not be held and passes uninspected. Beyond the limit it
 /// is refused if `rejects`; else the rest stays unread.
 pub(super) async fn request(
@@ -116,7 +89,7 @@ pub(super) async fn request(
     let open = ex.waf.as_ref().is_some_and(|w| w.appsec.fail_open);
     let mut held = Held::new(&core.shared);
     let sink = std::mem::replace(&mut ex.body.sink, Sink::Plain);
-    let mut pace = Pace::new();
+    let mut came = 0;
     loop {
         ex.at += ex.body.push(&ex.input[ex.at..], &mut held.bytes).map_err(client_fault)?;
         if !held.count() {
@@ -131,8 +104,12 @@ pub(super) async fn request(
         ex.at = ex.head.end;
         ex.input.reserve(READ);
         match ex.deadline.within(idle, ex.socket.read_buf(&mut ex.input)).await {
-            Ok(Ok(n)) if n > 0 && pace.keeps_up(n) => {}
-            Ok(Ok(n)) if n > 0 => return Err(Stop::SlowClient),
+            Ok(Ok(n)) if n > 0 => {
+                came += n as u64;
+                if !ex.pace.keeps_up(came, false, Instant::now()) {
+                    return Err(Stop::SlowClient);
+                }
+            }
             Ok(Ok(_)) => {
                 ex.body.close(ex.socket.take_trailers(), &mut held.bytes).map_err(client_fault)?;
                 break;
