@@ -309,7 +309,20 @@ fn an_account_is_bound_to_an_external_one() {
         .call("settings.set", json!({"key": "acme.eab_hmac_key", "value": "not base64!"}).as_object().unwrap().clone())
         .unwrap_err();
     assert_eq!(refused.fields()[0].field, "acme.eab_hmac_key");
+    // What is for another authority is shown to none but that, and not asked for.
+    let directory = world.pebble.directory.clone();
+    world.set("acme.directory_url", "https://127.0.0.1:1/dir");
+    world.call("hosts.update", json!({"id": host, "tls_directory_url": directory}));
+    world.call("certificates.renew", json!({"id": host}));
+    world.until(host, |status| error_of(status).contains("for the authority of acme.directory_url only"));
+    world.call("hosts.update", json!({"id": host, "tls_directory_url": ""}));
+    world.set("acme.directory_url", &directory);
     world.set("acme.eab_kid", "kid-of-a-test");
+    world.set("acme.eab_hmac_key", &format!("AAAA{key}"));
+    // Four orders began at once: the next ones do after a while.
+    world.advance(60_000);
+    world.call("certificates.renew", json!({"id": host}));
+    world.until(host, |status| error_of(status).contains("compare acme.eab_kid and acme.eab_hmac_key"));
     world.set("acme.eab_hmac_key", key);
     world.call("certificates.renew", json!({"id": host}));
     world.signed(host);

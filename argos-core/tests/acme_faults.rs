@@ -358,6 +358,81 @@ fn what_is_no_directory_is_told_as_that() {
 }
 
 #[test]
+fn what_names_a_directory_that_is_none_is_told() {
+    let (port, root) = between(None, |_| answer("200 OK", &[("Content-Type", "text/html")], "<html>hello</html>"));
+    let folder = Folder::new();
+    let argos = Argos::open(Options::new(folder.path())).unwrap();
+    let own = json!({"tls_directory_url": format!("https://127.0.0.1:{port}/dir")});
+    for (domain, more, named) in
+        [("a.example.com", json!({}), "acme.directory_url"), ("b.example.com", own, "tls_directory_url")]
+    {
+        let host = prepare_with(&argos, domain, more, port, &root);
+        let found = call(&argos, "certificates.check", json!({"id": host}))["findings"][0]["text"].clone();
+        let wanted = format!("https://127.0.0.1:{port}/dir is not an ACME directory: check {named}");
+        assert_eq!(found, wanted);
+    }
+}
+
+/// The answer behind, with another body.
+fn altered(passing: &Passing, alter: impl Fn(&mut Value)) -> Vec<u8> {
+    let whole = String::from_utf8(passing.onward()).unwrap();
+    let (head, body) = whole.split_once("\r\n\r\n").unwrap();
+    let mut body: Value = serde_json::from_str(body).unwrap();
+    alter(&mut body);
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().trim_start_matches("HTTP/1.1 ");
+    let fields: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
+    let kept = |name: &str| ["location", "replay-nonce", "content-type"].contains(&name.to_ascii_lowercase().as_str());
+    let fields: Vec<_> = fields.into_iter().filter(|(name, _)| kept(name)).collect();
+    answer(status, &fields, &body.to_string())
+}
+
+#[test]
+fn an_address_that_cannot_be_asked_is_named_and_breaks_nothing() {
+    let bad = "file:///etc/passwd";
+    for (word, pointer, field) in [
+        ("/dir", "/newNonce", "newNonce"),
+        ("/order-plz", "/authorizations/0", "authorizations"),
+        ("/authZ/", "/challenges/0/url", "url"),
+    ] {
+        let done = AtomicUsize::new(0);
+        let Some(world) = troubled(move |passing| {
+            let first = passing.line.contains(word) && done.fetch_add(1, Ordering::SeqCst) == 0;
+            first.then(|| altered(passing, |body| *body.pointer_mut(pointer).unwrap() = bad.into()))
+        }) else {
+            return;
+        };
+        // Where another way is left the order goes on by that.
+        let ended = |status: &Value| status["state"] == "error" || status["source"] == "acme";
+        let status = until(&world.argos, world.host, ended);
+        if word == "/dir" || status["state"] == "error" {
+            let error = status["last_error"].as_str().unwrap();
+            assert!(error.contains(&format!("gives {bad:?} as {field}")), "{error}");
+            assert!(error.starts_with("attempt 1 "), "{error}");
+        }
+        world.signed_in_the_end();
+    }
+}
+
+#[test]
+fn a_name_that_nobody_ordered_is_not_proven() {
+    let proven = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&proven);
+    let Some(world) = troubled(move |passing| {
+        counted.fetch_add(usize::from(passing.line.contains("/chalZ/")), Ordering::SeqCst);
+        passing
+            .line
+            .contains("/authZ/")
+            .then(|| altered(passing, |body| body["identifier"]["value"] = "evil.example.com".into()))
+    }) else {
+        return;
+    };
+    let error = world.fails();
+    assert!(error.contains("asks for evil.example.com, which was not ordered"), "{error}");
+    assert_eq!(proven.load(Ordering::SeqCst), 0);
+}
+
+#[test]
 fn a_connection_that_ends_in_the_middle_is_no_end_of_the_order() {
     let cut = once(Vec::new);
     let Some(world) = troubled(move |passing| cut(passing, "/finalize-order/")) else { return };

@@ -14,8 +14,8 @@ use crate::certs::acme::{Precheck, Proof};
 use crate::certs::{self, Texts, Uploaded, dns};
 use crate::error::{Error, Result};
 use crate::schema::{
-    CertStatus, Certificate, CertificateId, CertificateKind, CheckResult, Finding, Host, HostId, Hostname, Order,
-    TlsMode,
+    CertStatus, Certificate, CertificateId, CertificateKind, CheckResult, Directory, Finding, Host, HostId, Hostname,
+    Order, TlsMode,
 };
 use crate::secret::Secret;
 use crate::store::certificates::NewCertificate;
@@ -349,6 +349,7 @@ impl Query for CheckCertificate {
         let check = Precheck {
             domain: order.domain.clone(),
             directory_url: order.directory_url.clone(),
+            named_by: Directory::named_by(&host.tls_directory_url),
             ca_bundle: value("acme.ca_bundle")?,
             ways: Proof::ways(host.tls_challenge, host.domain.is_wildcard()),
             resolvers: dns::resolvers(&view.read)?,

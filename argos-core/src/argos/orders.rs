@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::sleep;
 
 use super::Argos;
@@ -83,14 +83,14 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
     let orderer = Rc::new(Orderer::new(argos));
     let mut queue = Queue::default();
     let mut tasks = JoinSet::new();
-    let mut hosts = HashMap::new();
+    let mut going_on = HashMap::new();
     loop {
         let next = loop {
             match queue.next(&orderer.argos) {
                 Ok(Next::Do(work)) => {
-                    let (host, orderer) = (work.host(), Rc::clone(&orderer));
+                    let (begun, orderer) = (work.clone(), Rc::clone(&orderer));
                     let task = tasks.spawn_local(async move { orderer.work(*work).await });
-                    hosts.insert(task.id(), host);
+                    going_on.insert(task.id(), *begun);
                 }
                 Ok(Next::At(moment)) => break moment,
                 Err(e) => {
@@ -105,14 +105,13 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
             _ = &mut stopped => return,
             () = changed.notified() => {}
             Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
-                let (task, did) = match done {
-                    Ok((task, did)) => (task, did),
-                    Err(e) => {
-                        tracing::error!("a step of a certificate's order panicked: {e}");
-                        (e.id(), Did { kept: false, silent: false })
-                    }
-                };
-                if let Some(host) = hosts.remove(&task) {
+                let task = done.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+                if let Some(work) = going_on.remove(&task) {
+                    let host = work.host();
+                    let did = done.map(|(_, did)| did).unwrap_or_else(|e| {
+                        tracing::error!("certificate of {}: a step of its order panicked: {e}", work.order().domain);
+                        orderer.broke_off(work)
+                    });
                     queue.ended(host, did, orderer.argos.inner.cx.clock.now());
                 }
             }
@@ -122,6 +121,7 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
 }
 
 /// A step that is due.
+#[derive(Clone)]
 pub(super) enum Work {
     /// An order, or what is left of one.
     Order(AcmeOrder),
@@ -231,8 +231,8 @@ impl Queue {
 /// Does what is due.
 struct Orderer {
     argos: Argos,
-    /// The way to each authority, by directory and trusted roots.
-    wires: RefCell<HashMap<(String, String), Wire>>,
+    /// The way to each authority, by directory, what names it, and trusted roots.
+    wires: RefCell<HashMap<(String, &'static str, String), Wire>>,
     /// The ways that steps of now take, each with what its authority asked for.
     taken: RefCell<HashMap<HostId, Wire>>,
     /// One account is registered at a time at each directory: hosts of one contact share it.

@@ -326,8 +326,9 @@ fn write_status(
         (Some(c), order) if c.kind == CertificateKind::Local => match (failed, order) {
             (Some(failed), _) => (CertificateState::Error, failed),
             (None, Some(order)) => {
+                let waits = if order.order_url.is_empty() { "waiting to be ordered" } else { "ordered" };
                 let text = format!(
-                    "ordered at {}; until it comes the local CA's is served, which clients trust only where its root \
+                    "{waits} at {}; until it comes the local CA's is served, which clients trust only where its root \
                      is installed",
                     order.directory_url
                 );

@@ -50,6 +50,12 @@ impl Directory {
         }
     }
 
+    /// What names the directory of a host that names `own`.
+    #[must_use]
+    pub fn named_by(own: &str) -> &'static str {
+        if own.is_empty() { "acme.directory_url" } else { "tls_directory_url" }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> &str {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::keep::{Ended, ForgetRevoked, StoreSigned, StoreWindow, not_before};
 use super::{Did, Orderer, Work};
-use crate::certs::acme::{self, Check, Eab, Fault, FaultKind, Proof, Wire};
+use crate::certs::acme::{self, Binding, Check, Eab, Fault, FaultKind, Proof, Wire};
 use crate::certs::{Texts, Uploaded, dns};
 use crate::clock::Timestamp;
 use crate::schema::{Certificate, CertificateKind, CheckResult, Directory, Host};
@@ -77,17 +77,42 @@ impl Orderer {
         match self.ask_renewal(&order).await {
             Ok(()) | Err(Ended::Superseded) => Did { kept: true, silent: false },
             Err(Ended::Failed(fault)) => {
-                // What is known of the time of renewal stays.
-                tracing::warn!("certificate of {}: when to renew it: {}", order.domain, fault.shown());
-                let (again, next) = (Timestamp(self.now().0 + ARI_EVERY_MS), order.next_attempt_at);
-                let domain = order.domain.clone();
-                let noted = self.note(move |tx| acme_orders::asked(tx, &order, Some(again), next));
-                if let Err(e) = &noted {
-                    tracing::error!("certificate of {domain}: {e}");
-                }
-                Did { kept: noted.is_ok(), silent: fault.kind == FaultKind::Silent }
+                Did { kept: self.not_asked(order, &fault), silent: fault.kind == FaultKind::Silent }
             }
         }
+    }
+
+    /// Keeps when to ask again for the time of renewal; what is known of it stays. Whether it could be kept.
+    fn not_asked(&self, order: AcmeOrder, fault: &Fault) -> bool {
+        tracing::warn!("certificate of {}: when to renew it: {}", order.domain, fault.shown());
+        let (again, next) = (Timestamp(self.now().0 + ARI_EVERY_MS), order.next_attempt_at);
+        let domain = order.domain.clone();
+        let noted = self.note(move |tx| acme_orders::asked(tx, &order, Some(again), next));
+        if let Err(e) = &noted {
+            tracing::error!("certificate of {domain}: {e}");
+        }
+        noted.is_ok()
+    }
+
+    /// Ends a step that panicked as one that failed: it is not tried at once again.
+    pub(super) fn broke_off(&self, work: Work) -> Did {
+        let begun = work.order();
+        self.taken.borrow_mut().remove(&begun.host_id);
+        // What the order says may be what the step broke at.
+        let fault = Fault::new(FaultKind::Stale, "a fault of Argos itself ended this attempt; its log says which");
+        let kept = match (&work, self.argos.view(|view| acme_orders::find(&view.read, begun.host_id))) {
+            (Work::Ari(order), _) => self.not_asked(order.clone(), &fault),
+            (Work::Order(begun), Ok(Some(order))) => {
+                let is_same = order.domain == begun.domain && order.directory_url == begun.directory_url;
+                !is_same || self.failed(AcmeOrder { hurried: begun.hurried, ..order }, fault)
+            }
+            (Work::Order(_), Ok(None)) => true,
+            (Work::Order(_), Err(e)) => {
+                tracing::error!("certificate of {}: {e}", begun.domain);
+                false
+            }
+        };
+        Did { kept, silent: false }
     }
 
     fn now(&self) -> Timestamp {
@@ -115,13 +140,14 @@ impl Orderer {
     }
 
     /// The way to the authority of `order`; what it asks for belongs to this step alone.
-    fn wire(&self, order: &AcmeOrder, ca_bundle: &str) -> Step<Wire> {
-        let key = (order.directory_url.clone(), ca_bundle.to_owned());
+    fn wire(&self, order: &AcmeOrder, plan: &Plan) -> Step<Wire> {
+        let named_by = Directory::named_by(&plan.host.tls_directory_url);
+        let key = (order.directory_url.clone(), named_by, plan.ca_bundle.clone());
         let known = self.wires.borrow().get(&key).cloned();
         let wire = match known {
             Some(wire) => wire.anew(),
             None => {
-                let wire = Wire::new(&order.directory_url, ca_bundle)?;
+                let wire = Wire::new(&order.directory_url, named_by, &plan.ca_bundle)?;
                 let mut wires = self.wires.borrow_mut();
                 if wires.len() >= MOST_WIRES {
                     wires.clear();
@@ -153,21 +179,21 @@ impl Orderer {
         }
         let (stored, sealed) = known.ok_or(Ended::Superseded)?;
         let key = self.argos.inner.cx.key.decrypt(&sealed).map_err(crate::Error::from)?;
-        let eab = match acme::eab_key(plan.eab_key.expose()) {
+        let is_common = plan.common.as_ref().is_some_and(|common| common.url() == order.directory_url);
+        let binding = match acme::eab_key(plan.eab_key.expose()) {
             // It is meant for the authority that an administrator chose, and shown to no other.
-            Some(bytes)
-                if !plan.eab_kid.is_empty()
-                    && plan.common.as_ref().is_some_and(|common| common.url() == order.directory_url) =>
-            {
-                Some(Eab { kid: plan.eab_kid.clone(), key: Secret::new(bytes) })
+            _ if !is_common => Binding::Elsewhere,
+            Some(bytes) if !plan.eab_kid.is_empty() => {
+                Binding::To(Eab { kid: plan.eab_kid.clone(), key: Secret::new(bytes) })
             }
-            _ => None,
+            _ => Binding::Unset,
         };
-        let ready = acme::account(wire, &key, &stored.account_url, &order.email, eab.as_ref()).await;
+        let ready = acme::account(wire, &key, &stored.account_url, &order.email, &binding).await;
         let ready = ready.map_err(|fault| fault.during("registering the account"))?;
         if stored.account_url.is_empty() {
             let sealed = ready.new_key.as_ref().map_or(sealed, |key| self.argos.inner.cx.key.encrypt(key.expose()));
-            let (url, kid) = (ready.url.clone(), eab.map(|eab| eab.kid).unwrap_or_default());
+            let kid = if let Binding::To(eab) = binding { eab.kid } else { String::new() };
+            let url = ready.url.clone();
             self.note(move |tx| acme_accounts::registered(tx, &directory, &email, &url, &sealed, &kid))?;
         }
         Ok(ready.account)
@@ -178,7 +204,7 @@ impl Orderer {
         self.clean_zone(order, &plan.resolvers).await?;
         let wildcard = plan.host.domain.is_wildcard();
         let ways = Proof::ways(plan.host.tls_challenge, wildcard);
-        let wire = self.wire(order, &plan.ca_bundle)?;
+        let wire = self.wire(order, &plan)?;
         let account = self.account(&wire, order, &plan).await?;
         let mut going_on = None;
         if !order.order_url.is_empty() {
@@ -251,7 +277,7 @@ impl Orderer {
         placed.url().clone_into(&mut order.order_url);
         way.as_str().clone_into(&mut order.challenge);
         order.key_encrypted.clear();
-        self.save(order)?;
+        self.placed(order)?;
         Ok(placed)
     }
 
@@ -275,13 +301,13 @@ impl Orderer {
         match way {
             Proof::Http => {
                 let present = async |token: &str, key: &str, _: &[u8], _: &str| Ok(challenges.by_http(token, key));
-                acme::prove(current, way, present).await?;
+                acme::prove(current, name, way, present).await?;
             }
             Proof::TlsAlpn => {
                 let present = async |_: &str, _: &str, digest: &[u8], _: &str| {
                     challenges.by_tls(name, digest).map_err(Fault::other)
                 };
-                acme::prove(current, way, present).await?;
+                acme::prove(current, name, way, present).await?;
             }
             Proof::Dns => self.prove_by_dns(order, current, plan).await?,
         }
@@ -316,7 +342,7 @@ impl Orderer {
 
     async fn revoke(&self, order: &mut AcmeOrder) -> Step<()> {
         let plan = self.plan(order)?;
-        let wire = self.wire(order, &plan.ca_bundle)?;
+        let wire = self.wire(order, &plan)?;
         let account = self.account(&wire, order, &plan).await?;
         if let Some(id) = order.revokes {
             let pair = self.argos.view(|view| certificates::pair(&view.read, id))?;
@@ -334,7 +360,7 @@ impl Orderer {
             return Ok(self.note(move |tx| acme_orders::asked(tx, &kept, None, kept.next_attempt_at))?);
         };
         let pair = self.argos.view(|view| certificates::pair(&view.read, newest.id))?;
-        let wire = self.wire(order, &plan.ca_bundle)?;
+        let wire = self.wire(order, &plan)?;
         let account = self.account(&wire, order, &plan).await?;
         let now = self.now();
         let Some((start, end, again)) = acme::renewal_window(&account, &pair.cert_pem).await? else {

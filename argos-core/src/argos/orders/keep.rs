@@ -76,6 +76,19 @@ impl Orderer {
         if self.note(move |tx| acme_orders::save(tx, &order))? { Ok(()) } else { Err(Ended::Superseded) }
     }
 
+    /// Keeps that an order was placed, and tells.
+    pub(super) fn placed(&self, order: &AcmeOrder) -> std::result::Result<(), Ended> {
+        let order = order.clone();
+        let kept = self.note(move |tx| {
+            let kept = acme_orders::save(tx, &order)?;
+            if kept && let Some(host) = hosts::find(tx, order.host_id)? {
+                certs::restate(tx, &host)?;
+            }
+            Ok(kept)
+        });
+        if kept? { Ok(()) } else { Err(Ended::Superseded) }
+    }
+
     /// Keeps that an order failed, when it is tried again, and tells; whether it could be kept.
     pub(super) fn failed(&self, mut order: AcmeOrder, fault: Fault) -> bool {
         let cx = &self.argos.inner.cx;

@@ -113,6 +113,51 @@ fn an_authority_that_does_not_answer_holds_back_its_own_hosts_only() {
 }
 
 #[test]
+fn a_step_that_panics_is_a_failed_attempt_of_its_host() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (_folder, argos) = with_hosts(&clock, 1);
+    // No host is stored so; the library panics at it.
+    note(&argos, |tx| tx.execute("UPDATE acme_orders SET directory_url = 'file:///etc/passwd'", []));
+    let ordering = Ordering::start(argos.acting(Actor::System, Default::default())).unwrap();
+    for failures in [1, 2] {
+        while order(&argos, 1).failures < failures {
+            assert!(argos.inner.cx.clock.now() == clock.now() && !ordering.thread.as_ref().unwrap().is_finished());
+            std::thread::yield_now();
+        }
+        let failed = order(&argos, 1);
+        let wait = failed.next_attempt_at.0 - clock.now().0;
+        assert!(wait >= i64::from(failures) * 48_000, "{wait}");
+        assert!(failed.last_error.contains("a fault of Argos itself"), "{}", failed.last_error);
+        let status = call(&argos, "certificates.status", json!({}))["items"][0].clone();
+        assert_eq!(status["state"], "error", "{status}");
+        clock.set(failed.next_attempt_at);
+        argos.inner.cx.changed.notify_one();
+    }
+    drop(ordering);
+    // A question for the time of renewal comes again, later.
+    let asks = order(&argos, 1);
+    let orderer = Orderer::new(argos.acting(Actor::System, Default::default()));
+    assert!(orderer.broke_off(Work::Ari(asks.clone())).kept);
+    let asked = order(&argos, 1);
+    assert!(asked.ari_next_at.unwrap().0 > clock.now().0 + 3_600_000);
+    assert_eq!((asked.failures, asked.next_attempt_at), (asks.failures, asks.next_attempt_at));
+    // One that was begun under other terms says nothing of what is wanted now.
+    assert!(orderer.broke_off(Work::Order(AcmeOrder { domain: "old.example.com".into(), ..asks })).kept);
+    assert_eq!(order(&argos, 1), asked);
+}
+
+#[test]
+fn a_host_that_waits_for_its_turn_says_so() {
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (_folder, argos) = with_hosts(&clock, 1);
+    let said = || call(&argos, "certificates.status", json!({}))["items"][0]["last_error"].as_str().unwrap().to_owned();
+    assert!(said().starts_with("waiting to be ordered at https://acme-v02."), "{}", said());
+    let placed = AcmeOrder { order_url: "https://ca.lan/o/1".into(), challenge: "http".into(), ..order(&argos, 1) };
+    Orderer::new(argos.acting(Actor::System, Default::default())).placed(&placed).unwrap();
+    assert!(said().starts_with("ordered at https://acme-v02."), "{}", said());
+}
+
+#[test]
 fn a_host_is_ordered_where_an_authority_signs_its_name_and_nowhere_else() {
     let clock = Clock::manual(Timestamp(BEGIN));
     let (_folder, argos) = with_hosts(&clock, 1);

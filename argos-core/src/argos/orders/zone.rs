@@ -71,6 +71,7 @@ impl Orderer {
         let (provider, look) = (self.provider(id)?, self.look(&plan.resolvers));
         let name = provider.place(&look, &dns::challenge_name(&order.domain)).await;
         let name = name.map_err(|e| fault(&e).during("placing the record"))?;
+        let domain = order.domain.clone();
         let mut superseded = false;
         let present = async |_: &str, _: &str, _: &[u8], value: &str| {
             let placed = Placed { provider_id: id, name: name.clone(), value: value.to_owned() };
@@ -83,7 +84,7 @@ impl Orderer {
             let seen = provider.wait_until_seen(&look, &name, value, PATIENCE).await;
             seen.map_err(|e| fault(&e).during("waiting for the record"))
         };
-        let done = acme::prove(current, Proof::Dns, present).await;
+        let done = acme::prove(current, &domain, Proof::Dns, present).await;
         self.clean_zone(order, &plan.resolvers).await?;
         if superseded {
             return Err(Ended::Superseded);

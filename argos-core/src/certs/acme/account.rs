@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use instant_acme::{Account, ExternalAccountKey, Key, NewAccount};
+use instant_acme::{Account, Error, ExternalAccountKey, Key, NewAccount};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -18,6 +18,17 @@ pub struct Eab {
     pub kid: String,
     /// The MAC key.
     pub key: Secret<Vec<u8>>,
+}
+
+/// What a new account is bound to.
+#[derive(Debug)]
+pub enum Binding {
+    /// This.
+    To(Eab),
+    /// Nothing: nothing is set.
+    Unset,
+    /// Nothing: what may be set is for another authority.
+    Elsewhere,
 }
 
 impl std::fmt::Debug for Eab {
@@ -78,7 +89,7 @@ pub async fn account(
     key_pem: &Secret<String>,
     url: &str,
     email: &str,
-    eab: Option<&Eab>,
+    binding: &Binding,
 ) -> Result<Registered, Fault> {
     let builder = Account::builder_with_http(Box::new(wire.clone()));
     let broken = |e: String| Fault::other(format!("the account's key can't be read: {e}"));
@@ -89,7 +100,11 @@ pub async fn account(
     }
     let contact = format!("mailto:{email}");
     let contacts: &[&str] = if email.is_empty() { &[] } else { &[&contact] };
-    if let Some(eab) = eab {
+    let refused = |e: Error| match e {
+        Error::Api(problem) => Fault::unregistered(&problem, binding),
+        e => Fault::from(e),
+    };
+    if let Binding::To(eab) = binding {
         // One that is registered already needs no binding.
         let key = Key::from_pkcs8_der(der.clone_key()).map_err(|e| broken(e.to_string()))?;
         let pair = (key, PrivateKeyDer::Pkcs8(der));
@@ -101,14 +116,15 @@ pub async fn account(
         // The library makes the key of a bound account itself.
         let new = NewAccount { contact: contacts, terms_of_service_agreed: true, only_return_existing: false };
         let bound = ExternalAccountKey::new(eab.kid.clone(), eab.key.expose());
-        let (account, credentials) = builder.create(&new, wire.directory().to_owned(), Some(&bound)).await?;
+        let created = builder.create(&new, wire.directory().to_owned(), Some(&bound)).await;
+        let (account, credentials) = created.map_err(refused)?;
         let key = KeyPair::try_from(credentials.private_key()).map_err(|e| broken(e.to_string()))?;
         let url = account.id().to_owned();
         return Ok(Registered { account, url, new_key: Some(Secret::new(key.serialize_pem())) });
     }
     let key = Key::from_pkcs8_der(der.clone_key()).map_err(|e| broken(e.to_string()))?;
     let pair = (key, PrivateKeyDer::Pkcs8(der));
-    let (account, _) = builder.create_from_key(pair, wire.directory().to_owned()).await?;
+    let (account, _) = builder.create_from_key(pair, wire.directory().to_owned()).await.map_err(refused)?;
     if !contacts.is_empty() {
         account.update_contacts(contacts).await?;
     }

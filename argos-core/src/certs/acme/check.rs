@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::wire::innermost;
-use super::{Challenges, Proof, Wire};
+use super::{Challenges, Fault, FaultKind, Proof, Wire};
 use crate::certs::dns::{Look, caa_allows};
 use crate::certs::wait_for;
 use crate::clock::{Clock, random};
@@ -23,6 +23,8 @@ use crate::schema::{CheckResult, Directory, Finding, is_public};
 
 /// Time to an answer of this process to itself.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time to an answer of the authority: somebody waits for the result.
+const AUTHORITY: Duration = Duration::from_secs(10);
 /// Addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 4;
 
@@ -128,6 +130,8 @@ pub struct Precheck {
     pub domain: String,
     /// The authority's directory.
     pub directory_url: String,
+    /// What names it: a setting, or a field of the host.
+    pub named_by: &'static str,
     /// Further roots that its TLS may be signed by, as PEM.
     pub ca_bundle: String,
     /// How the name is to be proven.
@@ -150,8 +154,11 @@ impl Precheck {
     }
 
     async fn run(self) -> Vec<Finding> {
-        let issuers = match Wire::new(&self.directory_url, &self.ca_bundle) {
-            Ok(wire) => wire.caa_identities().await,
+        let issuers = match Wire::new(&self.directory_url, self.named_by, &self.ca_bundle) {
+            Ok(wire) => timeout(AUTHORITY, wire.caa_identities()).await.unwrap_or_else(|_| {
+                let text = format!("{} does not answer within {} s", self.directory_url, AUTHORITY.as_secs());
+                Err(Fault::new(FaultKind::Silent, text))
+            }),
             Err(fault) => Err(fault),
         };
         let issuers = match issuers {

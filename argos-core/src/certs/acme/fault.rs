@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use instant_acme::{Error, Problem};
 
+use super::account::Binding;
+
 /// What a fault is about; whether another proof may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -58,7 +60,23 @@ impl Fault {
 
     /// What the authority said of a challenge that failed.
     pub(super) fn unproven(problem: &Problem) -> Self {
-        Self { kind: FaultKind::Unproven, text: said(problem, true), wait: None }
+        Self { kind: FaultKind::Unproven, text: said(problem, hint(word(problem), true)), wait: None }
+    }
+
+    /// What the authority said of an account that it does not register.
+    pub(super) fn unregistered(problem: &Problem, binding: &Binding) -> Self {
+        let hint = match (binding, word(problem)) {
+            (Binding::To(_), "externalAccountRequired" | "unauthorized" | "malformed") => {
+                "it does not take the external account: compare acme.eab_kid and acme.eab_hmac_key with what it gave you"
+            }
+            (Binding::Elsewhere, "externalAccountRequired") => {
+                "it takes only accounts that are known to it, and acme.eab_kid and acme.eab_hmac_key are for the \
+                 authority of acme.directory_url only: register an account here with another client, and store it \
+                 with its key by `argos acme-account create`"
+            }
+            (_, word) => hint(word, false),
+        };
+        Self { text: said(problem, hint), ..Self::from(problem) }
     }
 
     /// Its text as it may stand in rows and lines: bounded, and without control characters.
@@ -121,12 +139,12 @@ impl From<&Problem> for Fault {
             _ if problem.status == Some(404) => FaultKind::Stale,
             _ => FaultKind::Other,
         };
-        Self { kind, text: said(problem, false), wait: None }
+        Self { kind, text: said(problem, hint(word, false)), wait: None }
     }
 }
 
 /// What the authority says, behind what helps.
-fn said(problem: &Problem, of_proof: bool) -> String {
+fn said(problem: &Problem, hint: &str) -> String {
     let mut words = clean(problem.detail.as_deref().unwrap_or_default());
     for sub in &problem.subproblems {
         words.push_str("; ");
@@ -134,7 +152,6 @@ fn said(problem: &Problem, of_proof: bool) -> String {
     }
     let word = clean(word(problem));
     let word = if word.is_empty() { "error" } else { cut(&word, 64) };
-    let hint = hint(word, of_proof);
     let hint = if hint.is_empty() { String::new() } else { format!("{hint} ") };
     format!("{hint}(the authority says: {word}, {})", cut(&words, MOST_WORDS))
 }
@@ -165,7 +182,9 @@ fn cut(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Eab;
     use super::*;
+    use crate::secret::Secret;
 
     fn problem(word: &str, detail: &str, status: u16) -> Problem {
         let text = serde_json::json!({"type": format!("urn:ietf:params:acme:error:{word}"), "detail": detail, "status": status});
@@ -186,6 +205,21 @@ mod tests {
             let fault = Fault::from(Error::Api(problem(word, "its own words", status)));
             assert_eq!(fault.kind, kind, "{word}");
             assert!(fault.text.contains(hint) && fault.text.contains("its own words"), "{}", fault.text);
+        }
+    }
+
+    #[test]
+    fn an_account_that_is_not_registered_names_what_binds_it() {
+        let eab = || Binding::To(Eab { kid: "kid".into(), key: Secret::new(b"key".to_vec()) });
+        for (binding, word, hint) in [
+            (eab(), "unauthorized", "compare acme.eab_kid and acme.eab_hmac_key"),
+            (eab(), "malformed", "compare acme.eab_kid and acme.eab_hmac_key"),
+            (eab(), "rateLimited", "no more orders"),
+            (Binding::Unset, "externalAccountRequired", "set acme.eab_kid and acme.eab_hmac_key"),
+            (Binding::Elsewhere, "externalAccountRequired", "`argos acme-account create`"),
+        ] {
+            let fault = Fault::unregistered(&problem(word, "its own words", 403), &binding);
+            assert!(fault.text.contains(hint) && !fault.text.contains("acme-account delete"), "{}", fault.text);
         }
     }
 

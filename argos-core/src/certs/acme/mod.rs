@@ -20,7 +20,7 @@ mod order;
 mod schedule;
 mod wire;
 
-pub use account::{Eab, Registered, account, check_key, eab_key, new_key};
+pub use account::{Binding, Eab, Registered, account, check_key, eab_key, new_key};
 pub use challenges::{ALPN, Challenges, Presented};
 pub use check::{Check, Precheck};
 pub use fault::{Fault, FaultKind};

@@ -109,13 +109,14 @@ pub async fn order(account: &Account, url: &str) -> Result<Order, Fault> {
     Ok(order)
 }
 
-/// Proves the names of `order`. For each that is not proven yet, `present` makes the proof visible, given the token, the
+/// Proves `name`, the one of `order`. For each authorization that is not proven yet, `present` makes the proof visible, given the token, the
 /// key authorization, its digest, and its value in DNS; what it returns is kept until the authority has looked.
 ///
 /// # Errors
 /// `Unproven` when the authority does not see the proof; `present`'s, and those of the authority.
 pub async fn prove<P>(
     order: &mut Order,
+    name: &str,
     how: Proof,
     mut present: impl AsyncFnMut(&str, &str, &[u8], &str) -> Result<P, Fault>,
 ) -> Result<(), Fault> {
@@ -123,6 +124,11 @@ pub async fn prove<P>(
     let mut all = order.authorizations();
     while let Some(one) = all.next().await {
         let mut one = one?;
+        // A proof is for the whole world: what nobody ordered is not proven.
+        let asked = one.identifier().to_string();
+        if !asked.eq_ignore_ascii_case(name) {
+            return Err(Fault::new(FaultKind::Stale, format!("the authority asks for {asked}, which was not ordered")));
+        }
         match one.status {
             AuthorizationStatus::Valid => continue,
             AuthorizationStatus::Pending => {}

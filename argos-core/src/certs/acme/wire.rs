@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::header::RETRY_AFTER;
-use http::{Method, Request, StatusCode};
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use reqwest::Client;
@@ -36,15 +36,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 pub struct Wire {
     client: Client,
     directory: Arc<str>,
+    /// What names the directory: a setting, or a field of the host.
+    named_by: &'static str,
     wait: Arc<Mutex<Option<Duration>>>,
 }
 
 impl Wire {
-    /// The way to the directory at `directory`, trusting the system's authorities and those of `ca_bundle` (PEM).
+    /// The way to the directory at `directory`, which `named_by` names, trusting the system's authorities and those of
+    /// `ca_bundle` (PEM).
     ///
     /// # Errors
     /// When there is nothing to trust, or the bundle can't be read.
-    pub fn new(directory: &str, ca_bundle: &str) -> Result<Self, Fault> {
+    pub fn new(directory: &str, named_by: &'static str, ca_bundle: &str) -> Result<Self, Fault> {
         let bundle = |e: &dyn std::fmt::Display| Fault::other(format!("acme.ca_bundle: {e}"));
         let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(ca_bundle.as_bytes()).collect();
         let roots = roots.map_err(|e| bundle(&e))?;
@@ -67,7 +70,7 @@ impl Wire {
             .timeout(WHOLE)
             .build()
             .map_err(|e| Fault::other(format!("making a client for https: {e}")))?;
-        Ok(Self { client, directory: directory.into(), wait: Arc::default() })
+        Ok(Self { client, directory: directory.into(), named_by, wait: Arc::default() })
     }
 
     /// The same way, with a memory of its own for how long to wait.
@@ -137,7 +140,15 @@ impl Wire {
             return Err(Fault::new(kind, format!("{url} answers {}", parts.status)));
         }
         if fetches_directory && !is_problem {
-            return Err(Fault::other(format!("{url} is not an ACME directory: check acme.directory_url")));
+            return Err(Fault::other(format!("{url} is not an ACME directory: check {}", self.named_by)));
+        }
+        if parts.status.is_success() {
+            let given = parts.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+            check_urls(given, &body).map_err(|why| {
+                // An order that can't be followed is of no more use.
+                let kind = if fetches_directory { FaultKind::Other } else { FaultKind::Stale };
+                Fault::new(kind, format!("{url} gives {why}"))
+            })?;
         }
         Ok(BytesResponse { parts, body: Box::new(body.freeze()) })
     }
@@ -151,6 +162,45 @@ impl HttpClient for Wire {
         let sent = self.clone().send(request);
         Box::pin(async move { sent.await.map_err(|fault| Error::Other(Box::new(fault))) })
     }
+}
+
+/// Where URLs stand that are asked later. Source: RFC 8555 §7.1, RFC 9773 §4.1.
+const URLS: [&str; 11] = [
+    "newNonce",
+    "newAccount",
+    "newOrder",
+    "newAuthz",
+    "revokeCert",
+    "keyChange",
+    "renewalInfo",
+    "authorizations",
+    "finalize",
+    "certificate",
+    "url",
+];
+
+/// Refuses an answer with an URL that can't be asked: the library takes each for a good one.
+fn check_urls(location: Option<&str>, body: &[u8]) -> Result<(), String> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let challenges = answer["challenges"].as_array().into_iter().flatten();
+    let fields = std::iter::once(&answer).chain(challenges).flat_map(|part| {
+        URLS.iter().flat_map(move |field| {
+            let all = match &part[field] {
+                Value::Array(all) => all.iter().collect(),
+                one => vec![one],
+            };
+            all.into_iter().filter_map(Value::as_str).map(move |url| (*field, url))
+        })
+    });
+    for (field, url) in fields.chain(location.map(|url| ("Location", url))) {
+        let parsed = url.parse::<Uri>();
+        let is_good = parsed.is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+        if !is_good {
+            let shown = &url[..url.floor_char_boundary(200)];
+            return Err(format!("{shown:?} as {field}, which is no https URL"));
+        }
+    }
+    Ok(())
 }
 
 /// Seconds, or a moment. Source: RFC 9110 §10.2.3.
@@ -193,7 +243,32 @@ fn unreachable(url: &str, e: &reqwest::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn urls_that_cannot_be_asked_are_refused_wherever_they_stand() {
+        let refused = |answer: Value| check_urls(None, answer.to_string().as_bytes()).unwrap_err();
+        for bad in ["file:///etc/passwd", "http://ca.lan/x", "/x", "", "https://", "https://a b/", "https:///x"] {
+            for answer in [
+                json!({"newNonce": bad}),
+                json!({"renewalInfo": bad, "newOrder": "https://ca.lan/o"}),
+                json!({"authorizations": ["https://ca.lan/a/1", bad], "finalize": "https://ca.lan/f"}),
+                json!({"certificate": bad}),
+                json!({"challenges": [{"type": "http-01", "url": "https://ca.lan/c"}, {"url": bad}]}),
+            ] {
+                assert!(refused(answer.clone()).contains("is no https URL"), "{answer}");
+            }
+            assert!(check_urls(Some(bad), b"").unwrap_err().ends_with("as Location, which is no https URL"));
+        }
+        let long = refused(json!({"newNonce": "x".repeat(5000)}));
+        assert!(long.len() < 300 && long.contains("newNonce"), "{long}");
+        let good = json!({"newNonce": "https://ca.lan/n?a=b", "certificate": null, "type": "http-01",
+            "authorizations": ["https://[::1]:14000/a"], "meta": {"website": "anything"}});
+        assert_eq!(check_urls(Some("https://ca.lan:14000/o/1"), good.to_string().as_bytes()), Ok(()));
+        assert_eq!(check_urls(None, b"-----BEGIN CERTIFICATE-----"), Ok(()));
+    }
 
     #[test]
     fn waits_are_seconds_or_dates_and_bounded() {
