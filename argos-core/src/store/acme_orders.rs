@@ -27,7 +27,7 @@ pub struct AcmeOrder {
     pub challenge: String,
     /// The envelope of the key that the order is finalized with; empty = not yet made.
     pub key_encrypted: String,
-    /// What was put into a DNS zone and is still to be taken out, as JSON; empty = nothing.
+    /// The records that were put into DNS zones and are still to be taken out, as JSON; empty = none.
     pub dns_record: String,
     /// A certificate to be revoked once there is a newer one.
     pub revokes: Option<CertificateId>,

@@ -201,7 +201,7 @@ impl Orderer {
 
     async fn issue(&self, order: &mut AcmeOrder) -> Step<()> {
         let plan = self.plan(order)?;
-        self.clean_zone(order, &plan.resolvers).await?;
+        self.clean_zone(order, &plan.resolvers, None).await?;
         let wildcard = plan.host.domain.is_wildcard();
         let ways = Proof::ways(plan.host.tls_challenge, wildcard);
         let wire = self.wire(order, &plan)?;
@@ -355,16 +355,19 @@ impl Orderer {
 
     async fn ask_renewal(&self, order: &AcmeOrder) -> Step<()> {
         let plan = self.plan(order)?;
-        let kept = order.clone();
+        let mut kept = order.clone();
+        self.clean_zone(&mut kept, &plan.resolvers, None).await?;
+        // Where nothing is to be asked any more, what stands in a zone is still to be taken out.
+        let later = (!kept.dns_record.is_empty()).then(|| Timestamp(self.now().0 + ARI_EVERY_MS));
         let Some(newest) = plan.signed.first() else {
-            return Ok(self.note(move |tx| acme_orders::asked(tx, &kept, None, kept.next_attempt_at))?);
+            return Ok(self.note(move |tx| acme_orders::asked(tx, &kept, later, kept.next_attempt_at))?);
         };
         let pair = self.argos.view(|view| certificates::pair(&view.read, newest.id))?;
         let wire = self.wire(order, &plan)?;
         let account = self.account(&wire, order, &plan).await?;
         let now = self.now();
         let Some((start, end, again)) = acme::renewal_window(&account, &pair.cert_pem).await? else {
-            return Ok(self.note(move |tx| acme_orders::asked(tx, &kept, None, kept.next_attempt_at))?);
+            return Ok(self.note(move |tx| acme_orders::asked(tx, &kept, later, kept.next_attempt_at))?);
         };
         let again = i64::try_from(again.as_millis()).unwrap_or(i64::MAX);
         let again = Timestamp(now.0 + again.clamp(ARI_EVERY_MS, ARI_AT_LEAST_EVERY_MS));

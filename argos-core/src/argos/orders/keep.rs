@@ -147,14 +147,19 @@ impl Orderer {
         done.is_ok()
     }
 
+    /// A row about the host of `order`.
+    pub(super) fn tell_row(&self, order: &AcmeOrder, text: String) {
+        let mut row = logs::Fault::new(self.argos.inner.cx.clock.now(), "acme", text.into());
+        (row.severe, row.host, row.domain) = (true, Some(order.host_id), order.domain.as_str().into());
+        self.argos.inner.cx.logs.offer(Record::Error(row.into()));
+    }
+
     /// A row, a line and, once a day, an event.
     fn tell(&self, order: &AcmeOrder, now: Timestamp, report: bool) {
         let AcmeOrder { domain, directory_url, failures, last_error, next_attempt_at, .. } = order;
         tracing::warn!("certificate of {domain}: attempt {failures} at {directory_url}: {last_error}");
         let text = format!("attempt {failures} at {directory_url}: {last_error}; next at {next_attempt_at}");
-        let mut row = logs::Fault::new(now, "acme", text.clone().into());
-        (row.severe, row.host, row.domain) = (true, Some(order.host_id), domain.as_str().into());
-        self.argos.inner.cx.logs.offer(Record::Error(row.into()));
+        self.tell_row(order, text.clone());
         if report {
             let data = json!({
                 "error": last_error, "directory": directory_url, "attempt": failures,

@@ -146,6 +146,80 @@ fn a_step_that_panics_is_a_failed_attempt_of_its_host() {
     assert_eq!(order(&argos, 1), asked);
 }
 
+/// A resolver that knows no record of any name, until it is sent nothing.
+#[cfg(unix)]
+fn empty_resolver() -> (std::net::SocketAddr, JoinHandle<()>) {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let mut bytes = [0; 512];
+        while let Ok((length @ 12.., from)) = socket.recv_from(&mut bytes) {
+            // An answer without records is the question, marked as answered: without the fields that came with it.
+            let question = bytes[12..length].iter().position(|byte| *byte == 0).unwrap() + 5;
+            bytes[2] |= 0x80;
+            bytes[3] = 0x80;
+            bytes[6..12].fill(0);
+            socket.send_to(&bytes[..12 + question], from).unwrap();
+        }
+    });
+    (address, thread)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_record_that_could_not_be_taken_out_is_tried_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let clock = Clock::manual(Timestamp(BEGIN));
+    let (folder, argos) = with_hosts(&clock, 1);
+    let (resolver, thread) = empty_resolver();
+    let (command, works, log) = (folder.path().join("hook"), folder.path().join("works"), folder.path().join("log"));
+    let script = format!("#!/bin/sh\n[ -e {0} ] || exit 1\necho $1 $2 $3 >> {1}\n", works.display(), log.display());
+    // Written under another name: while a file is open for writing it can't be run.
+    let draft = folder.path().join("draft");
+    std::fs::write(&draft, script).unwrap();
+    std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(draft, &command).unwrap();
+    let at_cli = argos.acting(Actor::Cli, Default::default());
+    let hook = json!({"name": "hook", "kind": "exec", "config": {"command": command}});
+    call(&at_cli, "dns_providers.create", hook);
+    let orderer = Orderer::new(argos.acting(Actor::System, Default::default()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let clean = |in_hand: Option<(i64, &certs::dns::Provider)>| {
+        let mut going_on = order(&argos, 1);
+        runtime.block_on(orderer.clean_zone(&mut going_on, &[resolver], in_hand)).unwrap();
+        assert_eq!(order(&argos, 1).dns_record, going_on.dns_record);
+        going_on.dns_record
+    };
+    let place = |value: &str| {
+        let mut going_on = order(&argos, 1);
+        // As an earlier version noted it.
+        going_on.dns_record = json!({"provider_id": 1, "name": "_acme.h0.example.com", "value": value}).to_string();
+        assert!(note(&argos, move |tx| acme_orders::save(tx, &going_on)));
+    };
+    place("first");
+    assert!(clean(None).contains("first"), "it is kept");
+    std::fs::write(&works, "").unwrap();
+    assert_eq!(clean(None), "");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "cleanup _acme.h0.example.com first\n");
+    // Whoever placed it takes it out, though its row is switched off meanwhile.
+    place("second");
+    let provider = argos.view(|view| certs::dns::of_row(&view.read, &view.cx.key, crate::schema::DnsProviderId(1)));
+    let provider = provider.unwrap();
+    call(&at_cli, "dns_providers.update", json!({"id": 1, "enabled": false}));
+    assert!(clean(None).contains("second"), "nobody else may");
+    assert_eq!(clean(Some((1, &provider))), "");
+    assert!(std::fs::read_to_string(&log).unwrap().ends_with("second\n"));
+    // Not for ever.
+    place("third");
+    let tries = (1..20).find(|_| clean(None).is_empty());
+    assert_eq!(tries, Some(5));
+    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(&[], resolver).unwrap();
+    thread.join().unwrap();
+    argos.flush_logs();
+    let logged = call(&argos, "logs.search", json!({"source": "error"})).to_string();
+    assert!(logged.contains("the TXT record third stays at _acme.h0.example.com"), "{logged}");
+}
+
 #[test]
 fn a_host_that_waits_for_its_turn_says_so() {
     let clock = Clock::manual(Timestamp(BEGIN));

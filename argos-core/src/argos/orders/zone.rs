@@ -12,6 +12,9 @@ use crate::certs::dns::{self, DnsFault, Look, PATIENCE, Provider};
 use crate::schema::DnsProviderId;
 use crate::store::acme_orders::AcmeOrder;
 
+/// Tries to take a record out before it is left where it is.
+const MOST_TRIES: u32 = 5;
+
 /// A record in a zone.
 #[derive(Deserialize, Serialize)]
 struct Placed {
@@ -19,6 +22,34 @@ struct Placed {
     /// Where it stands, which is where an alias led when it was placed.
     name: String,
     value: String,
+    /// Tries to take it out that failed.
+    #[serde(default)]
+    failures: u32,
+}
+
+/// What is noted of an order: the records that it placed, or the only one, as an earlier version noted it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Noted {
+    All(Vec<Placed>),
+    One(Placed),
+}
+
+fn noted(order: &AcmeOrder) -> Vec<Placed> {
+    match serde_json::from_str(&order.dns_record) {
+        Ok(Noted::All(all)) => all,
+        Ok(Noted::One(one)) => vec![one],
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Notes in `order` what stands in zones.
+fn note(order: &mut AcmeOrder, all: &[Placed]) -> Result<(), Fault> {
+    order.dns_record = match all {
+        [] => String::new(),
+        all => serde_json::to_string(all).map_err(|e| Fault::other(e.to_string()))?,
+    };
+    Ok(())
 }
 
 fn fault(e: &DnsFault) -> Fault {
@@ -35,30 +66,47 @@ impl Orderer {
         Look::new(resolvers, self.argos.inner.cx.clock.clone())
     }
 
-    /// Takes out of its zone what an order left there that ended early.
-    pub(super) async fn clean_zone(&self, order: &mut AcmeOrder, resolvers: &[SocketAddr]) -> Step<()> {
+    /// Takes out of its zone what an order placed there. What can't be taken out is tried again by the next step, some
+    /// times. `in_hand` is the provider that placed a record just now: its row may be gone by now.
+    pub(super) async fn clean_zone(
+        &self,
+        order: &mut AcmeOrder,
+        resolvers: &[SocketAddr],
+        in_hand: Option<(i64, &Provider)>,
+    ) -> Step<()> {
         if order.dns_record.is_empty() {
             return Ok(());
         }
-        if let Ok(placed) = serde_json::from_str::<Placed>(&order.dns_record) {
-            let done = match self.provider(placed.provider_id) {
-                Ok(provider) => provider
-                    .cleanup(&self.look(resolvers), &placed.name, &placed.value)
-                    .await
-                    .map_err(|e| e.to_string()),
-                Err(Ended::Failed(fault)) => Err(fault.to_string()),
+        let (look, mut left) = (self.look(resolvers), Vec::new());
+        for mut placed in noted(order) {
+            let found = match in_hand {
+                Some((id, provider)) if id == placed.provider_id => Ok(provider.clone()),
+                _ => self.provider(placed.provider_id),
+            };
+            let done = match found {
+                Ok(provider) => provider.cleanup(&look, &placed.name, &placed.value).await.map_err(|e| fault(&e)),
+                Err(Ended::Failed(fault)) => Err(fault),
                 Err(Ended::Superseded) => Ok(()),
             };
-            if let Err(e) = done {
-                // It harms nobody, and must not stop the next order.
-                tracing::warn!("a record of an earlier order of {} stays at {}: {e}", order.domain, placed.name);
+            let Err(why) = done else { continue };
+            placed.failures += 1;
+            // It harms nobody, and must not stop the order.
+            let (name, why) = (&placed.name, why.shown());
+            if placed.failures < MOST_TRIES {
+                tracing::warn!("a record that proved {} is not yet taken out of {name}: {why}", order.domain);
+                left.push(placed);
+            } else {
+                let value = &placed.value;
+                let text = format!("the TXT record {value} stays at {name}, take it out by hand: {why}");
+                tracing::error!("certificate of {}: {text}", order.domain);
+                self.tell_row(order, text);
             }
         }
-        order.dns_record.clear();
+        note(order, &left)?;
         self.save(order)
     }
 
-    /// Proves the name over DNS. The record is gone when this ends.
+    /// Proves the name over DNS. The record is gone when this ends, or noted.
     pub(super) async fn prove_by_dns(
         &self,
         order: &mut AcmeOrder,
@@ -74,8 +122,9 @@ impl Orderer {
         let domain = order.domain.clone();
         let mut superseded = false;
         let present = async |_: &str, _: &str, _: &[u8], value: &str| {
-            let placed = Placed { provider_id: id, name: name.clone(), value: value.to_owned() };
-            order.dns_record = serde_json::to_string(&placed).map_err(|e| Fault::other(e.to_string()))?;
+            let mut all = noted(order);
+            all.push(Placed { provider_id: id, name: name.clone(), value: value.to_owned(), failures: 0 });
+            note(order, &all)?;
             if let Err(ended) = self.save(order) {
                 superseded = matches!(ended, Ended::Superseded);
                 return Err(Fault::other("the order is not wanted any more"));
@@ -85,7 +134,7 @@ impl Orderer {
             seen.map_err(|e| fault(&e).during("waiting for the record"))
         };
         let done = acme::prove(current, &domain, Proof::Dns, present).await;
-        self.clean_zone(order, &plan.resolvers).await?;
+        self.clean_zone(order, &plan.resolvers, Some((id, &provider))).await?;
         if superseded {
             return Err(Ended::Superseded);
         }
