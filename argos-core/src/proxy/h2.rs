@@ -76,15 +76,22 @@ pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
     builder.max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX));
     deadline.set(settings.header_timeout);
     drop(live);
-    let mut shake = pin!(builder.handshake(Metered::new(stream, first, Rc::clone(&gauge))));
-    let connection = poll_fn(|cx| match shake.as_mut().poll(cx) {
-        Poll::Ready(agreed) => Poll::Ready(agreed.ok()),
-        Poll::Pending if gauge.spent().is_some() => Poll::Ready(None),
-        Poll::Pending => deadline.poll(cx).map(|_| None),
+    let wire = Metered::new(stream, first, Rc::clone(&gauge));
+    let mut shake = pin!(builder.handshake(wire.clone()));
+    let connection = poll_fn(|cx| {
+        let shaken = shake.as_mut().poll(cx);
+        if let Poll::Ready(Err(_)) = wire.poll_out(cx) {
+            return Poll::Ready(None);
+        }
+        match shaken {
+            Poll::Ready(agreed) => Poll::Ready(agreed.ok()),
+            Poll::Pending if gauge.spent().is_some() => Poll::Ready(None),
+            Poll::Pending => deadline.poll(cx).map(|_| None),
+        }
     });
     let Some(connection) = connection.await else { return };
     let streams = Streams { who, gauge, open: Cell::new(0), waker: RefCell::default(), spares: RefCell::default() };
-    run(&core, Rc::new(streams), connection, &deadline).await;
+    run(&core, Rc::new(streams), (connection, wire), &deadline).await;
 }
 
 /// What the connection waits for.
@@ -98,15 +105,17 @@ enum Wait {
     Request,
     /// What is on its way when the proxy stops.
     LastCall,
+    /// That the client takes the last word.
+    End,
 }
 
 async fn run(
     core: &Rc<Core>,
     streams: Rc<Streams>,
-    mut connection: Connection<Metered<Stream>, Bytes>,
+    (mut connection, wire): (Connection<Metered<Stream>, Bytes>, Metered<Stream>),
     deadline: &Deadline,
 ) {
-    let (mut stopping, mut calmed) = (false, false);
+    let (mut stopping, mut ending) = (false, false);
     // The deadline of the handshake is that of the first request.
     let mut wait = Wait::Request;
     loop {
@@ -115,16 +124,23 @@ async fn run(
                 connection.graceful_shutdown();
             }
             let next = connection.poll_accept(cx);
-            if let Some(why) = streams.gauge.spent().filter(|_| !std::mem::replace(&mut calmed, true)) {
+            if next.is_pending()
+                && let Poll::Ready(Err(_)) = wire.poll_out(cx)
+            {
+                return Poll::Ready(None);
+            }
+            let mut next = next;
+            if let Some(why) = streams.gauge.spent().filter(|_| !std::mem::replace(&mut ending, true)) {
                 streams.refuse(why);
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                return connection.poll_accept(cx);
+                next = connection.poll_accept(cx);
             }
             if next.is_ready() {
                 return next;
             }
-            streams.waker.replace(Some(cx.waker().clone()));
+            streams.woken_by(cx);
             let now = match streams.open.get() {
+                _ if ending => Wait::End,
                 _ if streams.gauge.head_open() => Wait::Head,
                 0 if stopping => Wait::LastCall,
                 0 => Wait::Request,
@@ -136,10 +152,23 @@ async fn run(
                     Wait::Streams => deadline.clear(),
                     Wait::Head => deadline.set(live.proxy.header_timeout),
                     Wait::Request => deadline.set(live.proxy.keepalive_timeout),
-                    Wait::LastCall => deadline.set(LAST_CALL),
+                    Wait::LastCall | Wait::End => deadline.set(LAST_CALL),
                 }
             }
-            expired(&mut connection, deadline, &streams, wait, cx)
+            if deadline.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            match wait {
+                Wait::End => return Poll::Ready(None),
+                Wait::Head => {
+                    streams.refuse("the request did not arrive in time");
+                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                }
+                _ => connection.abrupt_shutdown(Reason::NO_ERROR),
+            }
+            (ending, wait) = (true, Wait::End);
+            deadline.set(LAST_CALL);
+            connection.poll_accept(cx)
         });
         match next.await {
             Some(Ok((request, respond))) => Streams::begin(&streams, request, respond),
@@ -147,30 +176,6 @@ async fn run(
             Some(Err(_)) | None => return,
         }
     }
-}
-
-type Accepted = Option<Result<(Request<RecvStream>, SendResponse<Bytes>), h2::Error>>;
-
-/// Ends a connection whose time is over.
-fn expired(
-    connection: &mut Connection<Metered<Stream>, Bytes>,
-    deadline: &Deadline,
-    streams: &Streams,
-    wait: Wait,
-    cx: &mut Context<'_>,
-) -> Poll<Accepted> {
-    if deadline.poll(cx).is_pending() {
-        return Poll::Pending;
-    }
-    deadline.clear();
-    match wait {
-        Wait::Head => {
-            streams.refuse("the request did not arrive in time");
-            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-        }
-        _ => connection.abrupt_shutdown(Reason::NO_ERROR),
-    }
-    connection.poll_accept(cx)
 }
 
 impl Streams {
@@ -182,6 +187,15 @@ impl Streams {
             let guard = Counted(&streams);
             guard.0.answer(request, respond).await;
         });
+    }
+
+    /// Has the task be told when the last stream ends.
+    fn woken_by(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        match &*waker {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            _ => *waker = Some(cx.waker().clone()),
+        }
     }
 
     fn exchange(&self) -> Box<Exchange> {

@@ -1,13 +1,13 @@
-//! What a client may do with frames: a look at the frames of HTTP/2 as they come in, before anything acts on them.
+//! The frames of HTTP/2 with clients: looked at as they come in, before anything acts on them, and sent off together.
 //!
 //! Frames cost the sender little and the receiver more. Each kind that answers nothing has a budget per connection;
 //! once one is spent nothing more is read, and the connection is told to calm down. Source: RFC 9113 §10.5.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -174,25 +174,65 @@ impl Frames {
     }
 }
 
-/// A connection whose incoming frames are looked at. What was read before it was known to speak HTTP/2 comes first.
+/// Bytes after which what waits is written without being asked.
+const MOST_WAITING: usize = 64 * 1024;
+
+/// A connection whose incoming frames are looked at, and whose outgoing ones leave together: each frame is written by
+/// itself, and asked to be flushed, but what a turn of the connection's loop gives is one write.
 #[derive(Debug)]
-pub(crate) struct Metered<T> {
+pub(crate) struct Metered<T>(Rc<RefCell<Wire<T>>>);
+
+#[derive(Debug)]
+struct Wire<T> {
     inner: T,
+    /// What was read before it was known to speak HTTP/2 comes first.
     first: Vec<u8>,
     at: usize,
     frames: Frames,
     gauge: Rc<Gauge>,
+    /// Bytes to write; `sent` of them are written.
+    out: Vec<u8>,
+    sent: usize,
 }
 
-impl<T> Metered<T> {
+impl<T> Clone for Metered<T> {
+    /// Another hold on the same connection.
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Metered<T> {
     pub(crate) fn new(inner: T, first: Vec<u8>, gauge: Rc<Gauge>) -> Self {
-        Self { inner, first, at: 0, frames: Frames::new(Instant::now()), gauge }
+        let frames = Frames::new(Instant::now());
+        Self(Rc::new(RefCell::new(Wire { inner, first, at: 0, frames, gauge, out: Vec::new(), sent: 0 })))
+    }
+
+    /// Writes what waits.
+    pub(crate) fn poll_out(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.borrow_mut().poll_out(cx)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Wire<T> {
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.out.len() {
+            match ready!(Pin::new(&mut self.inner).poll_write(cx, &self.out[self.sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.sent += n,
+            }
+        }
+        // An idle connection keeps no buffer.
+        if !self.out.is_empty() {
+            (self.out, self.sent) = (Vec::new(), 0);
+        }
+        Pin::new(&mut self.inner).poll_flush(cx)
     }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
+        let this = &mut *self.0.borrow_mut();
         if this.gauge.spent.get().is_some() {
             return Poll::Pending;
         }
@@ -224,15 +264,23 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(cx, bytes)
+        let this = &mut *self.0.borrow_mut();
+        if this.out.len() >= MOST_WAITING {
+            ready!(this.poll_out(cx))?;
+        }
+        this.out.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    /// What waits leaves at the end of the loop's turn.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+        let this = &mut *self.0.borrow_mut();
+        ready!(this.poll_out(cx))?;
+        Pin::new(&mut this.inner).poll_shutdown(cx)
     }
 }
 
