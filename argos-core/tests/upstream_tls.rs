@@ -533,3 +533,40 @@ fn a_stored_key_stays_while_it_fits_and_is_never_shown() {
     world.call("config.rollback", json!({"n": 2, "table": "target_groups", "key": group}));
     assert_eq!(world.call("target_groups.get", json!({"id": group}))["client_cert_pem"], json!(one.cert));
 }
+
+/// Such an upstream prefers HTTP/2; a WebSocket opens over HTTP/1.1 all the same.
+#[test]
+fn a_websocket_is_asked_for_in_the_version_that_carries_it() {
+    let world = World::new();
+    let root = Authority::new("Root");
+    let mut config = serving(&root.sign(Of::server("localhost")), None);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let chosen = Arc::<std::sync::Mutex<Vec<String>>>::default();
+    let seen = Arc::clone(&chosen);
+    let upstream = Secure::run(config, move |mut tls: Tls, _| {
+        let version = String::from_utf8_lossy(tls.conn.alpn_protocol().unwrap_or_default()).into_owned();
+        seen.lock().unwrap().push(version.clone());
+        if version == "http/1.1" {
+            let mut reader = BufReader::new(&mut tls);
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                assert!(reader.read_until(b'\n', &mut head).unwrap() > 0);
+            }
+            tls.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi")
+                .unwrap();
+            tls.conn.send_close_notify();
+            tls.flush().unwrap();
+        }
+    });
+    world.site("a.test", ("localhost", upstream.address), json!({"ca_bundle_pem": root.pem()}));
+    let mut socket = world.connect();
+    socket.write_all(b"GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n").unwrap();
+    socket.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 101 ") && answer.ends_with("\r\n\r\nhi"), "{answer}");
+    assert_eq!(*chosen.lock().unwrap(), ["http/1.1"]);
+    // All else is asked for as it prefers.
+    assert_eq!(status(&world.get("a.test")), "502");
+    assert!(chosen.lock().unwrap()[1..].iter().all(|version| version == "h2"));
+}
