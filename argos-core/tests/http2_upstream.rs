@@ -260,3 +260,85 @@ fn the_version_is_that_of_the_group() {
     assert_eq!((status(2, "2"), status(2, "auto"), status(2, "2")), ("200".into(), "502".into(), "200".into()));
     drop(serving);
 }
+
+/// What of a body was passed on and not kept is gone: nobody else gets the rest for the whole.
+#[test]
+fn a_body_that_was_sent_in_part_is_not_sent_again() {
+    let refusing = Server::run(|(request, mut respond)| async move {
+        let mut recv = request.into_body();
+        let mut size = 0;
+        while size < 100_000 {
+            let data = recv.data().await.unwrap().unwrap();
+            size += data.len();
+            recv.flow_control().release_capacity(data.len()).unwrap();
+        }
+        respond.send_reset(Reason::REFUSED_STREAM);
+    });
+    let site = before(&[refusing.address, Server::telling().address]);
+    let body = vec![b'x'; 1_000_000];
+    let head = format!("PUT /p HTTP/1.1\r\nHost: a.example\r\nContent-Length: {}\r\n\r\n", body.len());
+    let request = [head.as_bytes(), &body].concat();
+    // One of two targets refuses.
+    let answers: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = site.connect();
+            // It may be closed before all is written.
+            let _ = std::io::Write::write_all(&mut client.socket, &request);
+            client.try_answer(false).map(|answer| (answer.status, answer.text().ends_with(" 1000000 None")))
+        })
+        .collect();
+    assert!(answers.contains(&Some((200, true))), "{answers:?}");
+    assert!(answers.iter().all(|answer| *answer != Some((200, false))), "{answers:?}");
+    assert!(answers.iter().any(|answer| *answer != Some((200, true))), "{answers:?}");
+}
+
+/// An upstream that says forever that it is about to answer.
+#[test]
+fn interim_answers_have_an_end() {
+    let upstream = Upstream::run(|served| {
+        let _ = served.request();
+        while std::io::Write::write_all(&mut served.socket, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n").is_ok() {
+        }
+    });
+    let site = Site::start(support::simple(upstream.address));
+    let mut client = site.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    let statuses: Vec<u16> = std::iter::from_fn(|| client.try_answer(false).map(|answer| answer.status)).collect();
+    assert_eq!((statuses.len(), statuses.last()), (65, Some(&502)));
+    // The slow one has as long as an answer may take.
+    let slow = Upstream::run(|served| {
+        let _ = served.request();
+        while std::io::Write::write_all(&mut served.socket, b"HTTP/1.1 102 Processing\r\n\r\n").is_ok() {
+            // Not to send all of them before the time is over.
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    });
+    let live = support::with_proxy(support::simple(slow.address), |p| p.response_timeout = Duration::from_millis(300));
+    let site = Site::start(live);
+    let mut client = site.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    let last = std::iter::from_fn(|| client.try_answer(false).map(|answer| answer.status)).last();
+    assert_eq!(last, Some(504));
+}
+
+/// A connection on which an answer did not come in time may be dead without a word.
+#[test]
+fn a_connection_that_is_mute_is_used_no_more() {
+    let connections = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&connections);
+    let server = Server::run(move |asked| {
+        let mute = count.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            if mute {
+                std::future::pending::<()>().await;
+            }
+            let (_, mut respond) = asked;
+            respond.send_response(Response::new(()), true).unwrap();
+        }
+    });
+    let live = snapshot([host(1, "*", 1)], [group(1, [target(1, server.address, 1).known_to_speak_http2()])]);
+    let site = Site::start(support::with_proxy(live, |p| p.response_timeout = Duration::from_millis(200)));
+    assert_eq!(site.get("/").status, 504);
+    assert_eq!(site.get("/").status, 200);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 2);
+}

@@ -58,6 +58,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Framer,
     /// The request's body while it goes to the upstream.
     pub(crate) sending: Option<Pump>,
+    /// Whether some of the body was taken from the client that nobody has kept: it can't be sent once more.
+    pub(crate) drawn: bool,
     /// How fast the body must come.
     pub(crate) pace: Pace,
     /// Whether the upstream took only a part of the body, so that neither connection can be used again.
@@ -172,6 +174,7 @@ impl Exchange {
             id: RequestId::NONE,
             body: Framer::new(Source::Done, Sink::Plain, 0),
             sending: None,
+            drawn: false,
             pace: Pace::new(0, Instant::now()),
             cut: false,
             waf: None,
@@ -185,6 +188,7 @@ impl Exchange {
     pub(crate) fn begin(&mut self, live: &Rc<Live>) {
         let at = self.core.clock.now();
         self.live = Some(Rc::clone(live));
+        self.drawn = false;
         self.pace = Pace::new(live.proxy.min_body_rate, Instant::now());
         self.facts = Facts { open: true, ..Facts::new(at) };
         self.id = RequestId::new(&self.core, at);

@@ -32,6 +32,8 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams that were ended for the client's faults before the connection is.
 const FAULTS: usize = 200;
+/// More than the budget of resets allows.
+const PENDING_RESETS: usize = 1000;
 /// What each field counts beyond its bytes. Source: RFC 9113 §6.5.2.
 const FIELD_ADDS: usize = 32;
 /// Exchanges that are kept for the next streams.
@@ -70,6 +72,8 @@ pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
         .max_local_error_reset_streams(Some(FAULTS))
+        // Those that the client gave up before they were looked at: its budget says how many.
+        .max_pending_accept_reset_streams(PENDING_RESETS)
         .enable_connect_protocol();
     // Larger heads are refused here, where they leave a row.
     let list = (settings.max_header_bytes + FIELD_ADDS * settings.max_headers).saturating_mul(2);
@@ -173,7 +177,13 @@ async fn run(
         match next.await {
             Some(Ok((request, respond))) => Streams::begin(&streams, request, respond),
             // What a stream did wrong has ended that stream; this is about the connection.
-            Some(Err(_)) | None => return,
+            Some(Err(e)) => {
+                if !ending && e.is_go_away() && e.is_library() {
+                    streams.refuse(&format!("the connection's frames are refused: {e}"));
+                }
+                return;
+            }
+            None => return,
         }
     }
 }
@@ -238,7 +248,7 @@ impl Streams {
     }
 
     /// Writes a row about a connection whose client does what it should not.
-    fn refuse(&self, why: &'static str) {
+    fn refuse(&self, why: &str) {
         let mut ex = self.exchange();
         ex.begin(&self.who.core.live());
         ex.head.forget();

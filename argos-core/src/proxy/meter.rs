@@ -91,6 +91,8 @@ struct Frames {
     header: [u8; HEADER],
     have: usize,
     payload: usize,
+    // Whether a head ends with the payload.
+    ends_head: bool,
     continuations: u32,
     resets: Budget,
     controls: Budget,
@@ -105,6 +107,7 @@ impl Frames {
             header: [0; HEADER],
             have: 0,
             payload: 0,
+            ends_head: false,
             continuations: 0,
             resets: Budget::new(now),
             controls: Budget::new(now),
@@ -120,6 +123,7 @@ impl Frames {
         while !bytes.is_empty() {
             let skipped = self.payload.min(bytes.len());
             self.payload -= skipped;
+            self.end_head(gauge);
             bytes = &bytes[skipped..];
             let n = (HEADER - self.have).min(bytes.len());
             self.header[self.have..self.have + n].copy_from_slice(&bytes[..n]);
@@ -128,7 +132,14 @@ impl Frames {
             if self.have == HEADER {
                 self.have = 0;
                 self.frame(gauge);
+                self.end_head(gauge);
             }
+        }
+    }
+
+    fn end_head(&mut self, gauge: &Gauge) {
+        if self.payload == 0 && std::mem::take(&mut self.ends_head) {
+            gauge.head_open.set(false);
         }
     }
 
@@ -152,12 +163,13 @@ impl Frames {
             }
             HEADERS => {
                 self.continuations = 0;
-                gauge.head_open.set(flags & END_HEADERS == 0);
+                gauge.head_open.set(true);
+                self.ends_head = flags & END_HEADERS != 0;
                 false
             }
             CONTINUATION => {
                 self.continuations += 1;
-                gauge.head_open.set(flags & END_HEADERS == 0);
+                self.ends_head = flags & END_HEADERS != 0;
                 self.continuations > CONTINUATIONS
             }
             _ => false,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -190,6 +190,13 @@ impl Pool {
         upstream.addresses.clone_from(&addresses);
         upstream.looked_up = Some(Instant::now());
         Ok(addresses)
+    }
+
+    /// Begins no more on the connection that `open` counts: it may be dead without a word.
+    pub(crate) fn leave(&self, key: &str, open: &Weak<()>) {
+        if let Some(upstream) = self.0.borrow_mut().get_mut(key) {
+            upstream.shared.retain(|shared| Rc::as_ptr(&shared.open) != open.as_ptr());
+        }
     }
 
     /// Closes what was idle for longer than `limit`.

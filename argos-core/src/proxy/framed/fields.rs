@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::proxy::forward::Lines;
-use crate::proxy::h1::chunked::trailer_allowed;
+use crate::proxy::h1::chunked::{MAX_TRAILERS, trailer_allowed};
 
 /// Fields that are being gathered.
 #[derive(Debug, Default)]
@@ -49,8 +49,9 @@ impl Lines for Fields {
     }
 }
 
-/// Trailers as lines, each with CR LF, without those that may not come as trailers. Source: RFC 9110 §6.5.1.
-pub(crate) fn lines_of(trailers: &HeaderMap) -> Vec<u8> {
+/// Trailers as lines, each with CR LF, without those that may not come as trailers; none where they are too large.
+/// Source: RFC 9110 §6.5.1.
+pub(crate) fn lines_of(trailers: &HeaderMap) -> Option<Vec<u8>> {
     let mut lines = Vec::new();
     for (name, value) in trailers {
         let begin = lines.len();
@@ -62,6 +63,9 @@ pub(crate) fn lines_of(trailers: &HeaderMap) -> Vec<u8> {
         } else {
             lines.truncate(begin);
         }
+        if lines.len() > MAX_TRAILERS {
+            return None;
+        }
     }
-    lines
+    Some(lines)
 }

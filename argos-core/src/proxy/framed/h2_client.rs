@@ -42,7 +42,8 @@ pub(super) fn poll_receive(
             Some(data) => *chunk = data.map_err(fault)?,
             None => {
                 if let Some(map) = ready!(recv.poll_trailers(cx)).map_err(fault)? {
-                    *trailers = lines_of(&map);
+                    let lines = lines_of(&map).ok_or_else(|| io::Error::other("the trailers are too large"));
+                    *trailers = lines?;
                 }
                 return Poll::Ready(Ok(()));
             }

@@ -42,7 +42,11 @@ pub(crate) fn read(
         ex.head.framing = Framing::Open;
     }
     ex.expect_body();
-    written.and(parsed)
+    written.and(parsed)?;
+    match ex.head.websocket && ex.head.framing != Framing::None {
+        true => Err(refusal(400, "a WebSocket has no length")),
+        false => Ok(()),
+    }
 }
 
 fn write(

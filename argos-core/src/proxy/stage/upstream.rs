@@ -6,7 +6,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -57,6 +57,9 @@ pub(crate) struct Link {
     pub(crate) pool: Arc<str>,
 }
 
+/// Most interim answers before the final one.
+const MOST_INTERIM: usize = 64;
+
 /// What a server adds to the key. Source: RFC 6455 §1.3.
 const WEBSOCKET: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -102,6 +105,10 @@ pub(crate) async fn send(
                 return Ok(reply);
             }
             Err(Failure::Final(stop)) => return Err(stop),
+            // What is gone can't be sent again, whoever has or has not looked at it.
+            Err(Failure::Unsent(text) | Failure::Unanswered(text)) if ex.drawn || ex.cut => {
+                return Err(Stop::Unreachable(text));
+            }
             Err(Failure::Unanswered(text)) if !repeatable => return Err(Stop::Unreachable(text)),
             // It was closed while it was idle; that says nothing about the target.
             Err(Failure::Unsent(_) | Failure::Unanswered(_)) if pooled => {
@@ -192,6 +199,7 @@ async fn attempt(
     let waits = ex.head.expects_continue && start.is_empty() && !ex.body.done();
     let mut out = core.buffers.small();
     let open = ex.head.framing == Framing::Open;
+    let mut shared = Weak::new();
     let socket = match line {
         Line::One(socket) => {
             forward::request_head(&mut out, ex, live, choice, waits);
@@ -200,6 +208,7 @@ async fn attempt(
         }
         Line::Many(sender, counted) => {
             ex.body.sink = Sink::Frames;
+            shared = Rc::downgrade(&counted);
             let ends = start.is_empty() && ex.body.done() && ex.body.trailers.is_empty();
             let Some(request) = forward::request(ex, live, choice, waits) else {
                 core.buffers.give(out);
@@ -224,6 +233,9 @@ async fn attempt(
         Ok(()) => (pooled, Ok(Reply { link, held: None })),
         Err(failure) => {
             core.buffers.give(link.input);
+            if matches!(failure, Failure::Final(Stop::UpstreamSlow)) {
+                core.pool.leave(&target.pool, &shared);
+            }
             // A whole or unsent body is there for the next try.
             if let Some(pump) = ex.sending.take() {
                 ex.body = pump.framer;
@@ -248,8 +260,10 @@ fn begin(
 /// Sends the request and reads until the final head; interim ones are passed on.
 async fn converse(ex: &mut Exchange, link: &mut Link, patience: &Patience) -> Result<(), Failure> {
     let head_only = ex.method() == b"HEAD";
+    let began = Instant::now();
     let mut watch = true;
     ex.deadline.set(if ex.body_is_sent() { patience.response } else { patience.idle });
+    let mut interims = 0;
     loop {
         let mut scan = LineScan::default();
         poll_fn(|cx| poll_head(ex, link, &mut scan, head_only, &mut watch, patience, cx)).await?;
@@ -257,7 +271,14 @@ async fn converse(ex: &mut Exchange, link: &mut Link, patience: &Patience) -> Re
             200.. => return Ok(()),
             101 if ex.head.websocket && ex.reply.websocket && takes_key(ex, &link.input) => return Ok(()),
             101 => return Err(Failure::Final(Stop::BadReply("it switches protocols unasked"))),
-            _ => interim(ex, link, patience).await?,
+            // They may go on for as long as an answer may take, and no longer.
+            _ if interims == MOST_INTERIM => {
+                return Err(Failure::Final(Stop::BadReply("it has too many interim answers")));
+            }
+            _ => {
+                interims += 1;
+                interim(ex, link, patience, began).await?;
+            }
         }
         link.input.drain(..ex.reply.end);
     }
@@ -280,9 +301,11 @@ fn takes_key(ex: &Exchange, bytes: &[u8]) -> bool {
 }
 
 /// Passes an interim answer on to clients that can take it.
-async fn interim(ex: &mut Exchange, link: &Link, patience: &Patience) -> Result<(), Failure> {
+async fn interim(ex: &mut Exchange, link: &Link, patience: &Patience, began: Instant) -> Result<(), Failure> {
+    let left = patience.response.saturating_sub(began.elapsed());
     let wanted = ex.reply.status != 100 || ex.head.expects_continue;
     if ex.head.version == Version::Http10 || !wanted {
+        ex.deadline.set(if ex.body_is_sent() { left } else { patience.idle });
         return Ok(());
     }
     let written = if ex.socket.is_framed() {
@@ -294,7 +317,7 @@ async fn interim(ex: &mut Exchange, link: &Link, patience: &Patience) -> Result<
         ex.core.buffers.give(out);
         written
     };
-    ex.deadline.set(if ex.body_is_sent() { patience.response } else { patience.idle });
+    ex.deadline.set(if ex.body_is_sent() { left } else { patience.idle });
     match written {
         Ok(Ok(())) => Ok(()),
         _ => Err(Failure::Final(Stop::ClientGone)),
@@ -314,7 +337,9 @@ fn poll_head(
     if let Some(pump) = &mut ex.sending {
         let before = pump.moved;
         let last = pump.framer.done();
-        match pump.poll(cx, &mut ex.socket, &mut link.socket, &ex.core.buffers) {
+        let polled = pump.poll(cx, &mut ex.socket, &mut link.socket, &ex.core.buffers);
+        ex.drawn |= pump.came > 0;
+        match polled {
             Poll::Ready(Ok(())) => {
                 ex.body_sent();
                 ex.deadline.set(patience.response);
