@@ -292,6 +292,25 @@ fn a_body_that_was_sent_in_part_is_not_sent_again() {
     assert!(answers.iter().any(|answer| *answer != Some((200, true))), "{answers:?}");
 }
 
+/// One connection is enough for many, however many want it at once.
+#[test]
+fn a_burst_waits_for_the_connection_that_is_made() {
+    let server = Server::telling();
+    let site = before(&[server.address]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::TcpStream::connect(site.address).await.unwrap();
+        let (mut sender, connection) = h2::client::handshake(socket).await.unwrap();
+        tokio::spawn(connection);
+        let get = |i: usize| Request::get(format!("http://a.example/{i}")).body(()).unwrap();
+        let asked: Vec<_> = (0..90).map(|i| sender.send_request(get(i), true).unwrap().0).collect();
+        for response in asked {
+            assert_eq!(response.await.unwrap().status(), 200);
+        }
+    });
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+}
+
 /// An upstream that says forever that it is about to answer.
 #[test]
 fn interim_answers_have_an_end() {

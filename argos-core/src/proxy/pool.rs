@@ -13,6 +13,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use super::core::Core;
 use super::h1::reply_head::MAX_HEAD;
@@ -41,6 +42,10 @@ pub(crate) struct Pool(RefCell<HashMap<Arc<str>, Upstream>>);
 struct Upstream {
     idle: Vec<Idle>,
     shared: Vec<Shared>,
+    /// Whether its connections carry many requests, as far as is known.
+    many: bool,
+    /// Tells that the connection that is being made is there, or can't be had.
+    opening: Option<Rc<Notify>>,
     addresses: Vec<SocketAddr>,
     looked_up: Option<Instant>,
 }
@@ -114,6 +119,10 @@ impl Pool {
         limit: Duration,
         deadline: &Deadline,
     ) -> Result<Line, String> {
+        if !only_http1 && let Some(line) = self.opened_meanwhile(target, limit, deadline).await {
+            return Ok(line);
+        }
+        let _opening = if only_http1 { None } else { self.begin_opening(core, target) };
         let mut last = String::from("the name has no address");
         for address in self.addresses(target, limit, deadline).await? {
             match deadline.within(limit, TcpStream::connect(address)).await {
@@ -144,6 +153,30 @@ impl Pool {
         Err(last)
     }
 
+    /// A connection that somebody else makes: one is enough for many, however many want it at once.
+    async fn opened_meanwhile(&self, target: &Target, limit: Duration, deadline: &Deadline) -> Option<Line> {
+        loop {
+            let opening = self.0.borrow().get(&*target.pool)?.opening.clone()?;
+            deadline.within(limit, opening.notified()).await.ok()?;
+            // Without room, or where it failed, the first of those who waited makes the next.
+            if let Some(line) = self.take(&target.pool, false) {
+                return Some(line);
+            }
+        }
+    }
+
+    /// Has others wait for the connection to `target` that is about to be made, where it will carry theirs too.
+    fn begin_opening(&self, core: &Core, target: &Target) -> Option<Opening> {
+        let mut pool = self.0.borrow_mut();
+        let upstream = pool.entry(Arc::clone(&target.pool)).or_default();
+        if !(target.http2 || upstream.many) || upstream.opening.is_some() {
+            return None;
+        }
+        let told = Rc::<Notify>::default();
+        upstream.opening = Some(Rc::clone(&told));
+        Some(Opening { pool: Rc::clone(&core.pool), key: Arc::clone(&target.pool), told })
+    }
+
     /// Begins to speak HTTP/2, and keeps the connection for others too.
     async fn share(&self, core: &Core, target: &Target, stream: Stream<Outbound>) -> Result<Line, String> {
         let mut builder = h2::client::Builder::new();
@@ -161,7 +194,9 @@ impl Pool {
         let open = Rc::new(());
         let shared = Shared { sender: sender.clone(), open: Rc::clone(&open), used: Instant::now() };
         let mut pool = core.pool.0.borrow_mut();
-        pool.entry(Arc::clone(&target.pool)).or_default().shared.push(shared);
+        let upstream = pool.entry(Arc::clone(&target.pool)).or_default();
+        upstream.many = true;
+        upstream.shared.push(shared);
         Ok(Line::Many(sender, open))
     }
 
@@ -209,8 +244,25 @@ impl Pool {
             upstream.shared.retain_mut(|s| s.streams() > 0 || now.duration_since(s.used) < limit);
             !upstream.idle.is_empty()
                 || !upstream.shared.is_empty()
+                || upstream.opening.is_some()
                 || upstream.looked_up.is_some_and(|at| at.elapsed() < NAME_TTL)
         });
+    }
+}
+
+/// A connection that is being made.
+struct Opening {
+    pool: Rc<Pool>,
+    key: Arc<str>,
+    told: Rc<Notify>,
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(upstream) = self.pool.0.borrow_mut().get_mut(&*self.key) {
+            upstream.opening = None;
+        }
+        self.told.notify_waiters();
     }
 }
 
