@@ -205,6 +205,25 @@ fn answers_of_every_kind_pass() {
     assert!(refusals(&site.rows()).iter().any(|text| text.contains("cut short")));
 }
 
+/// An answer that comes before the request is whole keeps its trailers.
+#[test]
+fn trailers_come_with_an_early_answer_too() {
+    let upstream = Upstream::run(|served| {
+        let _ = served.head();
+        served.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-sum: 7\r\n\r\n");
+        // The connection stays until the other side ends it.
+        let _ = served.head();
+    });
+    let site = Site::start(simple(upstream.address));
+    run(async {
+        let mut sender = connect(site.address).await;
+        let post = Request::post("http://a.example/p").body(()).unwrap();
+        let (response, _unfinished) = sender.send_request(post, false).unwrap();
+        let answer = whole(response).await.unwrap();
+        assert_eq!((answer.text(), answer.trailers.unwrap()["x-sum"].to_str().unwrap()), ("hi".into(), "7"));
+    });
+}
+
 /// Text, fields, status.
 type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16);
 

@@ -145,7 +145,7 @@ impl Core {
         self.queue.offer(record);
     }
 
-    /// Writes an error row about a connection of `ip` that was closed before it said anything.
+    /// Writes an error row about a connection of `ip` that is closed for what it is, and not for a request.
     pub(crate) fn record_unheard(&self, ip: IpAddr, text: &str) {
         let at = self.clock.now();
         let Some(more) = self.shared.record_refusal(at) else { return };

@@ -189,8 +189,8 @@ impl Exchange {
         let at = self.core.clock.now();
         self.live = Some(Rc::clone(live));
         self.drawn = false;
-        self.pace = Pace::new(live.proxy.min_body_rate, Instant::now());
         self.facts = Facts { open: true, ..Facts::new(at) };
+        self.pace = Pace::new(live.proxy.min_body_rate, self.facts.began);
         self.id = RequestId::new(&self.core, at);
         self.client = Client { ip: self.peer.ip, trusted: false, chain: smallvec::SmallVec::new() };
         (self.https, self.cut, self.sending) = (self.secured.is_some(), false, None);

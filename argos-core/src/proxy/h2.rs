@@ -80,7 +80,7 @@ pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
     builder.max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX));
     deadline.set(settings.header_timeout);
     drop(live);
-    let wire = Metered::new(stream, first, Rc::clone(&gauge));
+    let wire = Metered::new(stream, first, Rc::clone(&gauge), Rc::clone(&core.buffers));
     let mut shake = pin!(builder.handshake(wire.clone()));
     let connection = poll_fn(|cx| {
         let shaken = shake.as_mut().poll(cx);
@@ -127,13 +127,12 @@ async fn run(
             if core.stopping.get() && !std::mem::replace(&mut stopping, true) {
                 connection.graceful_shutdown();
             }
-            let next = connection.poll_accept(cx);
+            let mut next = connection.poll_accept(cx);
             if next.is_pending()
                 && let Poll::Ready(Err(_)) = wire.poll_out(cx)
             {
                 return Poll::Ready(None);
             }
-            let mut next = next;
             if let Some(why) = streams.gauge.spent().filter(|_| !std::mem::replace(&mut ending, true)) {
                 streams.refuse(why);
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
@@ -249,12 +248,7 @@ impl Streams {
 
     /// Writes a row about a connection whose client does what it should not.
     fn refuse(&self, why: &str) {
-        let mut ex = self.exchange();
-        ex.begin(&self.who.core.live());
-        ex.head.forget();
-        ex.head.version = Version::Http2;
-        ex.facts.open = false;
-        ex.record_fault(crate::logs::AccessAction::BadRequest.as_str(), false, 0, why);
+        self.who.core.record_unheard(self.who.peer.ip(), why);
     }
 }
 

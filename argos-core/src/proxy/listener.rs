@@ -216,12 +216,11 @@ async fn announced(core: &Core, socket: &mut TcpStream, own: Told) -> Option<Tol
 /// The stream of a connection that may stay, and its share of those of its address.
 fn admit(core: &Rc<Core>, socket: TcpStream, told: Told, terms: Option<&Terms>) -> Option<(Option<Share>, Stream)> {
     let ip = told.peer.ip().to_canonical();
-    let settings = Arc::clone(&core.live().proxy);
-    let most = settings.max_connections_per_ip;
-    let share = match most {
+    let live = core.live();
+    let share = match live.proxy.max_connections_per_ip {
         0 => None,
         // Behind a proxy all clients have its address.
-        _ if settings.trusted_proxies.iter().any(|net| net.contains(&ip)) => None,
+        _ if live.proxy.trusted_proxies.iter().any(|net| net.contains(&ip)) => None,
         most => match Share::take(core, ip, most) {
             Some(share) => Some(share),
             None => {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::buffer::Buffers;
+
 /// Bytes that begin an HTTP/2 connection. Source: RFC 9113 §3.4.
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -146,16 +148,15 @@ impl Frames {
     fn frame(&mut self, gauge: &Gauge) {
         let [a, b, c, kind, flags, ..] = self.header;
         self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        let now = Instant::now();
-        let controls = |budget: &mut Budget| budget.spend(now, CONTROLS_OVER, CONTROLS);
+        let controls = |budget: &mut Budget| budget.spend(Instant::now(), CONTROLS_OVER, CONTROLS);
         let spent = match kind {
             DATA if self.payload == 0 && flags & END_STREAM_OR_ACK == 0 => controls(&mut self.empty),
             SETTINGS | PING if flags & END_STREAM_OR_ACK == 0 => controls(&mut self.controls),
-            PRIORITY => self.priorities.spend(now, CONTROLS_OVER, PRIORITIES),
+            PRIORITY => self.priorities.spend(Instant::now(), CONTROLS_OVER, PRIORITIES),
             RST_STREAM => {
                 let before = self.resets.since;
                 let most = RESETS.saturating_add(gauge.answered.get());
-                let spent = self.resets.spend(now, RESETS_OVER, most);
+                let spent = self.resets.spend(Instant::now(), RESETS_OVER, most);
                 if self.resets.since != before {
                     gauge.answered.set(0);
                 }
@@ -205,6 +206,7 @@ struct Wire<T> {
     /// Bytes to write; `sent` of them are written.
     out: Vec<u8>,
     sent: usize,
+    buffers: Rc<Buffers>,
 }
 
 impl<T> Clone for Metered<T> {
@@ -215,9 +217,9 @@ impl<T> Clone for Metered<T> {
 }
 
 impl<T: AsyncWrite + Unpin> Metered<T> {
-    pub(crate) fn new(inner: T, first: Vec<u8>, gauge: Rc<Gauge>) -> Self {
+    pub(crate) fn new(inner: T, first: Vec<u8>, gauge: Rc<Gauge>, buffers: Rc<Buffers>) -> Self {
         let frames = Frames::new(Instant::now());
-        Self(Rc::new(RefCell::new(Wire { inner, first, at: 0, frames, gauge, out: Vec::new(), sent: 0 })))
+        Self(Rc::new(RefCell::new(Wire { inner, first, at: 0, frames, gauge, out: Vec::new(), sent: 0, buffers })))
     }
 
     /// Writes what waits.
@@ -236,7 +238,8 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
         }
         // An idle connection keeps no buffer.
         if !self.out.is_empty() {
-            (self.out, self.sent) = (Vec::new(), 0);
+            self.buffers.give(std::mem::take(&mut self.out));
+            self.sent = 0;
         }
         Pin::new(&mut self.inner).poll_flush(cx)
     }
@@ -279,6 +282,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
         let this = &mut *self.0.borrow_mut();
         if this.out.len() >= MOST_WAITING {
             ready!(this.poll_out(cx))?;
+        }
+        if this.out.capacity() == 0 {
+            this.out = this.buffers.small();
         }
         this.out.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))

@@ -25,6 +25,12 @@ pub(crate) struct Told {
     pub(crate) local: SocketAddr,
 }
 
+impl Told {
+    fn new(source: impl Into<SocketAddr>, destination: impl Into<SocketAddr>) -> Option<Self> {
+        Some(Self { peer: source.into(), local: destination.into() })
+    }
+}
+
 /// Reads the header; none where the proxy speaks for itself.
 pub(crate) async fn read(socket: &mut TcpStream) -> io::Result<Option<Told>> {
     let mut bytes = vec![0; FIRST];
@@ -64,14 +70,12 @@ fn told(bytes: &[u8]) -> io::Result<Option<Told>> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidData);
     match HeaderResult::parse(bytes) {
         HeaderResult::V1(header) => Ok(match header.map_err(|_| invalid())?.addresses {
-            v1::Addresses::Tcp4(a) => Some(Told {
-                peer: (a.source_address, a.source_port).into(),
-                local: (a.destination_address, a.destination_port).into(),
-            }),
-            v1::Addresses::Tcp6(a) => Some(Told {
-                peer: (a.source_address, a.source_port).into(),
-                local: (a.destination_address, a.destination_port).into(),
-            }),
+            v1::Addresses::Tcp4(a) => {
+                Told::new((a.source_address, a.source_port), (a.destination_address, a.destination_port))
+            }
+            v1::Addresses::Tcp6(a) => {
+                Told::new((a.source_address, a.source_port), (a.destination_address, a.destination_port))
+            }
             v1::Addresses::Unknown => None,
         }),
         HeaderResult::V2(header) => {
@@ -80,14 +84,12 @@ fn told(bytes: &[u8]) -> io::Result<Option<Told>> {
                 return Ok(None);
             }
             Ok(match header.addresses {
-                v2::Addresses::IPv4(a) => Some(Told {
-                    peer: (a.source_address, a.source_port).into(),
-                    local: (a.destination_address, a.destination_port).into(),
-                }),
-                v2::Addresses::IPv6(a) => Some(Told {
-                    peer: (a.source_address, a.source_port).into(),
-                    local: (a.destination_address, a.destination_port).into(),
-                }),
+                v2::Addresses::IPv4(a) => {
+                    Told::new((a.source_address, a.source_port), (a.destination_address, a.destination_port))
+                }
+                v2::Addresses::IPv6(a) => {
+                    Told::new((a.source_address, a.source_port), (a.destination_address, a.destination_port))
+                }
                 _ => None,
             })
         }

@@ -108,7 +108,8 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
     core.buffers.give(std::mem::take(&mut link.input));
     ex.facts.status = ex.reply.status;
     ex.deadline.set(idle);
-    if close && framer.done() {
+    // Over frames trailers may follow, and the pump knows.
+    if close && !framed && framer.done() {
         ex.socket.ends_with_next_write();
     }
     let mut down = Pump::new(framer, out);

@@ -195,7 +195,9 @@ async fn attempt(
             }
         }
     };
-    ex.pace = Pace::new(live.proxy.min_body_rate, Instant::now());
+    if !ex.body.done() {
+        ex.pace = Pace::new(live.proxy.min_body_rate, Instant::now());
+    }
     let waits = ex.head.expects_continue && start.is_empty() && !ex.body.done();
     let mut out = core.buffers.small();
     let open = ex.head.framing == Framing::Open;
