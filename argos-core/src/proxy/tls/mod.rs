@@ -97,7 +97,7 @@ fn config(
     let builder = ServerConfig::builder_with_details(certs::provider(), certs::time(clock));
     let builder = builder.with_protocol_versions(versions).map_err(failed)?;
     let mut config = builder.with_no_client_auth().with_cert_resolver(certificates);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"].map(<[u8]>::to_vec).into();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // Each costs a part of the handshake, and whoever uses one gets another.
     config.send_tls13_tickets = 1;

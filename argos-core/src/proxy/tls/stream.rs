@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use rustls::ProtocolVersion;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, UnbufferedStatus,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -77,6 +79,19 @@ impl Outgoing {
 
     fn is_empty(&self) -> bool {
         self.at == self.end
+    }
+
+    /// Takes a record of the handshake.
+    fn encode<D>(&mut self, record: &mut EncodeTlsData<'_, D>, buffers: &Buffers) -> io::Result<()> {
+        let mut size = RECORD;
+        self.end += loop {
+            match record.encode(self.room(size, buffers)) {
+                Ok(n) => break n,
+                Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => size = required_size,
+                Err(e) => return Err(broken(e)),
+            }
+        };
+        Ok(())
     }
 }
 
@@ -371,14 +386,13 @@ impl<S: Session> TlsStream<S> {
         self.step(into, None)
     }
 
-    /// Takes the alert that a failed handshake left to be sent. One step is all: the next would look at the same bytes
-    /// again.
+    /// Takes the alert that a failed handshake left to be sent, and what was to be sent before it.
     fn say_why(&mut self) {
-        let status = self.session.process(&mut self.incoming);
-        if let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state
-            && let Ok(n) = data.encode(self.outgoing.room(RECORD_ADDS, &self.buffers))
-        {
-            self.outgoing.end += n;
+        // The step after the last looks at the same bytes again, and fails as before.
+        while let Ok(ConnectionState::EncodeTlsData(mut data)) = self.session.process(&mut self.incoming).state {
+            if self.outgoing.encode(&mut data, &self.buffers).is_err() {
+                return;
+            }
         }
     }
 
@@ -408,19 +422,7 @@ impl<S: Session> TlsStream<S> {
                         self.plain.extend_from_slice(payload);
                     }
                 }
-                ConnectionState::EncodeTlsData(mut data) => {
-                    let out = &mut self.outgoing;
-                    let mut size = RECORD;
-                    out.end += loop {
-                        match data.encode(out.room(size, &self.buffers)) {
-                            Ok(n) => break n,
-                            Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
-                                size = required_size;
-                            }
-                            Err(e) => return Err(broken(e)),
-                        }
-                    };
-                }
+                ConnectionState::EncodeTlsData(mut data) => self.outgoing.encode(&mut data, &self.buffers)?,
                 // It goes out in its turn, with all that waits.
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 ConnectionState::PeerClosed => (self.ended, self.announced) = (true, true),
