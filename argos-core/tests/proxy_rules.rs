@@ -271,6 +271,14 @@ fn a_new_snapshot_is_used_by_the_next_request() {
 }
 
 #[test]
+fn cookies_that_connection_names_go_no_further() {
+    let upstream = Upstream::echo();
+    let site = Site::start(simple(upstream.address));
+    let text = site.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: cookie\r\nCookie: a=1\r\n\r\n").text();
+    assert!(!text.to_ascii_lowercase().contains("cookie"), "{text}");
+}
+
+#[test]
 fn headers_to_the_upstream() {
     let upstream = Upstream::echo();
     let site = Site::start(simple(upstream.address));

@@ -191,6 +191,10 @@ fn what_is_too_large_is_refused() {
         "x".repeat(101)
     );
     check("chunked body", chunk.as_bytes(), 413, CLOSE);
+    for size in ["65", "ffffffffffffffff"] {
+        let announced = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\nx");
+        check("announced chunk", announced.as_bytes(), 413, CLOSE);
+    }
     let extension =
         format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;{}\r\n", "x".repeat(300));
     check("chunk extension", extension.as_bytes(), 400, CLOSE);
@@ -245,6 +249,7 @@ fn good_forms_are_accepted() {
         ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n"),
         ("GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\n"),
         ("GET / HTTP/1.0\r\nHost:\r\n\r\n", "GET / HTTP/1.1\r\n"),
+        ("GET http://a/x HTTP/1.0\r\n\r\n", "GET /x HTTP/1.1\r\nHost: a\r\n"),
         (
             "POST / HTTP/1.1\r\nContent-Length: 001\r\nHost: a\r\n\r\nx",
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n",

@@ -103,11 +103,7 @@ pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapsho
         let (name, value) = (field.name.of_bytes(bytes), field.value.of_bytes(bytes));
         match field.known {
             Known::Other | Known::Accept | Known::Agent | Known::Referer | Known::Type | Known::Encoding => {}
-            Known::Date | Known::Trailer => {}
-            Known::Cookie => {
-                put_cookies(out, name, value);
-                continue;
-            }
+            Known::Cookie | Known::Date | Known::Trailer => {}
             Known::Length if !sized && head.framing != Framing::Open => {
                 sized = true;
                 // `007` is a length too, but not every reader's seven.
@@ -126,7 +122,10 @@ pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapsho
         if head.connection_lists && field.known != Known::Length && listed(&head.fields, bytes, name) {
             continue;
         }
-        out.line(name, value);
+        match field.known {
+            Known::Cookie => put_cookies(out, name, value),
+            _ => out.line(name, value),
+        }
     }
     if head.framing == Framing::Open {
         out.hop("Transfer-Encoding", b"chunked");

@@ -175,7 +175,11 @@ impl Framer {
 
     fn count(&mut self, size: usize) -> Result<(), Broken> {
         self.content += size as u64;
-        if self.content > self.limit { Err(Broken::TooLong) } else { Ok(()) }
+        let announced = match &self.source {
+            Source::Chunked(decoder) => decoder.announced(),
+            _ => 0,
+        };
+        if self.content.saturating_add(announced) > self.limit { Err(Broken::TooLong) } else { Ok(()) }
     }
 
     // Marks the end once it was read.

@@ -55,6 +55,11 @@ impl Decoder {
         self.state == State::Done
     }
 
+    /// Content bytes that are announced and have not come, as far as is known.
+    pub(crate) fn announced(&self) -> u64 {
+        self.size
+    }
+
     /// The trailer lines, each with CR LF, given once.
     pub(crate) fn take_trailers(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.trailers)

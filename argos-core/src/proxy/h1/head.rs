@@ -268,10 +268,12 @@ impl Head {
             return refuse(400, false, "more than one Host");
         }
         let Some(host) = host else {
-            return match self.version {
-                Version::Http10 => Ok(()),
-                _ => refuse(400, false, "no Host"),
-            };
+            if self.version != Version::Http10 {
+                return refuse(400, false, "no Host");
+            }
+            // Source: RFC 9112 §3.2.2.
+            self.host = absolute(self.target.of_bytes(bytes)).map(|(authority, _)| Span::of(authority, bytes));
+            return Ok(());
         };
         let value = host.value.of_bytes(bytes);
         // An empty one is what a client sends that knows no name. Source: RFC 9112 §3.2.
