@@ -12,7 +12,7 @@ HTTPS ?= 127.0.0.1:8443
 PANEL ?= 127.0.0.1:9180
 DATA ?= data
 
-.PHONY: run build test lint test-rust test-python test-node test-clients test-readme bench
+.PHONY: run build test lint test-rust test-python test-node test-framing test-clients test-readme bench
 
 run: build
 	./target/release/argos serve --demo --data-dir $(DATA) --http $(HTTP) --https $(HTTPS) --panel $(PANEL)
@@ -20,7 +20,7 @@ run: build
 build:
 	cargo build --release --package argos-server
 
-test: lint test-rust test-python test-node test-clients test-readme
+test: lint test-rust test-python test-node test-framing test-clients test-readme
 
 lint:
 	cargo fmt --all --check
@@ -40,6 +40,9 @@ test-node:
 
 test-clients:
 	scripts/test-clients
+
+test-framing:
+	scripts/test-framing
 
 test-readme:
 	scripts/test-readme
