@@ -35,13 +35,18 @@ class Passed:
 
 
 @dataclass
+class CutOff:
+    """The client stops in the middle: nothing whole reaches the upstream, and no answer says that it worked."""
+
+
+@dataclass
 class Case:
     """Bytes, and what must come of them."""
 
     group: str
     name: str
     raw: bytes
-    must: Refused | Passed
+    must: Refused | Passed | CutOff
     # Whether RFC 9110 or 9112 leaves the choice, so that another proxy may as well do the opposite.
     choice: bool = False
     # Whether it is about what only Argos promises.
@@ -57,8 +62,9 @@ class FrameCase:
     group: str
     name: str
     raw: bytes
-    # What may become of the stream: a status, `reset CODE`, or `away CODE` for the connection.
-    fates: tuple
+    # What may become of the stream: a status, `reset CODE`, or `away CODE` for the connection. None where the client
+    # gives it up and hears no more of it.
+    fates: tuple | None
     # What reaches the upstream; without it, nothing does.
     passed: Passed | None = None
     # Whether the upstream may have seen the beginning.

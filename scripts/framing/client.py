@@ -89,9 +89,10 @@ class Reader:
         return answer
 
 
-def exchange(address, pieces, heads, patience, source="127.0.0.1"):
+def exchange(address, pieces, heads, patience, source="127.0.0.1", ends=False):
     """Sends `pieces` one by one over a new connection and reads as many answers as `heads` has items; an item says
-    that it is the answer to HEAD. Where an answer announces the end, that is waited for."""
+    that it is the answer to HEAD. Where an answer announces the end, that is waited for. `ends` says that the client
+    tells that it sends no more, and waits for the end too."""
     host, port = address.rsplit(":", 1)
     answers = []
     with socket.create_connection((host, int(port)), patience, (source, 0)) as connection:
@@ -100,10 +101,12 @@ def exchange(address, pieces, heads, patience, source="127.0.0.1"):
         try:
             for piece in pieces:
                 connection.sendall(piece)
+            if ends:
+                connection.shutdown(socket.SHUT_WR)
         except (ConnectionError, TimeoutError):
             pass
         try:
-            while len(answers) < len(heads) or answers[-1].closes():
+            while ends or len(answers) < len(heads) or answers[-1].closes():
                 answers.append(reader.answer(heads[min(len(answers), len(heads) - 1)]))
             return Outcome(answers, "open")
         except EOFError:

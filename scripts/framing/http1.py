@@ -1,6 +1,6 @@
 """Tries a case over HTTP/1: in several ways, with a look at the answers and at what the upstream got."""
 
-from case import TRUSTED, Passed
+from case import TRUSTED, CutOff, Passed
 from client import exchange
 
 FIRST = b"GET /first HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -28,13 +28,18 @@ SHORT_PATIENCE = 0.3
 
 def try_on(case, proxy, upstream, strict):
     """What is wrong, in words."""
+    cut_off = isinstance(case.must, CutOff)
     ways = WAYS if strict else {way: WAYS[way] for way in ("alone", "before another request")}
     for way, (before, behind, cut) in ways.items():
+        if cut_off and behind:
+            if way == "before another request":
+                continue
+            behind = b""
         mark = upstream.mark()
         heads = [False] * bool(before) + [case.raw.startswith(b"HEAD ")] + [False] * bool(behind)
         source = TRUSTED if case.trusted else "127.0.0.1"
         patience = PATIENCE if strict else SHORT_PATIENCE
-        outcome = exchange(proxy.http, cut(before + case.raw + behind), heads, patience, source)
+        outcome = exchange(proxy.http, cut(before + case.raw + behind), heads, patience, source, cut_off)
         # It goes on with others, and whatever it sent on before has come.
         last = exchange(proxy.http, [LAST], [False], PATIENCE)
         seen = upstream.since(mark)
@@ -60,6 +65,8 @@ def strictly(case, outcome, seen, before, behind):
         if not answers or answers.pop(0).body != b"GET /first":
             return [f"the request before it is not answered: {outcome}"]
     faults = []
+    if isinstance(must, CutOff):
+        return broken_off(answers, outcome, seen, len(expected))
     passed = isinstance(must, Passed)
     if passed:
         expected.append(None)
@@ -89,8 +96,20 @@ def strictly(case, outcome, seen, before, behind):
     return faults
 
 
+def broken_off(answers, outcome, seen, whole):
+    """What is wrong after a request that breaks off; `whole` ones came before."""
+    faults = strange(seen, begun=True)
+    if len(seen.requests) != whole:
+        faults.append(f"the upstream got {[str(request) for request in seen.requests]}")
+    if outcome.end != "closed" or any(answer.status < 400 for answer in answers):
+        faults.append(f"it is answered: {outcome}")
+    return faults
+
+
 def loosely(case, outcome, seen, before, behind):
     """Whether nothing ambiguous reached the upstream, and whether a fault was taken for one."""
+    if isinstance(case.must, CutOff):
+        return broken_off(outcome.answers, outcome, seen, 0)
     passed = isinstance(case.must, Passed)
     faults = strange(seen, begun=not passed)
     own = [request for request in seen.requests if request.target != b"/second"]

@@ -1,6 +1,6 @@
 """Cases of HTTP/1 framing: lengths, codings, chunks, lines, request lines and versions."""
 
-from case import HOST, Passed, chunked, get, kept, post, refused, request, table
+from case import HOST, CutOff, Passed, chunked, get, kept, post, refused, request, table
 
 END = "0\r\n\r\n"
 HELLO = "5\r\nhello\r\n" + END
@@ -319,4 +319,27 @@ VERSIONS = table(
     ("CLOSE among others", get("Connection: x, CLOSE"), Passed(close=True)),
 )
 
-CASES = LENGTHS + CODINGS + CHUNKS_OF + TRAILERS + LINES + REQUEST_LINES + VERSIONS
+CUT = table(
+    "cut off",
+    ("in the method", b"GE", CutOff()),
+    ("behind the request line", b"GET / HTTP/1.1\r\n", CutOff()),
+    ("before the empty line", b"GET / HTTP/1.1\r\nHost: a.test\r\n", CutOff()),
+    ("in the empty line", b"GET / HTTP/1.1\r\nHost: a.test\r\n\r", CutOff()),
+    ("no body", post("Content-Length: 5", body=""), CutOff()),
+    ("a part of a body", post("Content-Length: 5", body="hell"), CutOff()),
+    ("a part of a large body", post("Content-Length: 100000", body="x" * 99_999), CutOff()),
+    ("a part of a body of GET", get("Content-Length: 5", body="hell"), CutOff()),
+    ("a body that was to be waited for", post("Expect: 100-continue", "Content-Length: 5", body=""), CutOff()),
+    ("no chunk", chunked(""), CutOff()),
+    ("in a chunk's size", chunked("5"), CutOff()),
+    ("behind a chunk's size", chunked("5\r\n"), CutOff()),
+    ("in a chunk", chunked("5\r\nhell"), CutOff()),
+    ("behind a chunk", chunked("5\r\nhello\r\n"), CutOff()),
+    ("in the last chunk's size", chunked("5\r\nhello\r\n0"), CutOff()),
+    ("behind the last chunk's size", chunked("5\r\nhello\r\n0\r\n"), CutOff()),
+    ("in the end", chunked("5\r\nhello\r\n0\r\n\r"), CutOff()),
+    ("in a trailer", chunked("5\r\nhello\r\n0\r\nX-Sum: 1"), CutOff()),
+    ("behind a trailer", chunked("5\r\nhello\r\n0\r\nX-Sum: 1\r\n"), CutOff()),
+)
+
+CASES = CUT + LENGTHS + CODINGS + CHUNKS_OF + TRAILERS + LINES + REQUEST_LINES + VERSIONS
