@@ -528,14 +528,6 @@ fn a_request_is_the_same_over_every_version() {
     assert_eq!(seen(false), seen(true));
 }
 
-/// What a server makes of a key. Source: RFC 6455 §4.2.2.
-fn accept(key: &str) -> String {
-    use base64::Engine as _;
-    use sha1::Digest as _;
-    let digest = sha1::Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-    base64::engine::general_purpose::STANDARD.encode(digest)
-}
-
 #[test]
 fn a_websocket_opens_over_an_extended_connect() {
     let upstream = Upstream::run(|served| {
@@ -551,7 +543,7 @@ fn a_websocket_opens_over_an_extended_connect() {
         served.say(format!(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: chat\r\n\r\nhello",
-            accept(key)
+            support::accept(key)
         ));
         let mut bytes = [0; 4];
         std::io::Read::read_exact(&mut served.reader, &mut bytes).unwrap();

@@ -1,7 +1,7 @@
 //! `argos serve`: the proxy, the panel listener, the socket of the command line, and how all of it stops.
 
 use std::io::IsTerminal as _;
-use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs as _, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,15 @@ pub(crate) fn command() -> Command {
             "[::]:443",
             "HTTP over TLS: address:port, a list, or off; with ?proxy=v1v2 behind PROXY protocol",
         ))
+        .arg(
+            Arg::new("h3")
+                .long("h3")
+                .env("ARGOS_H3_LISTEN")
+                .value_name("ADDRESS")
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .help("HTTP/3: UDP address:port, a list, or off [default: the addresses of --https]"),
+        )
         .arg(listen("panel", "ARGOS_PANEL_LISTEN", "127.0.0.1:9180", "The HTTP API: address:port, a list, or off"))
         .arg(
             Arg::new("panel-tls")
@@ -138,7 +147,7 @@ fn addresses(matches: &ArgMatches, name: &str, announced: Option<&mut Vec<Socket
                 all.extend(found);
             }
             Some(_) => {
-                let text = format!("{text:?}: behind ? stands proxy=v1v2, for a listener of the proxy");
+                let text = format!("{text:?}: behind ? stands proxy=v1v2, for a TCP listener of the proxy");
                 return Err(Error::invalid("listen", name, text));
             }
         }
@@ -149,15 +158,22 @@ fn addresses(matches: &ArgMatches, name: &str, announced: Option<&mut Vec<Socket
     Ok(all)
 }
 
-/// The listening sockets that a service manager passes on. Source: sd_listen_fds(3).
-fn inherited() -> Result<Vec<StdListener>> {
+/// The sockets that a service manager passes on, TCP and UDP. Source: sd_listen_fds(3).
+fn inherited() -> Result<(Vec<StdListener>, Vec<UdpSocket>)> {
     let mut passed = ListenFd::from_env();
-    let mut sockets = Vec::new();
+    let (mut tcp, mut udp) = (Vec::new(), Vec::new());
     for i in 0..passed.len() {
-        let failed = |e| Error::invalid("listen_fds", "LISTEN_FDS", format!("socket {i} does not listen on TCP: {e}"));
-        sockets.extend(passed.take_tcp_listener(i).map_err(failed)?);
+        // One that is of another kind stays where it is.
+        if let Ok(Some(socket)) = passed.take_udp_socket(i) {
+            udp.push(socket);
+            continue;
+        }
+        let failed = |e| {
+            Error::invalid("listen_fds", "LISTEN_FDS", format!("socket {i} neither listens on TCP nor is UDP: {e}"))
+        };
+        tcp.extend(passed.take_tcp_listener(i).map_err(failed)?);
     }
-    Ok(sockets)
+    Ok((tcp, udp))
 }
 
 /// Takes the socket at `address` out of `sockets`.
@@ -174,8 +190,9 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
     let mut proxy_protocol = Vec::new();
     let http = addresses(matches, "http", Some(&mut proxy_protocol))?;
     let https = addresses(matches, "https", Some(&mut proxy_protocol))?;
+    let h3 = matches.contains_id("h3").then(|| addresses(matches, "h3", None)).transpose()?;
     let panel = addresses(matches, "panel", None)?;
-    let mut inherited = inherited()?;
+    let (mut inherited, inherited_udp) = inherited()?;
     let data_dir = environment::data_dir(matches);
     let argos = Argos::open(Options {
         key: environment::key_source(matches),
@@ -209,7 +226,8 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         .map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
     let panel = panel.into_iter().map(|address| (address, take(&mut inherited, address))).collect();
     let panel = Panel { addresses: panel, secure: matches.get_flag("panel-tls") };
-    let options = ServeOptions { http, https, proxy_protocol, inherited: inherited.into(), threads, audit_log };
+    let (inherited, inherited_udp) = (inherited.into(), inherited_udp.into());
+    let options = ServeOptions { http, https, h3, proxy_protocol, inherited, inherited_udp, threads, audit_log };
     runtime.block_on(serve(argos, options, panel, &data_dir, matches.get_flag("demo"), grace))?;
     Ok(())
 }
@@ -255,6 +273,9 @@ async fn serve(
     }
     for address in serving.secure_addresses() {
         tracing::info!("https: https://{address}");
+    }
+    for address in serving.h3_addresses() {
+        tracing::info!("http/3: https://{address} (UDP)");
     }
     if serving.addresses().is_empty() && serving.secure_addresses().is_empty() && panel_is_off {
         tracing::warn!("no listener is on: nothing is served but the command line");

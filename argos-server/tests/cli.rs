@@ -155,9 +155,9 @@ fn a_wrong_key_or_a_newer_database_leaves_the_file_untouched() {
 #[test]
 fn variables_of_later_parts_are_refused_and_unknown_ones_named() {
     let folder = Folder::new();
-    let later = folder.command(&["host", "list"]).env("ARGOS_H3_LISTEN", "[::]:443").output().unwrap();
+    let later = folder.command(&["host", "list"]).env("ARGOS_CONFIG", "argos.yaml").output().unwrap();
     assert_eq!(later.status.code(), Some(5));
-    assert!(String::from_utf8_lossy(&later.stderr).contains("ARGOS_H3_LISTEN: not available yet"));
+    assert!(String::from_utf8_lossy(&later.stderr).contains("ARGOS_CONFIG: not available yet"));
     let unknown = folder.command(&["host", "list", "--create"]).env("ARGOS_SERVICE_PORT", "1").output().unwrap();
     assert_eq!(unknown.status.code(), Some(0));
 }

@@ -1,7 +1,7 @@
 //! Running: the proxy's threads and the way of log rows to the store.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -41,12 +41,17 @@ pub struct ServeOptions {
     pub http: Vec<SocketAddr>,
     /// Addresses of the TLS listener.
     pub https: Vec<SocketAddr>,
+    /// UDP addresses for HTTP/3; none = those for TLS, but for the ones that begin with a PROXY protocol header. Without
+    /// a TLS listener there is no HTTP/3 either.
+    pub h3: Option<Vec<SocketAddr>>,
     /// Those of both at which every connection must begin with a PROXY protocol header, version 1 or 2; one without it
     /// is closed.
     pub proxy_protocol: Vec<SocketAddr>,
     /// Sockets that listen already, such as a service manager passes on; each serves in place of the one that would be
     /// bound to its address.
     pub inherited: Arc<[TcpListener]>,
+    /// The same for HTTP/3. Each is served by one thread.
+    pub inherited_udp: Arc<[UdpSocket]>,
     /// Proxy threads; 0 = one for each core.
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
@@ -78,6 +83,12 @@ impl Serving {
     #[must_use]
     pub fn secure_addresses(&self) -> &[SocketAddr] {
         self.proxy.secure_addresses()
+    }
+
+    /// The real UDP addresses of HTTP/3.
+    #[must_use]
+    pub fn h3_addresses(&self) -> &[SocketAddr] {
+        self.proxy.h3_addresses()
     }
 
     /// Stops accepting, lets requests in flight finish for `grace`, and writes the last log rows.
@@ -132,8 +143,10 @@ impl Argos {
         let options = proxy::ServeOptions {
             http: options.http.clone(),
             https: options.https.clone(),
+            h3: options.h3.clone(),
             proxy_protocol: options.proxy_protocol.clone(),
             inherited: Arc::clone(&options.inherited),
+            inherited_udp: Arc::clone(&options.inherited_udp),
             threads,
             audit_log: options.audit_log.clone(),
             flagged: inner.cx.flagged.clone(),

@@ -48,22 +48,14 @@ pub(crate) struct Shared {
     pub(crate) challenges: Arc<Challenges>,
     /// The port of the first TLS listener.
     pub(crate) https_port: Option<u16>,
+    /// The port at which HTTP/3 is spoken.
+    pub(crate) h3_port: Option<u16>,
     second: AtomicI64,
     refusals: AtomicU64,
     unrecorded: AtomicU64,
 }
 
 impl Shared {
-    /// With a file for inspected requests, a memory of flagged ones, the proofs of names, and where https is.
-    pub(crate) fn new(
-        audit_log: Option<Arc<AuditLog>>,
-        flagged: Arc<Flagged>,
-        challenges: Arc<Challenges>,
-        https_port: Option<u16>,
-    ) -> Self {
-        Self { audit_log, flagged, challenges, https_port, ..Self::default() }
-    }
-
     /// Whether this second still has room for a refusal's row, and how many had none since the last one.
     pub(crate) fn record_refusal(&self, at: Timestamp) -> Option<u64> {
         let second = at.millis() / 1000;
@@ -151,6 +143,19 @@ impl Core {
         let Some(more) = self.shared.record_refusal(at) else { return };
         let mut fault = Fault::new(at, AccessAction::BadRequest.as_str(), text.into());
         (fault.more, fault.client) = (more, Some(ip.to_canonical()));
+        self.record(Record::Error(Box::new(fault)));
+    }
+
+    /// Writes an error row about a handshake with a client that asked for `name`.
+    pub(crate) fn record_handshake(&self, ip: IpAddr, name: Option<Box<str>>, text: &str, severe: bool) {
+        let at = self.clock.now();
+        // What is told once is not left out.
+        let room = if severe { Some(0) } else { self.shared.record_refusal(at) };
+        let Some(more) = room else { return };
+        let mut fault = Fault::new(at, "tls", text.into());
+        (fault.more, fault.severe) = (more, severe);
+        fault.domain = name.unwrap_or_default();
+        fault.client = Some(ip.to_canonical());
         self.record(Record::Error(Box::new(fault)));
     }
 

@@ -384,15 +384,8 @@ impl Exchange {
 
     /// Writes an error row about a handshake.
     pub(crate) fn record_handshake(&self, text: &str, severe: bool) {
-        let at = self.core.clock.now();
-        // What is told once is not left out.
-        let room = if severe { Some(0) } else { self.core.shared.record_refusal(at) };
-        let Some(more) = room else { return };
-        let mut fault = Fault::new(at, "tls", text.into());
-        (fault.more, fault.severe) = (more, severe);
-        fault.domain = self.socket.tls().and_then(TlsStream::asked).unwrap_or_default();
-        fault.client = Some(self.peer.ip);
-        self.core.record(Record::Error(Box::new(fault)));
+        let name = self.socket.tls().and_then(TlsStream::asked);
+        self.core.record_handshake(self.peer.ip, name, text, severe);
     }
 
     /// Writes the request's rows, once.

@@ -15,6 +15,7 @@ use crate::snapshot::Snapshot;
 
 /// Source: RFC 6797 §6.1.
 const HSTS: &str = "Strict-Transport-Security";
+const ALT_SVC: &str = "Alt-Svc";
 
 /// The cookie that is Argos's own.
 const SESSION_COOKIE: &[u8] = b"argos_session";
@@ -270,6 +271,7 @@ pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], si
     let head = &ex.reply;
     let framed = sink == Sink::Frames;
     let interim = head.status < 200;
+    let alt_svc = alt_svc(ex);
     let (mut dated, mut sized) = (interim, false);
     for field in &head.fields {
         let (name, value) = (field.name.of_bytes(bytes), field.value.of_bytes(bytes));
@@ -289,6 +291,10 @@ pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], si
         if ex.facts.hsts_max_age > 0 && name.eq_ignore_ascii_case(HSTS.as_bytes()) {
             continue;
         }
+        // What the upstream says of itself is not where we are.
+        if alt_svc.is_some() && name.eq_ignore_ascii_case(ALT_SVC.as_bytes()) {
+            continue;
+        }
         if framed && head.websocket && name.eq_ignore_ascii_case(b"sec-websocket-accept") {
             continue;
         }
@@ -300,6 +306,7 @@ pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], si
     if !interim {
         out.put("X-Request-Id", ex.id.as_bytes());
         put_hsts(out, ex);
+        put_alt_svc(out, ex);
     }
     if !dated {
         out.put("Date", &ex.core.date(ex.facts.at));
@@ -315,6 +322,20 @@ pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], si
 pub(crate) fn put_hsts(out: &mut impl Lines, ex: &Exchange) {
     if ex.facts.hsts_max_age > 0 {
         out.with(HSTS.as_bytes(), |out| drop(write!(out, "max-age={}", ex.facts.hsts_max_age)));
+    }
+}
+
+/// The port at which the same is served over HTTP/3: to clients that have shaken hands with us, and for hosts that ask
+/// for no certificate of theirs.
+fn alt_svc(ex: &Exchange) -> Option<u16> {
+    let told = ex.secured.is_some() && ex.facts.host.is_some() && !ex.facts.client_auth;
+    ex.core.shared.h3_port.filter(|_| told)
+}
+
+/// Says where HTTP/3 is spoken. Source: RFC 7838 §3, RFC 9114 §3.1.1.
+pub(crate) fn put_alt_svc(out: &mut impl Lines, ex: &Exchange) {
+    if let Some(port) = alt_svc(ex) {
+        out.with(ALT_SVC.as_bytes(), |out| drop(write!(out, "h3=\":{port}\"; ma=86400")));
     }
 }
 

@@ -1,28 +1,25 @@
 //! One client connection that speaks HTTP/2: its streams are requests of their own, which go the way of all.
 
-use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
 
+use super::budget::Gauge;
 use super::core::Core;
-use super::exchange::Exchange;
+use super::framed::head::Ask;
+use super::framed::streams::{Peer, Streams};
 use super::framed::{Framed, h2_client, head};
 use super::h1::connection::LAST_CALL;
-use super::h1::response::{self, After};
-use super::meter::{Gauge, Metered};
-use super::pipeline;
-use super::stop::Stop;
+use super::h1::response::After;
+use super::meter::Metered;
 use super::stream::Stream;
 use super::timer::Deadline;
-use super::tls::Secured;
 use crate::logs::Version;
 
 /// Room for a stream's body that was not taken yet, and for all of a connection.
@@ -36,33 +33,12 @@ const FAULTS: usize = 200;
 const PENDING_RESETS: usize = 1000;
 /// What each field counts beyond its bytes. Source: RFC 9113 §6.5.2.
 const FIELD_ADDS: usize = 32;
-/// Exchanges that are kept for the next streams.
-const SPARES: usize = 16;
-
-/// Who is connected: what all streams share.
-pub(crate) struct Peer {
-    pub(crate) core: Rc<Core>,
-    pub(crate) peer: SocketAddr,
-    pub(crate) local: SocketAddr,
-    pub(crate) secured: Option<Rc<Secured>>,
-}
-
-struct Streams {
-    who: Peer,
-    gauge: Rc<Gauge>,
-    open: Cell<usize>,
-    // The connection's loop, to be told that the last stream ended.
-    waker: RefCell<Option<Waker>>,
-    // Exchanges of streams that ended.
-    #[allow(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
-    spares: RefCell<Vec<Box<Exchange>>>,
-}
 
 /// Serves a connection until either side ends it. `first` is what was read of it.
 pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
     let core = Rc::clone(&who.core);
     let deadline = core.timers.deadline();
-    let gauge = Rc::<Gauge>::default();
+    let gauge = Gauge::new();
     let live = core.live();
     let settings = &live.proxy;
     let mut builder = Builder::new();
@@ -94,8 +70,7 @@ pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
         }
     });
     let Some(connection) = connection.await else { return };
-    let streams = Streams { who, gauge, open: Cell::new(0), waker: RefCell::default(), spares: RefCell::default() };
-    run(&core, Rc::new(streams), (connection, wire), &deadline).await;
+    run(&core, Streams::new(who, gauge), (connection, wire), &deadline).await;
 }
 
 /// What the connection waits for.
@@ -142,7 +117,7 @@ async fn run(
                 return next;
             }
             streams.woken_by(cx);
-            let now = match streams.open.get() {
+            let now = match streams.open() {
                 _ if ending => Wait::End,
                 _ if streams.gauge.head_open() => Wait::Head,
                 0 if stopping => Wait::LastCall,
@@ -174,7 +149,7 @@ async fn run(
             connection.poll_accept(cx)
         });
         match next.await {
-            Some(Ok((request, respond))) => Streams::begin(&streams, request, respond),
+            Some(Ok((request, respond))) => begin(&streams, request, respond),
             // What a stream did wrong has ended that stream; this is about the connection.
             Some(Err(e)) => {
                 if !ending && e.is_go_away() && e.is_library() {
@@ -187,81 +162,21 @@ async fn run(
     }
 }
 
-impl Streams {
-    /// Answers one request in a task of its own.
-    fn begin(streams: &Rc<Self>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
-        streams.open.set(streams.open.get() + 1);
-        let streams = Rc::clone(streams);
-        tokio::task::spawn_local(async move {
-            let guard = Counted(&streams);
-            guard.0.answer(request, respond).await;
-        });
-    }
-
-    /// Has the task be told when the last stream ends.
-    fn woken_by(&self, cx: &Context<'_>) {
-        let mut waker = self.waker.borrow_mut();
-        match &*waker {
-            Some(known) if known.will_wake(cx.waker()) => {}
-            _ => *waker = Some(cx.waker().clone()),
-        }
-    }
-
-    fn exchange(&self) -> Box<Exchange> {
-        let spare = self.spares.borrow_mut().pop();
-        spare.unwrap_or_else(|| {
-            let who = &self.who;
-            let mut ex = Box::new(Exchange::new(Rc::clone(&who.core), Stream::Gone, who.peer, who.local));
-            ex.secured.clone_from(&who.secured);
-            ex
-        })
-    }
-
-    async fn answer(&self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
-        let core = &self.who.core;
-        let mut ex = self.exchange();
-        let live = core.live();
+/// Answers one request in a task of its own.
+fn begin(streams: &Rc<Streams>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+    Streams::begin(streams, async move |streams| {
+        let mut ex = streams.exchange();
         let (parts, recv) = request.into_parts();
         let ends = recv.is_end_stream();
-        let half = h2_client::Half::new(recv, respond);
-        ex.socket = Stream::Framed(Box::new(Framed::Client2(half)));
-        ex.input = core.buffers.small();
-        ex.begin(&live);
+        let half = Framed::Client2(h2_client::Half::new(recv, respond));
         let protocol = parts.extensions.get::<h2::ext::Protocol>().map(h2::ext::Protocol::as_str);
-        let outcome = match head::read(&mut ex, &live, &parts, protocol, Version::Http2, ends) {
-            Ok(()) => pipeline::answer(&mut ex, &live, core).await,
-            Err(refusal) => Err(Stop::Refused(refusal)),
-        };
-        let after = response::send(&mut ex, &live, core, outcome).await;
-        ex.finish();
-        if after == After::Cut {
-            ex.socket.reset();
-        } else {
-            self.gauge.answered();
+        let ask = Ask::of(&parts, protocol);
+        let after = streams
+            .answer(&mut ex, half, |ex, live| head::read(ex, live, &ask, &parts.headers, Version::Http2, ends))
+            .await;
+        if after != After::Cut {
+            streams.gauge.answered();
         }
-        ex.rest();
-        let mut spares = self.spares.borrow_mut();
-        if spares.len() < SPARES {
-            spares.push(ex);
-        }
-    }
-
-    /// Writes a row about a connection whose client does what it should not.
-    fn refuse(&self, why: &str) {
-        self.who.core.record_unheard(self.who.peer.ip(), why);
-    }
-}
-
-/// A stream that is counted among the open ones.
-struct Counted<'a>(&'a Streams);
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        if self.0.open.get() == 0
-            && let Some(waker) = &*self.0.waker.borrow()
-        {
-            waker.wake_by_ref();
-        }
-    }
+        streams.rest(ex);
+    });
 }

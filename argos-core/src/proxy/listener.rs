@@ -40,6 +40,11 @@ pub(crate) fn bind_first(address: SocketAddr) -> io::Result<StdListener> {
 
 /// Binds `address` once more, for another core.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<StdListener> {
+    or_without_ipv6(address, open)
+}
+
+/// Has `open` open a socket at `address`; at `0.0.0.0` instead of `[::]` where the system has no IPv6.
+pub(crate) fn or_without_ipv6<T>(address: SocketAddr, open: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
     match open(address) {
         Err(e) if address.is_ipv6() && address.ip().is_unspecified() && no_ipv6(&e) => {
             let instead = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
@@ -108,7 +113,7 @@ pub(crate) fn connection_limit() -> usize {
     (files.saturating_sub(OTHER_FILES) / 2).max(64)
 }
 
-/// A listening socket of one core.
+/// A listening TCP socket of one core.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) socket: StdListener,
@@ -166,14 +171,7 @@ struct Way<'a> {
 }
 
 fn start(core: &Rc<Core>, open: &Rc<Open>, socket: TcpStream, peer: SocketAddr, way: Way<'_>, fd_limit: usize) {
-    let limit = match core.live().proxy.max_connections {
-        0 => fd_limit,
-        limit => limit,
-    };
-    let slot = Slot::take(core, open);
-    if slot.others >= limit {
-        return;
-    }
+    let Some(slot) = slot(core, open, fd_limit) else { return };
     let Ok(local) = socket.local_addr() else { return };
     // A delay of small writes would be the only effect of an error here.
     let _ = socket.set_nodelay(true);
@@ -215,20 +213,7 @@ async fn announced(core: &Core, socket: &mut TcpStream, own: Told) -> Option<Tol
 
 /// The stream of a connection that may stay, and its share of those of its address.
 fn admit(core: &Rc<Core>, socket: TcpStream, told: Told, terms: Option<&Terms>) -> Option<(Option<Share>, Stream)> {
-    let ip = told.peer.ip().to_canonical();
-    let live = core.live();
-    let share = match live.proxy.max_connections_per_ip {
-        0 => None,
-        // Behind a proxy all clients have its address.
-        _ if live.proxy.trusted_proxies.iter().any(|net| net.contains(&ip)) => None,
-        most => match Share::take(core, ip, most) {
-            Some(share) => Some(share),
-            None => {
-                core.record_unheard(ip, "the address has too many connections");
-                return None;
-            }
-        },
-    };
+    let share = share(core, told.peer.ip())?;
     let stream = match terms {
         None => Stream::Plain(socket),
         Some(terms) => match terms.session(told.local.ip().to_canonical()) {
@@ -240,6 +225,48 @@ fn admit(core: &Rc<Core>, socket: TcpStream, told: Told, terms: Option<&Terms>) 
         },
     };
     Some((share, stream))
+}
+
+/// The share of a connection of `ip`, where those are counted; none where there are too many.
+fn share(core: &Core, ip: IpAddr) -> Option<Option<Share>> {
+    let ip = ip.to_canonical();
+    let live = core.live();
+    match live.proxy.max_connections_per_ip {
+        0 => Some(None),
+        // Behind a proxy all clients have its address.
+        _ if live.proxy.trusted_proxies.iter().any(|net| net.contains(&ip)) => Some(None),
+        most => {
+            let share = Share::take(core, ip, most);
+            if share.is_none() {
+                core.record_unheard(ip, "the address has too many connections");
+            }
+            share.map(Some)
+        }
+    }
+}
+
+/// The place of a connection among all and among those of its address.
+pub(crate) struct Place {
+    _slot: Slot,
+    _share: Option<Share>,
+}
+
+impl Place {
+    /// None where there is none.
+    pub(crate) fn take(core: &Rc<Core>, open: &Rc<Open>, ip: IpAddr, fd_limit: usize) -> Option<Self> {
+        let slot = slot(core, open, fd_limit)?;
+        share(core, ip).map(|share| Self { _slot: slot, _share: share })
+    }
+}
+
+/// The slot of one more connection, unless there are too many.
+fn slot(core: &Rc<Core>, open: &Rc<Open>, fd_limit: usize) -> Option<Slot> {
+    let limit = match core.live().proxy.max_connections {
+        0 => fd_limit,
+        limit => limit,
+    };
+    let slot = Slot::take(core, open);
+    (slot.others < limit).then_some(slot)
 }
 
 /// One connection among those of its address, which all cores count together.

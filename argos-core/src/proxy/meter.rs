@@ -1,32 +1,22 @@
 //! The frames of HTTP/2 with clients: looked at as they come in, before anything acts on them, and sent off together.
-//!
-//! Frames cost the sender little and the receiver more. Each kind that answers nothing has a budget per connection;
-//! once one is spent nothing more is read, and the connection is told to calm down. Source: RFC 9113 §10.5.
+//! Once a budget is spent nothing more is read.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::budget::Gauge;
 use super::buffer::Buffers;
 
 /// Bytes that begin an HTTP/2 connection. Source: RFC 9113 §3.4.
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Streams that a client may give up within [`RESETS_OVER`], beyond those that were answered.
-const RESETS: u32 = 200;
-const RESETS_OVER: Duration = Duration::from_secs(30);
 /// Frames that go on with one head.
 const CONTINUATIONS: u32 = 16;
-/// SETTINGS and PING frames within [`CONTROLS_OVER`]; so many DATA frames without content too.
-const CONTROLS: u32 = 32;
-const CONTROLS_OVER: Duration = Duration::from_secs(10);
-/// PRIORITY frames within the same time. Browsers send one with each request; nobody reads them.
-const PRIORITIES: u32 = 1024;
 
 const HEADER: usize = 9;
 const DATA: u8 = 0;
@@ -39,53 +29,6 @@ const CONTINUATION: u8 = 9;
 const END_STREAM_OR_ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// What was counted, shared with the connection's own loop.
-#[derive(Debug, Default)]
-pub(crate) struct Gauge {
-    spent: Cell<Option<&'static str>>,
-    answered: Cell<u32>,
-    head_open: Cell<bool>,
-}
-
-impl Gauge {
-    /// Which budget is spent.
-    pub(crate) fn spent(&self) -> Option<&'static str> {
-        self.spent.get()
-    }
-
-    /// A stream was answered to its end.
-    pub(crate) fn answered(&self) {
-        self.answered.set(self.answered.get().saturating_add(1));
-    }
-
-    /// Whether a head has begun and not ended.
-    pub(crate) fn head_open(&self) -> bool {
-        self.head_open.get()
-    }
-}
-
-/// A count that begins anew after a time.
-#[derive(Debug)]
-struct Budget {
-    since: Instant,
-    count: u32,
-}
-
-impl Budget {
-    fn new(now: Instant) -> Self {
-        Self { since: now, count: 0 }
-    }
-
-    /// Counts one; true once there are more than `most` within `over`.
-    fn spend(&mut self, now: Instant, over: Duration, most: u32) -> bool {
-        if now.duration_since(self.since) >= over {
-            *self = Self::new(now);
-        }
-        self.count += 1;
-        self.count > most
-    }
-}
-
 /// The frames of one direction, looked at by their headers.
 #[derive(Debug)]
 struct Frames {
@@ -96,26 +39,11 @@ struct Frames {
     // Whether a head ends with the payload.
     ends_head: bool,
     continuations: u32,
-    resets: Budget,
-    controls: Budget,
-    empty: Budget,
-    priorities: Budget,
 }
 
 impl Frames {
-    fn new(now: Instant) -> Self {
-        Self {
-            preface: PREFACE.len(),
-            header: [0; HEADER],
-            have: 0,
-            payload: 0,
-            ends_head: false,
-            continuations: 0,
-            resets: Budget::new(now),
-            controls: Budget::new(now),
-            empty: Budget::new(now),
-            priorities: Budget::new(now),
-        }
+    fn new() -> Self {
+        Self { preface: PREFACE.len(), header: [0; HEADER], have: 0, payload: 0, ends_head: false, continuations: 0 }
     }
 
     fn look(&mut self, mut bytes: &[u8], gauge: &Gauge) {
@@ -141,48 +69,33 @@ impl Frames {
 
     fn end_head(&mut self, gauge: &Gauge) {
         if self.payload == 0 && std::mem::take(&mut self.ends_head) {
-            gauge.head_open.set(false);
+            gauge.set_head_open(false);
         }
     }
 
     fn frame(&mut self, gauge: &Gauge) {
         let [a, b, c, kind, flags, ..] = self.header;
         self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        let controls = |budget: &mut Budget| budget.spend(Instant::now(), CONTROLS_OVER, CONTROLS);
-        let spent = match kind {
-            DATA if self.payload == 0 && flags & END_STREAM_OR_ACK == 0 => controls(&mut self.empty),
-            SETTINGS | PING if flags & END_STREAM_OR_ACK == 0 => controls(&mut self.controls),
-            PRIORITY => self.priorities.spend(Instant::now(), CONTROLS_OVER, PRIORITIES),
-            RST_STREAM => {
-                let before = self.resets.since;
-                let most = RESETS.saturating_add(gauge.answered.get());
-                let spent = self.resets.spend(Instant::now(), RESETS_OVER, most);
-                if self.resets.since != before {
-                    gauge.answered.set(0);
-                }
-                spent
+        match kind {
+            DATA if self.payload == 0 && flags & END_STREAM_OR_ACK == 0 => {
+                gauge.carried_nothing("too many empty DATA frames");
             }
+            SETTINGS | PING if flags & END_STREAM_OR_ACK == 0 => gauge.controlled("too many SETTINGS or PING frames"),
+            PRIORITY => gauge.prioritized("too many PRIORITY frames"),
+            RST_STREAM => gauge.given_up(),
             HEADERS => {
                 self.continuations = 0;
-                gauge.head_open.set(true);
+                gauge.set_head_open(true);
                 self.ends_head = flags & END_HEADERS != 0;
-                false
             }
             CONTINUATION => {
                 self.continuations += 1;
                 self.ends_head = flags & END_HEADERS != 0;
-                self.continuations > CONTINUATIONS
+                if self.continuations > CONTINUATIONS {
+                    gauge.overspent("too many CONTINUATION frames");
+                }
             }
-            _ => false,
-        };
-        if spent && gauge.spent.get().is_none() {
-            gauge.spent.set(Some(match kind {
-                DATA => "too many empty DATA frames",
-                SETTINGS | PING => "too many SETTINGS or PING frames",
-                PRIORITY => "too many PRIORITY frames",
-                RST_STREAM => "too many streams were reset",
-                _ => "too many CONTINUATION frames",
-            }));
+            _ => {}
         }
     }
 }
@@ -218,7 +131,7 @@ impl<T> Clone for Metered<T> {
 
 impl<T: AsyncWrite + Unpin> Metered<T> {
     pub(crate) fn new(inner: T, first: Vec<u8>, gauge: Rc<Gauge>, buffers: Rc<Buffers>) -> Self {
-        let frames = Frames::new(Instant::now());
+        let frames = Frames::new();
         Self(Rc::new(RefCell::new(Wire { inner, first, at: 0, frames, gauge, out: Vec::new(), sent: 0, buffers })))
     }
 
@@ -248,7 +161,7 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
 impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self.0.borrow_mut();
-        if this.gauge.spent.get().is_some() {
+        if this.gauge.spent().is_some() {
             return Poll::Pending;
         }
         let before = buf.filled().len();
@@ -267,7 +180,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
             }
         }
         this.frames.look(&buf.filled()[before..], &this.gauge);
-        if this.gauge.spent.get().is_some() {
+        if this.gauge.spent().is_some() {
             // The loop of the connection ends it before what came is acted upon.
             buf.set_filled(before);
             cx.waker().wake_by_ref();
@@ -314,8 +227,8 @@ mod tests {
     }
 
     fn spent(frames: &[Vec<u8>], pieces: usize) -> (usize, Option<&'static str>) {
-        let gauge = Gauge::default();
-        let mut seen = Frames::new(Instant::now());
+        let gauge = Gauge::new();
+        let mut seen = Frames::new();
         PREFACE.chunks(pieces).for_each(|piece| seen.look(piece, &gauge));
         for (i, frame) in frames.iter().enumerate() {
             frame.chunks(pieces).for_each(|piece| seen.look(piece, &gauge));
@@ -351,8 +264,8 @@ mod tests {
 
     #[test]
     fn answered_streams_may_be_reset_and_heads_are_open_until_they_end() {
-        let gauge = Gauge::default();
-        let mut seen = Frames::new(Instant::now());
+        let gauge = Gauge::new();
+        let mut seen = Frames::new();
         seen.look(PREFACE, &gauge);
         for _ in 0..1000 {
             seen.look(&frame(HEADERS, 0, b"x"), &gauge);

@@ -15,6 +15,7 @@
 //! # Ok::<(), argos_core::error::Error>(())
 //! ```
 
+mod budget;
 mod buffer;
 pub(crate) mod client;
 pub(crate) mod core;
@@ -23,6 +24,7 @@ pub(crate) mod forward;
 mod framed;
 pub(crate) mod h1;
 mod h2;
+mod h3;
 mod listener;
 mod meter;
 mod pace;
@@ -31,6 +33,7 @@ pub(crate) mod path;
 mod pipeline;
 mod pool;
 mod proxy_protocol;
+mod quic;
 pub(crate) mod stage;
 mod state;
 pub(crate) mod stop;
@@ -39,7 +42,7 @@ mod timer;
 mod tls;
 mod tunnel;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -69,11 +72,15 @@ pub struct ServeOptions {
     pub http: Vec<SocketAddr>,
     /// Addresses for TLS.
     pub https: Vec<SocketAddr>,
+    /// UDP addresses for HTTP/3; none = those for TLS, but for the ones that begin with a PROXY protocol header.
+    pub h3: Option<Vec<SocketAddr>>,
     /// Those of both at which every connection must begin with a PROXY protocol header.
     pub proxy_protocol: Vec<SocketAddr>,
     /// Sockets that listen already, such as a service manager passes on; each serves in place of the one that would be
     /// bound to its address.
     pub inherited: Arc<[TcpListener]>,
+    /// The same for HTTP/3. Each is served by one thread.
+    pub inherited_udp: Arc<[UdpSocket]>,
     /// Threads; 0 = one per core.
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
@@ -89,6 +96,7 @@ pub struct ServeOptions {
 pub struct Proxy {
     addresses: Vec<SocketAddr>,
     secure: Vec<SocketAddr>,
+    h3: Vec<SocketAddr>,
     threads: Vec<Worker>,
     shared: Arc<Shared>,
 }
@@ -137,10 +145,20 @@ impl Proxy {
             }
         }
         sources.warn();
-        let port = secure.first().map(SocketAddr::port);
-        let shared = Arc::new(Shared::new(options.audit_log, options.flagged, options.challenges, port));
-        let mut proxy = Self { addresses, secure, threads: Vec::new(), shared };
-        for (i, sockets) in sockets.into_iter().enumerate() {
+        let (h3, mut quic) = match &terms {
+            Some(terms) => bind_quic(&options, &secure, count, terms)?,
+            None => (Vec::new(), Vec::new()),
+        };
+        quic.resize_with(count, Vec::new);
+        let mut shared = Shared::default();
+        shared.audit_log = options.audit_log;
+        shared.flagged = options.flagged;
+        shared.challenges = options.challenges;
+        shared.https_port = secure.first().map(SocketAddr::port);
+        shared.h3_port = h3.first().map(SocketAddr::port);
+        let shared = Arc::new(shared);
+        let mut proxy = Self { addresses, secure, h3, threads: Vec::new(), shared };
+        for (i, sockets) in sockets.into_iter().zip(quic).enumerate() {
             let (stop, stopped) = oneshot::channel();
             let (live, logs, clock) = (Arc::clone(&live), Arc::clone(&logs), clock.clone());
             let shared = Arc::clone(&proxy.shared);
@@ -162,6 +180,12 @@ impl Proxy {
     #[must_use]
     pub fn secure_addresses(&self) -> &[SocketAddr] {
         &self.secure
+    }
+
+    /// The UDP addresses of HTTP/3.
+    #[must_use]
+    pub fn h3_addresses(&self) -> &[SocketAddr] {
+        &self.h3
     }
 
     /// Client connections that are open.
@@ -192,11 +216,56 @@ impl Drop for Proxy {
     }
 }
 
+/// The sockets of HTTP/3, those of each core together, and where they are bound.
+fn bind_quic(
+    options: &ServeOptions,
+    secure: &[SocketAddr],
+    cores: usize,
+    terms: &Arc<Terms>,
+) -> Result<(Vec<SocketAddr>, Vec<Vec<quic::Door>>), Error> {
+    let announced = |wanted: &SocketAddr| options.proxy_protocol.contains(wanted);
+    let beside = || options.https.iter().zip(secure).filter(|(wanted, _)| !announced(wanted));
+    let wanted: Vec<(SocketAddr, bool)> = match &options.h3 {
+        Some(addresses) => addresses.iter().map(|address| (*address, false)).collect(),
+        // A port that nobody chose may be taken over UDP; another one does as well.
+        None => beside().map(|(wanted, bound)| (*bound, wanted.port() == 0)).collect(),
+    };
+    let mut doors: Vec<Vec<quic::Door>> = (0..cores).map(|_| Vec::new()).collect();
+    let mut bound = Vec::new();
+    for (address, any_port) in wanted {
+        let same = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own == address);
+        let of_address = match options.inherited_udp.iter().find(same) {
+            Some(socket) => quic::inherit(socket, terms).map(|door| vec![door]),
+            None => match quic::bind(address, cores, terms) {
+                Err(e) if any_port && e.kind() == std::io::ErrorKind::AddrInUse => {
+                    quic::bind(SocketAddr::new(address.ip(), 0), cores, terms)
+                }
+                bound => bound,
+            },
+        };
+        let of_address = match of_address {
+            // Nobody asked for it by name, and what was passed on may be all that this process may bind.
+            Err(e) if options.h3.is_none() && !options.inherited.is_empty() => {
+                tracing::warn!("no HTTP/3 at {address}: {e}");
+                continue;
+            }
+            bound => bound.map_err(|e| {
+                Error::new(ErrorKind::Unavailable, "proxy.bind", format!("listen on {address} for HTTP/3: {e}"))
+            })?,
+        };
+        bound.extend(of_address.first().and_then(|door| door.address().ok()));
+        for (doors, door) in doors.iter_mut().zip(of_address) {
+            doors.push(door);
+        }
+    }
+    Ok((bound, doors))
+}
+
 /// Threads beside each core's own, for work that would hold up its requests.
 const ASIDE: usize = 4;
 
 /// One core, from its first connection to its last row.
-fn run(sockets: Vec<Door>, stopped: oneshot::Receiver<Duration>, core: impl FnOnce() -> Rc<Core>) {
+fn run(sockets: (Vec<Door>, Vec<quic::Door>), stopped: oneshot::Receiver<Duration>, core: impl FnOnce() -> Rc<Core>) {
     // The threads aside look up names and inspect large bodies; what waits for them is bounded by the held bodies.
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().max_blocking_threads(ASIDE).build_local(LocalOptions::default());
@@ -211,12 +280,17 @@ fn run(sockets: Vec<Door>, stopped: oneshot::Receiver<Duration>, core: impl FnOn
     core.flush();
 }
 
-async fn serve(core: Rc<Core>, sockets: Vec<Door>, stopped: oneshot::Receiver<Duration>) {
+async fn serve(core: Rc<Core>, sockets: (Vec<Door>, Vec<quic::Door>), stopped: oneshot::Receiver<Duration>) {
     let open = Rc::new(Open::default());
     let fd_limit = listener::connection_limit();
-    let accepting: Vec<_> = sockets
+    let (tcp, udp) = sockets;
+    let accepting: Vec<_> = tcp
         .into_iter()
         .map(|s| tokio::task::spawn_local(listener::accept(Rc::clone(&core), Rc::clone(&open), s, fd_limit)))
+        .collect();
+    let listening: Vec<_> = udp
+        .into_iter()
+        .map(|s| tokio::task::spawn_local(quic::accept(Rc::clone(&core), Rc::clone(&open), s, fd_limit)))
         .collect();
     tokio::task::spawn_local(tick(Rc::clone(&core)));
     let grace = stopped.await.unwrap_or(Duration::ZERO);
@@ -224,6 +298,10 @@ async fn serve(core: Rc<Core>, sockets: Vec<Door>, stopped: oneshot::Receiver<Du
     open.stop.notify_waiters();
     for task in accepting {
         let _ = task.await;
+    }
+    let mut endpoints = Vec::with_capacity(listening.len());
+    for task in listening {
+        endpoints.extend(task.await.ok().flatten());
     }
     core.stopping.set(true);
     core.timers.wake_all();
@@ -233,6 +311,9 @@ async fn serve(core: Rc<Core>, sockets: Vec<Door>, stopped: oneshot::Receiver<Du
         }
     };
     let _ = tokio::time::timeout(grace, all_ended).await;
+    for endpoint in &endpoints {
+        quic::farewell(endpoint).await;
+    }
 }
 
 /// Looks at deadlines, hands the log's batch over, closes upstream connections that idled too long.

@@ -6,6 +6,7 @@ mod folder;
 pub mod frames;
 pub mod knot;
 pub mod pebble;
+pub mod quic;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -291,6 +292,14 @@ impl Served {
         self.received.lock().unwrap().extend_from_slice(&bytes[from..]);
         Some(bytes)
     }
+}
+
+/// What a server makes of a key. Source: RFC 6455 §4.2.2.
+pub fn accept(key: &str) -> String {
+    use base64::Engine as _;
+    use sha1::Digest as _;
+    let digest = sha1::Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+    base64::engine::general_purpose::STANDARD.encode(digest)
 }
 
 /// A port of 127.0.0.1 where nobody listens, and nobody else can until the tests end.

@@ -4,7 +4,11 @@
 pub(crate) mod fields;
 pub(crate) mod h2_client;
 pub(crate) mod h2_upstream;
+pub(crate) mod h3_client;
+pub(crate) mod h3_frames;
 pub(crate) mod head;
+pub(crate) mod qpack;
+pub(crate) mod streams;
 
 use std::io;
 use std::task::{Context, Poll};
@@ -18,6 +22,8 @@ use self::fields::Fields;
 pub(crate) enum Framed {
     /// A client's, over HTTP/2.
     Client2(h2_client::Half),
+    /// A client's, over HTTP/3.
+    Client3(h3_client::Half),
     /// Towards an upstream, over HTTP/2. What is read is an answer in HTTP/1's form, its head included.
     Upstream2(h2_upstream::Half),
 }
@@ -27,6 +33,7 @@ macro_rules! each {
     ($self:ident, $half:ident => $call:expr) => {
         match $self {
             Framed::Client2($half) => $call,
+            Framed::Client3($half) => $call,
             Framed::Upstream2($half) => $call,
         }
     };
@@ -60,6 +67,7 @@ impl Framed {
     pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         match self {
             Self::Client2(half) => half.poll_gone(cx).map(|()| Ok(false)),
+            Self::Client3(half) => half.poll_gone(cx).map(|()| Ok(false)),
             Self::Upstream2(_) => Poll::Pending,
         }
     }
@@ -68,6 +76,7 @@ impl Framed {
     pub(crate) fn send_head(&mut self, status: u16, fields: Fields, ends: bool) -> io::Result<()> {
         match self {
             Self::Client2(half) => half.send_head(status, fields, ends),
+            Self::Client3(half) => half.send_head(status, fields, ends),
             Self::Upstream2(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -76,8 +85,14 @@ impl Framed {
     pub(crate) fn send_interim(&mut self, status: u16, fields: Fields) -> io::Result<()> {
         match self {
             Self::Client2(half) => half.send_interim(status, fields),
+            Self::Client3(half) => half.send_interim(status, fields),
             Self::Upstream2(_) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// Whether the client gave the stream up, where that is known here.
+    pub(crate) fn was_given_up(&self) -> bool {
+        matches!(self, Self::Client3(half) if half.was_given_up())
     }
 
     /// Ends the stream in the middle; the other side is told that it is incomplete.

@@ -16,6 +16,7 @@ use super::response::{self, After};
 use crate::certs;
 use crate::proxy::core::{Core, Live};
 use crate::proxy::exchange::Exchange;
+use crate::proxy::framed::streams::Peer;
 use crate::proxy::h2;
 use crate::proxy::meter::PREFACE;
 use crate::proxy::pipeline;
@@ -83,7 +84,7 @@ async fn preface(ex: &mut Exchange) -> bool {
 fn switch(mut ex: Exchange, peer: SocketAddr, local: SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> {
     let socket = std::mem::replace(&mut ex.socket, Stream::Gone);
     let first = std::mem::take(&mut ex.input);
-    let who = h2::Peer { core: Rc::clone(&ex.core), peer, local, secured: ex.secured.take() };
+    let who = Peer { core: Rc::clone(&ex.core), peer, local, secured: ex.secured.take() };
     Box::pin(h2::serve(who, socket, first))
 }
 

@@ -210,10 +210,13 @@ async fn stopped(ex: &mut Exchange, core: &Core, stop: Stop, idle: Duration) -> 
     if close || ex.socket.is_framed() {
         ex.socket.ends_with_next_write();
     }
-    let written = match begun {
-        Ok(()) => ex.deadline.within(idle, ex.socket.write_all(&out)).await,
-        Err(e) => Ok(Err(e)),
+    let socket = &mut ex.socket;
+    let writing = async {
+        begun?;
+        socket.write_all(&out).await?;
+        poll_fn(|cx| socket.poll_end(cx, &[])).await
     };
+    let written = ex.deadline.within(idle, writing).await;
     core.buffers.give(out);
     ex.deadline.clear();
     match (written, left) {
@@ -331,6 +334,7 @@ fn answer_fields(
     out.put("X-Request-Id", ex.id.as_bytes());
     out.put("Date", &core.date(ex.facts.at));
     forward::put_hsts(out, ex);
+    forward::put_alt_svc(out, ex);
     forward::connection(out, ex, close);
 }
 

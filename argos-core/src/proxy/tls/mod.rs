@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use quinn::TransportConfig;
+use quinn::crypto::rustls::QuicServerConfig;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -31,6 +33,9 @@ static ONLY_TLS13: &[&SupportedProtocolVersion] = &[&TLS13];
 pub(crate) struct Terms {
     any: ServerConfig,
     only_tls13: ServerConfig,
+    quic: ServerConfig,
+    /// What QUIC has beside TLS, the same for all connections.
+    transport: quinn::ServerConfig,
     live: Arc<ArcSwap<Snapshot>>,
     challenges: Arc<Challenges>,
 }
@@ -49,7 +54,31 @@ impl Terms {
             config.alpn_protocols.push(ALPN.to_vec());
             Ok(config)
         };
-        Ok(Self { any: config(VERSIONS)?, only_tls13: config(ONLY_TLS13)?, live, challenges })
+        let mut quic = config(ONLY_TLS13)?;
+        quic.alpn_protocols = vec![b"h3".to_vec()];
+        let nobody = quic_crypto(quic.clone()).map_err(failed)?;
+        let transport = quinn::ServerConfig::with_crypto(nobody);
+        Ok(Self { any: config(VERSIONS)?, only_tls13: config(ONLY_TLS13)?, quic, transport, live, challenges })
+    }
+
+    /// What an endpoint of QUIC begins with. Each connection gets terms of its own.
+    pub(crate) fn quic(&self) -> quinn::ServerConfig {
+        self.transport.clone()
+    }
+
+    /// Our side of a QUIC connection that reached the address `local`, and what its client asks for.
+    pub(crate) fn quic_session(
+        &self,
+        local: IpAddr,
+        transport: TransportConfig,
+    ) -> std::result::Result<(Arc<quinn::ServerConfig>, Shaking), rustls::Error> {
+        let asked = self.asked(local);
+        let mut tls = self.quic.clone();
+        tls.cert_resolver = Arc::clone(&asked) as _;
+        let mut config = self.transport.clone();
+        config.crypto = quic_crypto(tls)?;
+        config.transport_config(Arc::new(transport));
+        Ok((Arc::new(config), Shaking(asked)))
     }
 
     /// The side of a connection that reached the address `local`.
@@ -64,16 +93,45 @@ impl Terms {
     fn for_one(&self, local: IpAddr) -> (Arc<ServerConfig>, Arc<Asked>) {
         let live = self.live.load();
         let mut config = if live.proxy.only_tls13 { self.only_tls13.clone() } else { self.any.clone() };
-        let asked = Arc::new(Asked {
+        let asked = self.asked(local);
+        config.cert_resolver = Arc::clone(&asked) as _;
+        (Arc::new(config), asked)
+    }
+
+    fn asked(&self, local: IpAddr) -> Arc<Asked> {
+        Arc::new(Asked {
             live: Arc::clone(&self.live),
             challenges: Arc::clone(&self.challenges),
             local,
             name: Mutex::default(),
             own: OnceLock::new(),
             unusable: OnceLock::new(),
-        });
-        config.cert_resolver = Arc::clone(&asked) as _;
-        (Arc::new(config), asked)
+        })
+    }
+}
+
+fn quic_crypto(tls: ServerConfig) -> std::result::Result<Arc<QuicServerConfig>, rustls::Error> {
+    QuicServerConfig::try_from(tls).map(Arc::new).map_err(|e| rustls::Error::General(e.to_string()))
+}
+
+/// What a client of QUIC asks for while it shakes hands.
+#[derive(Debug)]
+pub(crate) struct Shaking(Arc<Asked>);
+
+impl Shaking {
+    /// The name, in lower case.
+    pub(crate) fn name(&self) -> Option<Box<str>> {
+        self.0.name()
+    }
+
+    /// Why the certificate that should have been shown was not.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.0.fault()
+    }
+
+    /// Whether the host asks for a certificate of the client: the handshake can't begin anew for it, as it can over TCP.
+    pub(crate) fn wants_certificate(&self) -> bool {
+        self.0.own.get().is_some()
     }
 }
 
@@ -127,6 +185,10 @@ struct Asked {
 }
 
 impl Asked {
+    fn fault(&self) -> Option<String> {
+        self.unusable.get()?.fault().map(str::to_owned)
+    }
+
     fn name(&self) -> Option<Box<str>> {
         self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -146,6 +208,7 @@ impl ResolvesServerCert for Asked {
             return self.challenges.certificate(name.as_deref()?);
         }
         let live = self.live.load();
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&name);
         let clients = live.meant(name.as_deref(), self.local).and_then(|host| host.tls.clients.as_ref());
         if let Some(clients) = clients
             && self.own.get().is_none()
@@ -155,7 +218,6 @@ impl ResolvesServerCert for Asked {
             return None;
         }
         let chosen = live.certificate(name.as_deref(), self.local);
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
         if let Some(chosen) = chosen.filter(|c| c.certified().is_none()) {
             self.unusable.get_or_init(|| Arc::clone(chosen));
         }

@@ -101,7 +101,7 @@ impl Inbound {
     }
 
     pub(super) fn fault(&self) -> Option<String> {
-        self.asked.unusable.get()?.fault().map(str::to_owned)
+        self.asked.fault()
     }
 
     /// What was agreed on, told once.

@@ -1,0 +1,500 @@
+//! A client's stream over HTTP/3.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use quinn::{RecvStream, SendStream};
+use tokio::io::ReadBuf;
+
+use super::fields::Fields;
+use super::h3_frames::{self as frames, Input, Wrong, code};
+use super::head::Ask;
+use super::qpack::{self, Section};
+use crate::proxy::h1::chunked::{MAX_TRAILERS, trailer_allowed};
+use crate::proxy::h1::field::is_token;
+use crate::proxy::h3::Line;
+
+/// Bytes of content in one frame.
+const MOST_IN_FRAME: usize = 64 * 1024;
+
+/// The stream.
+pub(crate) struct Half {
+    line: Rc<Line>,
+    input: Input,
+    send: SendStream,
+    // Frames, or their begins, that are written before anything else; `written` bytes of them are.
+    out: Vec<u8>,
+    written: usize,
+    // Content of the frame being read that has not come, and of the one being written that is still owed.
+    left: u64,
+    owed: usize,
+    // The rest of a frame that means nothing.
+    skip: u64,
+    // What `Content-Length` says, and how much was announced by frames.
+    declared: Option<u64>,
+    content: u64,
+    after_trailers: bool,
+    whole: bool,
+    trailers: Vec<u8>,
+    // Whether what is written next is the last, and whether trailers are written.
+    last: bool,
+    trailed: bool,
+    ended: bool,
+    gave_up: bool,
+    // Ready once the client wants no more of the answer.
+    unwanted: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+impl fmt::Debug for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Half").field("stream", &self.send.id()).finish_non_exhaustive()
+    }
+}
+
+/// The head of a request.
+#[derive(Debug, Default)]
+pub(crate) struct RequestHead {
+    pub(crate) section: Section,
+    /// Whether nothing follows it.
+    pub(crate) ends: bool,
+    /// It is larger than allowed and was not read.
+    pub(crate) too_large: bool,
+}
+
+impl Half {
+    pub(crate) fn new(line: Rc<Line>, recv: RecvStream, send: SendStream) -> Self {
+        Self {
+            line,
+            input: Input::new(recv),
+            send,
+            out: Vec::new(),
+            written: 0,
+            left: 0,
+            owed: 0,
+            skip: 0,
+            declared: None,
+            content: 0,
+            after_trailers: false,
+            whole: false,
+            trailers: Vec::new(),
+            last: false,
+            trailed: false,
+            ended: false,
+            gave_up: false,
+            unwanted: None,
+        }
+    }
+
+    /// The head, whose fields count no more than `most` bytes. None where there is nobody to answer.
+    pub(crate) async fn head(&mut self, most: usize) -> Option<RequestHead> {
+        let head = poll_fn(|cx| self.poll_head(cx, most)).await;
+        head.map_err(|wrong| self.give_up(wrong)).ok()
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Result<RequestHead, Wrong>> {
+        let size = match self.left {
+            0 => match ready!(self.poll_frame(cx))? {
+                Some((frames::HEADERS, size)) => size,
+                Some(_) => return Poll::Ready(Err(Wrong::Connection(code::FRAME_UNEXPECTED, "content before a head"))),
+                None => return Poll::Ready(Err(Wrong::Stream(code::REQUEST_INCOMPLETE, "a request without a head"))),
+            },
+            size => size,
+        };
+        let size = match usize::try_from(size) {
+            // The code makes no field smaller than a third of it.
+            Ok(size) if size <= most.saturating_mul(4) => size,
+            _ => return Poll::Ready(Ok(RequestHead { too_large: true, ..RequestHead::default() })),
+        };
+        // Kept for the next look.
+        self.left = size as u64;
+        ready!(self.input.poll_whole(cx, size))?;
+        self.left = 0;
+        let section = Section::decode(&self.input.waiting()[..size], most);
+        self.input.take(size);
+        let section = match section {
+            Ok(section) => section,
+            Err(qpack::Fault::TooLarge) => {
+                return Poll::Ready(Ok(RequestHead { too_large: true, ..RequestHead::default() }));
+            }
+            Err(fault) => return Poll::Ready(Err(fault.into())),
+        };
+        check(&section).map_err(|why| Wrong::Stream(code::MESSAGE_ERROR, why))?;
+        self.declared = section.iter().find(|(name, _)| *name == b"content-length").and_then(|(_, value)| {
+            // Several, or what is no number, are refused with the head.
+            std::str::from_utf8(value).ok()?.parse().ok()
+        });
+        // The end mostly comes with the head.
+        let ends = self.input.waiting().is_empty() && matches!(self.input.poll_more(cx, 1024), Poll::Ready(Ok(false)));
+        if ends && self.declared.is_some_and(|n| n > 0) {
+            return Poll::Ready(Err(Wrong::Stream(code::MESSAGE_ERROR, "content is shorter than Content-Length says")));
+        }
+        self.whole = ends;
+        Poll::Ready(Ok(RequestHead { section, ends, too_large: false }))
+    }
+
+    /// The next frame of content or fields; none at the end.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(u64, u64)>, Wrong>> {
+        loop {
+            while self.skip > 0 {
+                let most = usize::try_from(self.skip).unwrap_or(usize::MAX).min(4096);
+                if self.input.waiting().is_empty() && !ready!(self.input.poll_more(cx, most))? {
+                    return Poll::Ready(Err(Wrong::Connection(code::FRAME_ERROR, "a frame is cut off")));
+                }
+                let n = self.input.waiting().len().min(most);
+                self.input.take(n);
+                self.skip -= n as u64;
+            }
+            match ready!(self.input.poll_frame(cx))? {
+                Some((kind, size)) if !frames::is_known(kind) => {
+                    self.line.streams.gauge.prioritized("too many frames of unknown kinds");
+                    self.skip = size;
+                    self.line.check();
+                }
+                Some((kind @ (frames::DATA | frames::HEADERS), size)) if !self.after_trailers => {
+                    return Poll::Ready(Ok(Some((kind, size))));
+                }
+                Some(_) => {
+                    let why = "a frame that has no place in a request";
+                    return Poll::Ready(Err(Wrong::Connection(code::FRAME_UNEXPECTED, why)));
+                }
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_content(cx, buf)).map_err(|wrong| self.give_up(wrong)).map_err(io::Error::from)?;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_content(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<(), Wrong>> {
+        while !self.whole {
+            if self.left > 0 && !self.after_trailers {
+                let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+                let n = ready!(self.input.poll_into(cx, buf, most))?;
+                if n == 0 {
+                    return Poll::Ready(Err(Wrong::Connection(code::FRAME_ERROR, "a frame is cut off")));
+                }
+                self.left -= n as u64;
+                return Poll::Ready(Ok(()));
+            }
+            if self.after_trailers && self.left > 0 {
+                let size = self.left as usize;
+                ready!(self.input.poll_whole(cx, size))?;
+                self.left = 0;
+                let section = Section::decode(&self.input.waiting()[..size], MAX_TRAILERS * 2);
+                self.input.take(size);
+                self.trailers = section.map_err(Wrong::from).and_then(|section| lines(&section))?;
+            }
+            match ready!(self.poll_frame(cx))? {
+                Some((frames::DATA, size)) => {
+                    if size == 0 {
+                        self.line.streams.gauge.carried_nothing("too many empty DATA frames");
+                        self.line.check();
+                    }
+                    self.content = self.content.saturating_add(size);
+                    if self.declared.is_some_and(|n| self.content > n) {
+                        let why = "content is longer than Content-Length says";
+                        return Poll::Ready(Err(Wrong::Stream(code::MESSAGE_ERROR, why)));
+                    }
+                    self.left = size;
+                }
+                Some((_, size)) => {
+                    if size > 2 * MAX_TRAILERS as u64 {
+                        return Poll::Ready(Err(Wrong::Stream(code::EXCESSIVE_LOAD, "the trailers are too large")));
+                    }
+                    (self.after_trailers, self.left) = (true, size);
+                    if size == 0 {
+                        return Poll::Ready(Err(qpack::Fault::Compression.into()));
+                    }
+                }
+                None => {
+                    if self.declared.is_some_and(|n| self.content < n) {
+                        let why = "content is shorter than Content-Length says";
+                        return Poll::Ready(Err(Wrong::Stream(code::MESSAGE_ERROR, why)));
+                    }
+                    self.whole = true;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends what has to end.
+    fn give_up(&mut self, wrong: Wrong) -> io::ErrorKind {
+        match wrong {
+            Wrong::Gone => self.gave_up = true,
+            Wrong::Connection(code, why) => self.line.fail(code, why),
+            Wrong::Stream(code, why) => {
+                self.line.streams.refuse(why);
+                self.end_with(code);
+            }
+        }
+        io::ErrorKind::ConnectionReset
+    }
+
+    /// Ends both directions in the middle.
+    pub(crate) fn end_with(&mut self, code: u32) {
+        // What is over already needs no end.
+        let _ = self.send.reset(frames::var(code));
+        let _ = self.input.recv.stop(frames::var(code));
+        (self.ended, self.whole) = (true, true);
+    }
+
+    /// The connection that it is of.
+    pub(crate) fn line(&self) -> &Rc<Line> {
+        &self.line
+    }
+
+    /// Whether the client gave the stream up.
+    pub(crate) fn was_given_up(&self) -> bool {
+        self.gave_up
+    }
+
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.out.len() {
+            self.written += ready!(self.poll_send(cx, None))?;
+        }
+        self.out.clear();
+        self.written = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    // Writes `bytes`, or what waits in `out`.
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: Option<&[u8]>) -> Poll<io::Result<usize>> {
+        match ready!(frames::poll_write(&mut self.send, cx, bytes.unwrap_or(&self.out[self.written..]))) {
+            Some(n) => Poll::Ready(Ok(n)),
+            None => {
+                self.gave_up = true;
+                Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+            }
+        }
+    }
+
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.owed == 0 && !bytes.is_empty() {
+            self.owed = bytes.len().min(MOST_IN_FRAME);
+            frames::put_head(&mut self.out, frames::DATA, self.owed);
+        }
+        ready!(self.poll_out(cx))?;
+        let n = ready!(self.poll_send(cx, Some(&bytes[..bytes.len().min(self.owed)])))?;
+        self.owed -= n;
+        if self.last && n == bytes.len() && self.owed == 0 {
+            self.finish();
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    fn finish(&mut self) {
+        // The connection may be over, which the next write would tell.
+        let _ = self.send.finish();
+        self.ended = true;
+    }
+
+    pub(super) fn take_trailers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.trailers)
+    }
+
+    pub(super) fn ends_with_next_write(&mut self) {
+        self.last = true;
+    }
+
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>, trailers: &[u8]) -> Poll<io::Result<()>> {
+        if self.ended {
+            return Poll::Ready(Ok(()));
+        }
+        // They are put once; what waits after that is the rest of them.
+        if !trailers.is_empty() && !std::mem::replace(&mut self.trailed, true) {
+            let fields = Fields::of_lines(trailers);
+            put_section(&mut self.out, None, fields);
+        }
+        ready!(self.poll_out(cx))?;
+        self.finish();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready once the client has given the stream up, or is gone.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let unwanted = self.unwanted.get_or_insert_with(|| {
+            let stopped = self.send.stopped();
+            Box::pin(async move { drop(stopped.await) })
+        });
+        ready!(unwanted.as_mut().poll(cx));
+        self.gave_up = true;
+        Poll::Ready(())
+    }
+
+    pub(super) fn send_head(&mut self, status: u16, fields: Fields, ends: bool) -> io::Result<()> {
+        put_section(&mut self.out, Some(status), fields);
+        self.write_now()?;
+        if ends && self.out.is_empty() {
+            self.finish();
+        }
+        Ok(())
+    }
+
+    pub(super) fn send_interim(&mut self, status: u16, fields: Fields) -> io::Result<()> {
+        put_section(&mut self.out, Some(status), fields);
+        self.write_now()
+    }
+
+    // What the client has no room for goes before the next bytes.
+    fn write_now(&mut self) -> io::Result<()> {
+        match self.poll_out(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.end_with(code::INTERNAL_ERROR);
+    }
+}
+
+impl Drop for Half {
+    /// An answer that was not written to its end must not look as if it was.
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.send.reset(frames::var(code::INTERNAL_ERROR));
+        }
+        if !self.whole {
+            // The rest of the request is not needed. Source: RFC 9114 §4.1.
+            let _ = self.input.recv.stop(frames::var(code::NO_ERROR));
+        }
+    }
+}
+
+impl From<qpack::Fault> for Wrong {
+    fn from(fault: qpack::Fault) -> Self {
+        match fault {
+            qpack::Fault::Compression => {
+                Self::Connection(code::QPACK_DECOMPRESSION_FAILED, "fields whose compression is broken")
+            }
+            qpack::Fault::TooLarge => Self::Stream(code::EXCESSIVE_LOAD, "the trailers are too large"),
+        }
+    }
+}
+
+fn put_section(out: &mut Vec<u8>, status: Option<u16>, fields: Fields) {
+    let mut section = Vec::with_capacity(256);
+    qpack::begin(&mut section);
+    if let Some(status) = status {
+        let digits = [status / 100, status / 10 % 10, status % 10].map(|d| b'0' + d as u8);
+        qpack::encode(&mut section, b":status", &digits);
+    }
+    for (name, value) in &fields.into_map() {
+        qpack::encode(&mut section, name.as_str().as_bytes(), value.as_bytes());
+    }
+    frames::put_head(out, frames::HEADERS, section.len());
+    out.extend_from_slice(&section);
+}
+
+/// Whether the fields make a request. Source: RFC 9114 §4.2, §4.3.
+fn check(section: &Section) -> Result<(), &'static str> {
+    let (mut seen, mut regular) = (0u8, false);
+    for (name, value) in section.iter() {
+        check_value(value)?;
+        let Some(pseudo) = name.strip_prefix(b":") else {
+            regular = true;
+            check_name(name)?;
+            match name {
+                b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade" => {
+                    return Err("a field that is about the connection");
+                }
+                b"te" if value != b"trailers" => return Err("TE other than trailers"),
+                _ => continue,
+            }
+        };
+        let bit = match pseudo {
+            b"method" if is_token(value) => 1,
+            b"scheme" if !value.is_empty() => 2,
+            b"authority" if is_visible(value) => 4,
+            b"path" if is_visible(value) => 8,
+            b"protocol" if is_token(value) => 16,
+            b"method" | b"scheme" | b"authority" | b"path" | b"protocol" => {
+                return Err("a pseudo-header field with a value that it can't have");
+            }
+            _ => return Err("an unknown pseudo-header field"),
+        };
+        if regular {
+            return Err("a pseudo-header field after another field");
+        }
+        if seen & bit != 0 {
+            return Err("a pseudo-header field twice");
+        }
+        seen |= bit;
+    }
+    let connect = section.iter().any(|(name, value)| name == b":method" && value == b"CONNECT");
+    match (connect, seen) {
+        // Source: RFC 9220 §3.
+        (true, 31) => Ok(()),
+        // Source: RFC 9114 §4.4.
+        (true, 5) => Ok(()),
+        (false, 11 | 15) => Ok(()),
+        _ => Err("the pseudo-header fields are not those of a request"),
+    }
+}
+
+fn check_name(name: &[u8]) -> Result<(), &'static str> {
+    if !is_token(name) || name.iter().any(u8::is_ascii_uppercase) {
+        return Err("a field name that is no token in lower case");
+    }
+    Ok(())
+}
+
+fn check_value(value: &[u8]) -> Result<(), &'static str> {
+    if value.iter().any(|b| matches!(b, 0..=8 | 10..=31 | 127)) {
+        return Err("a control byte in the value of a field");
+    }
+    Ok(())
+}
+
+fn is_visible(value: &[u8]) -> bool {
+    !value.is_empty() && value.iter().all(|b| *b > b' ' && *b != 127)
+}
+
+/// Trailers as lines, each with CR LF, without those that may not come as trailers. Source: RFC 9110 §6.5.1.
+fn lines(section: &Section) -> Result<Vec<u8>, Wrong> {
+    let mut lines = Vec::new();
+    for (name, value) in section.iter() {
+        if name.starts_with(b":") {
+            return Err(Wrong::Stream(code::MESSAGE_ERROR, "a pseudo-header field among the trailers"));
+        }
+        check_name(name).and_then(|()| check_value(value)).map_err(|why| Wrong::Stream(code::MESSAGE_ERROR, why))?;
+        let begin = lines.len();
+        lines.extend_from_slice(name);
+        lines.extend_from_slice(b": ");
+        lines.extend_from_slice(value);
+        if trailer_allowed(&lines[begin..]) {
+            lines.extend_from_slice(b"\r\n");
+        } else {
+            lines.truncate(begin);
+        }
+    }
+    if lines.len() > MAX_TRAILERS {
+        return Err(qpack::Fault::TooLarge.into());
+    }
+    Ok(lines)
+}
+
+impl RequestHead {
+    /// What is asked for.
+    pub(crate) fn ask(&self) -> Ask<'_> {
+        let mut ask = Ask::default();
+        for (name, value) in self.section.iter() {
+            match name {
+                b":method" => ask.method = value,
+                b":scheme" => ask.scheme = Some(value),
+                b":authority" => ask.authority = Some(value),
+                b":path" => ask.path = Some(value),
+                b":protocol" => ask.protocol = Some(value),
+                _ => {}
+            }
+        }
+        ask
+    }
+}
