@@ -119,3 +119,12 @@ def test_http2(start, upstream, browse):
     # The WebSocket, too, was a stream of that connection.
     found = versions(argos)
     assert found["/ws"] == found["/page"] == found["/ticks"] == {"HTTP/2.0"}, found
+
+
+def test_http3(start, upstream, browse):
+    argos = start(host(upstream.address))
+    seen = browse(argos, "--enable-quic", f"--origin-to-force-quic-on=app.test:{argos.https[1]}")
+    check(seen)
+    assert (seen["page"], seen["fetched"]) == ("h3", "h3")
+    found = versions(argos)
+    assert found["/page"] == found["/ticks"] == found["/echo"] == {"HTTP/3.0"}, found

@@ -13,13 +13,18 @@ from http2 import CALM, CANCEL, COMPRESSION, PROTOCOL, Client, Raw, block, dial,
 FRAME_SIZE, FLOW_CONTROL, STREAM_CLOSED = 6, 3, 5
 
 
-@pytest.fixture
-def bystander(shared):
-    """A client on another connection, before and after what the test does."""
+@pytest.fixture(scope="module")
+def other(shared):
     with Client(shared.https, shared.tls("h2")) as client:
-        assert client.ask("/before").status == 200
         yield client
-        assert client.ask("/after").status == 200
+
+
+@pytest.fixture
+def bystander(other):
+    """A client on another connection, before and after what the test does."""
+    assert other.ask("/before").status == 200
+    yield other
+    assert other.ask("/after").status == 200
 
 
 @pytest.fixture

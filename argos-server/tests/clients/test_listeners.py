@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+import http3
 from gateway import Argos, environment, host
 from http2 import Client, dial
 from upstreams import exactly
@@ -145,8 +146,10 @@ def test_both_families(start, upstream):
     argos = start(host(upstream.address), http="[::]:0", https="[::]:0")
     for address, client in (("127.0.0.1", "127.0.0.1"), ("::1", "::1")):
         assert seen(ask(dial((address, argos.http[1]))))["x-forwarded-for"] == client
-        with Client((address, argos.https[1]), argos.tls("h2")) as talk:
+        end = (address, argos.https[1])
+        for talk in (Client(end, argos.tls("h2")), http3.Client(end, argos.ca)):
             assert dict(json.loads(talk.ask("/echo").body)["headers"])["x-forwarded-for"] == client
+            talk.close()
 
 
 def test_protocols_that_nobody_speaks_are_refused_with_a_word(shared):
