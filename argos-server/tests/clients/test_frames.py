@@ -289,6 +289,25 @@ def test_floods_end_the_connection(raw, bystander, name):
     assert bystander.ask("/meanwhile").status == 200
 
 
+WITHIN = {
+    "resets": lambda c: list(rapid(c, 200)),
+    # The settings that all begin with count.
+    "SETTINGS and PING": lambda c: [SettingsFrame(0)] * 15 + [PingFrame(0, bytes(8))] * 16,
+    "empty DATA": lambda c: list(empty(c, 32)),
+    # The library below allows fewer than the budget: one for each 16 KiB that a head may have, and a quarter more.
+    "CONTINUATION": lambda c: [HeadersFrame(1, block(GOOD)), *continued(1, 9, ["END_HEADERS"])],
+    "PRIORITY": lambda c: [PriorityFrame(1, depends_on=0, stream_weight=1)] * 1024,
+}
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_what_is_within_the_budgets_is_served(raw, name):
+    client = raw()
+    client.send(WITHIN[name](client))
+    client.send([client.get(1001)])
+    assert client.fate(1001) == ("status", 200)
+
+
 def test_a_flood_that_reads_nothing(raw, bystander):
     """Answers that nobody takes fill no memory: the client is not read any more, or is ended."""
     client = raw()
