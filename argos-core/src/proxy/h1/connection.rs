@@ -22,48 +22,130 @@ use crate::proxy::meter::PREFACE;
 use crate::proxy::pipeline;
 use crate::proxy::stop::Stop;
 use crate::proxy::stream::Stream;
-use crate::proxy::tls::TlsStream;
+use crate::proxy::tls::{Secured, TlsStream};
 
 /// How long a closed connection is read on, so that the client sees the answer before a reset.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long a connection without a request may stay once the proxy stops.
 pub(crate) const LAST_CALL: Duration = Duration::from_millis(500);
 
+/// For how long a connection without a request keeps what requests need.
+const REST: Duration = Duration::from_millis(100);
+
 /// Serves a connection until either side ends it.
 pub(crate) async fn serve(core: Rc<Core>, socket: Stream, peer: SocketAddr, local: SocketAddr) {
-    let mut ex = Exchange::new(Rc::clone(&core), socket, peer, local);
+    let who = Between { core, peer, local };
+    let mut next = newcomer(&who, socket).await;
+    // While it is idle a connection is no more than this.
+    while let Some(mut resting) = next {
+        if !wake(&who.core, &mut resting.socket).await {
+            return;
+        }
+        next = awake(&who, resting).await;
+    }
+}
+
+/// Where and between whom a connection is.
+struct Between {
+    core: Rc<Core>,
+    peer: SocketAddr,
+    local: SocketAddr,
+}
+
+impl Between {
+    fn exchange(&self, socket: Stream) -> Box<Exchange> {
+        Box::new(Exchange::new(Rc::clone(&self.core), socket, self.peer, self.local))
+    }
+}
+
+// Not async: what they make is moved to where it stays, and takes no room in the task of the connection.
+
+fn newcomer(who: &Between, socket: Stream) -> Pin<Box<impl Future<Output = Option<Resting>> + use<>>> {
+    Box::pin(begin(who.exchange(socket), who.peer, who.local))
+}
+
+fn awake(who: &Between, resting: Resting) -> Pin<Box<impl Future<Output = Option<Resting>> + use<>>> {
+    let mut ex = who.exchange(resting.socket);
+    ex.secured = resting.secured;
+    Box::pin(requests(ex, None))
+}
+
+/// What is left of a connection while it has no request.
+struct Resting {
+    socket: Stream,
+    secured: Option<Rc<Secured>>,
+}
+
+/// Agrees with the client on what is spoken, and speaks it.
+async fn begin(mut ex: Box<Exchange>, peer: SocketAddr, local: SocketAddr) -> Option<Resting> {
+    let core = Rc::clone(&ex.core);
     if !handshake(&mut ex, &core).await {
-        return;
+        return None;
     }
     if ex.socket.tls().is_some_and(TlsStream::is_proof) {
-        return linger(&mut ex).await;
+        linger(&mut ex).await;
+        return None;
     }
     if ex.socket.tls().is_some_and(TlsStream::is_h2) {
-        return switch(ex, peer, local).await;
+        switch(ex, peer, local).await;
+        return None;
     }
-    let mut first = true;
-    while next_bytes(&mut ex, &core, first).await {
-        if std::mem::take(&mut first) && ex.secured.is_none() && preface(&mut ex).await {
-            return switch(ex, peer, local).await;
+    Box::pin(requests(ex, Some((peer, local)))).await
+}
+
+/// Waits for a connection's next request as long as one may; false when the connection is over.
+async fn wake(core: &Core, socket: &mut Stream) -> bool {
+    let deadline = core.timers.deadline();
+    deadline.set(core.live().proxy.keepalive_timeout.saturating_sub(REST));
+    poll_fn(|cx| match socket.poll_read_ready(cx) {
+        Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+        Poll::Pending if core.stopping.get() => Poll::Ready(false),
+        Poll::Pending => deadline.poll(cx).map(|_| false),
+    })
+    .await
+}
+
+/// Answers requests until none comes for a while; none when the connection is over. The first of a connection may be
+/// HTTP/2, which wants to know between whom that is.
+async fn requests(mut ex: Box<Exchange>, mut first: Option<(SocketAddr, SocketAddr)>) -> Option<Resting> {
+    let core = Rc::clone(&ex.core);
+    loop {
+        match next_bytes(&mut ex, &core, first.is_some()).await {
+            Next::Bytes => {}
+            Next::Rest => {
+                let socket = std::mem::replace(&mut ex.socket, Stream::Gone);
+                return Some(Resting { socket, secured: ex.secured.take() });
+            }
+            Next::Over => return None,
+        }
+        if let Some((peer, local)) = first.take()
+            && ex.secured.is_none()
+            && preface(&mut ex).await
+        {
+            switch(ex, peer, local).await;
+            return None;
         }
         let (live, arrived) = head(&mut ex, &core).await;
         let outcome = match arrived {
             Arrived::Request if ex.head.unspoken.is_some() => Err(pipeline::unspoken(&mut ex, &live)),
             Arrived::Request => pipeline::answer(&mut ex, &live, &core).await,
             Arrived::Refused(stop) => Err(stop),
-            Arrived::Gone => return,
+            Arrived::Gone => return None,
         };
         let after = response::send(&mut ex, &live, &core, outcome).await;
         ex.finish();
         match after {
             After::Keep => {}
             After::Close => {
-                let Exchange { socket, deadline, .. } = &mut ex;
+                let Exchange { socket, deadline, .. } = &mut *ex;
                 let _ = deadline.within(LINGER, poll_fn(|cx| socket.poll_farewell(cx))).await;
-                return;
+                return None;
             }
-            After::Linger => return linger(&mut ex).await,
-            After::Cut => return,
+            After::Linger => {
+                linger(&mut ex).await;
+                return None;
+            }
+            After::Cut => return None,
         }
     }
 }
@@ -81,7 +163,7 @@ async fn preface(ex: &mut Exchange) -> bool {
 }
 
 /// Serves the rest of the connection as HTTP/2. What that needs is not kept for those that speak HTTP/1.
-fn switch(mut ex: Exchange, peer: SocketAddr, local: SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> {
+fn switch(mut ex: Box<Exchange>, peer: SocketAddr, local: SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> {
     let socket = std::mem::replace(&mut ex.socket, Stream::Gone);
     let first = std::mem::take(&mut ex.input);
     let who = Peer { core: Rc::clone(&ex.core), peer, local, secured: ex.secured.take() };
@@ -123,34 +205,48 @@ async fn handshake(ex: &mut Exchange, core: &Rc<Core>) -> bool {
     }
 }
 
-/// Waits without a buffer until there is something to read; false when the connection is over.
-async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> bool {
+/// What a connection that waits for its next request comes to.
+enum Next {
+    Bytes,
+    Rest,
+    Over,
+}
+
+/// Waits without a buffer until there is something to read, or for as long as what requests need is kept.
+async fn next_bytes(ex: &mut Exchange, core: &Rc<Core>, first: bool) -> Next {
     if ex.at < ex.input.len() {
         ex.input.drain(..ex.at);
         ex.at = 0;
-        return true;
+        return Next::Bytes;
     }
     core.buffers.give(std::mem::take(&mut ex.input));
     ex.at = 0;
-    let limits = core.live();
-    ex.deadline.set(if first { limits.proxy.header_timeout } else { limits.proxy.keepalive_timeout });
-    drop(limits);
+    let live = core.live();
+    let limit = if first { live.proxy.header_timeout } else { live.proxy.keepalive_timeout };
+    drop(live);
+    let rests = !first && limit > REST;
+    ex.deadline.set(if rests { REST } else { limit });
     let mut last_call = false;
-    let more = poll_fn(|cx| {
+    let next = poll_fn(|cx| {
         if let Poll::Ready(ready) = ex.socket.poll_read_ready(cx) {
-            return Poll::Ready(ready.is_ok());
+            return Poll::Ready(if ready.is_ok() { Next::Bytes } else { Next::Over });
         }
         if core.stopping.get() && !last_call {
             if !first {
-                return Poll::Ready(false);
+                return Poll::Ready(Next::Over);
             }
             // Whoever has just connected may have sent a request that is on its way.
             last_call = true;
             ex.deadline.set(LAST_CALL);
         }
-        ex.deadline.poll(cx).map(|_| false)
+        ex.deadline.poll(cx).map(|_| if rests { Next::Rest } else { Next::Over })
     });
-    more.await
+    let next = next.await;
+    if rests {
+        // What came may be less than the first byte of a request.
+        ex.deadline.set(limit);
+    }
+    next
 }
 
 enum Arrived {

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::side::{Inbound, Secured, Session};
 use crate::certs::acme::ALPN;
-use crate::proxy::buffer::{Buffers, LARGE};
+use crate::proxy::buffer::{Buffers, LARGE, SMALL};
 
 /// Plain bytes that are sealed and written together.
 const SEALED_AT_ONCE: usize = 128 * 1024;
@@ -30,6 +30,8 @@ pub(crate) struct TlsStream<S = Inbound> {
     session: S,
     /// Received bytes that are no whole record yet.
     incoming: Vec<u8>,
+    /// Whether what came last filled a small buffer, so that a large one is taken next.
+    flows: bool,
     /// What came before it was decided under which terms the handshake is.
     hello: Vec<u8>,
     decided: bool,
@@ -134,6 +136,7 @@ impl<S: Session> TlsStream<S> {
             buffers,
             session,
             incoming: Vec::new(),
+            flows: false,
             hello: Vec::new(),
             decided: false,
             plain: Vec::new(),
@@ -300,7 +303,10 @@ impl<S: Session> TlsStream<S> {
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_out(cx)
+        ready!(self.poll_out(cx))?;
+        // Others need it until there is more to say.
+        self.buffers.give(std::mem::take(&mut self.outgoing).bytes);
+        Poll::Ready(Ok(()))
     }
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -356,16 +362,28 @@ impl<S: Session> TlsStream<S> {
     fn poll_in(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let incoming = &mut self.incoming;
         if incoming.capacity() == 0 {
-            *incoming = self.buffers.small();
+            *incoming = if self.flows { self.buffers.large() } else { self.buffers.small() };
         } else if incoming.len() == incoming.capacity() && incoming.capacity() < LARGE {
             // More than fits comes at once: a body, which is read in larger pieces.
             let mut large = self.buffers.large();
             large.extend_from_slice(incoming);
             self.buffers.give(std::mem::replace(incoming, large));
         }
-        let n = ready!(pin!(self.socket.read_buf(incoming)).poll(cx))?;
-        self.ended |= n == 0;
-        Poll::Ready(Ok(n))
+        match pin!(self.socket.read_buf(incoming)).poll(cx) {
+            Poll::Ready(received) => {
+                let n = received?;
+                self.ended |= n == 0;
+                self.flows = n >= SMALL;
+                Poll::Ready(Ok(n))
+            }
+            Poll::Pending => {
+                // Whoever waits holds no buffer.
+                if incoming.is_empty() {
+                    self.buffers.give(std::mem::take(incoming));
+                }
+                Poll::Pending
+            }
+        }
     }
 
     /// Writes what waits.
