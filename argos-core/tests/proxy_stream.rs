@@ -111,6 +111,14 @@ fn chunks_lengths_and_open_ends_become_what_the_client_understands() {
 }
 
 #[test]
+fn a_length_is_written_without_zeros_before_it() {
+    let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 005\r\n\r\nhello");
+    let site = Site::start(simple(upstream.address));
+    let answer = site.get("/");
+    assert_eq!((answer.header("content-length"), answer.text().as_str()), (Some("5"), "hello"));
+}
+
+#[test]
 fn head_answers_keep_their_length_and_have_no_body() {
     let upstream = Upstream::echo();
     let site = Site::start(simple(upstream.address));

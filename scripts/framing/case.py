@@ -77,6 +77,27 @@ class FrameCase:
     own: bool = False
 
 
+@dataclass
+class AnswerCase:
+    """Bytes that the upstream answers with, and what the client gets."""
+
+    group: str
+    name: str
+    raw: bytes
+    # The status; none where the answer breaks off, or is 502 if that shows early enough.
+    status: int | None
+    body: str | None = None
+    # The values of all lines of a name that the client gets.
+    fields: dict = field(default_factory=dict)
+    # Whether the upstream ends the connection behind it.
+    ends: bool = False
+    # Whether the upstream's connection may serve the next request.
+    kept: bool = False
+    method: str = "GET"
+    choice: bool = False
+    own: bool = False
+
+
 def refused(*status, close=True, begun=False):
     """400 and the end, where nothing else is said."""
     return Refused(status or (400,), close, begun)

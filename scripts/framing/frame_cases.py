@@ -105,12 +105,12 @@ def pseudo(name, given, fates=STREAM, *words, **more):
     return fields(name, given, fates, *words, group="h2 pseudo", **more)
 
 
-def path(value, fates):
-    return pseudo(f":path {value!r}", instead(":path", value), fates)
+def path(value, fates, *words):
+    return pseudo(f":path {value!r}", instead(":path", value), fates, *words)
 
 
-def authority(value, fates=BAD):
-    return pseudo(f":authority {value!r}", instead(":authority", value), fates)
+def authority(value, fates=BAD, *words):
+    return pseudo(f":authority {value!r}", instead(":authority", value), fates, *words)
 
 
 PSEUDO = [
@@ -139,18 +139,18 @@ PSEUDO = [
     path("/a\0b", EITHER),
     path("/a\r\nx: y", EITHER),
     path("/a\x7fb", EITHER),
-    path("/%00", BAD),
-    path("/%zz", BAD),
+    path("/%00", BAD, "choice"),
+    path("/%zz", BAD, "choice"),
     authority("", EITHER),
     authority("user@a.test"),
     authority("a.test/x", EITHER),
     authority("a.test b.test", EITHER),
     authority("a.test\r\nx: y", EITHER),
     authority("a.test, b.test", EITHER),
-    authority("a.test:99999", EITHER),
+    authority("a.test:99999", EITHER, "choice"),
     authority("a.test:80:80", EITHER),
     authority("[::1", EITHER),
-    authority("b.test", ("404",)),
+    authority("b.test", ("404",), "own"),
     pseudo("CONNECT", [(":method", "CONNECT"), (":authority", "a.test:443")], ("405",)),
     pseudo("CONNECT with a path", instead(":method", "CONNECT"), (*EITHER, "405")),
     pseudo("CONNECT for another protocol", [*instead(":method", "CONNECT"), (":protocol", "connect-udp")],

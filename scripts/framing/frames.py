@@ -80,10 +80,11 @@ def digits(value):
 
 
 class Fates:
-    """What became of streams and of the connection: statuses, codes of resets, the code of GOAWAY."""
+    """What became of streams and of the connection: statuses, codes of resets, the code of GOAWAY; which answers are
+    whole."""
 
     def __init__(self):
-        self.answers, self.bodies, self.resets = {}, {}, {}
+        self.answers, self.bodies, self.resets, self.whole = {}, {}, {}, set()
         self.away, self.closed, self.silent = None, False, False
 
     def of(self, stream):
@@ -99,10 +100,10 @@ class Fates:
 
 def converse(connection, sent, streams):
     """Sends bytes, then reads until each of `streams` has its fate or the connection ends."""
-    fates, received, ended = Fates(), b"", set()
+    fates, received = Fates(), b""
     say(connection, sent)
     try:
-        while not streams <= ended | set(fates.resets):
+        while not streams <= fates.whole | set(fates.resets):
             more = connection.recv(1 << 16)
             if not more:
                 fates.closed = True
@@ -111,7 +112,7 @@ def converse(connection, sent, streams):
             while len(received) >= 9 and len(received) >= 9 + (size := int.from_bytes(received[:3], "big")):
                 kind, flags, stream = struct.unpack(">BBI", received[3:9])
                 payload, received = received[9 : 9 + size], received[9 + size :]
-                note(fates, ended, kind, flags, stream, payload)
+                note(fates, kind, flags, stream, payload)
                 if kind == SETTINGS and not flags & ACK:
                     say(connection, frame(SETTINGS, ACK, 0))
     except TimeoutError:
@@ -129,7 +130,7 @@ def say(connection, sent):
         pass
 
 
-def note(fates, ended, kind, flags, stream, payload):
+def note(fates, kind, flags, stream, payload):
     """Notes what one frame says."""
     code = int.from_bytes(payload[4 if kind == GOAWAY else 0 :][:4], "big")
     if kind == HEADERS:
@@ -144,7 +145,7 @@ def note(fates, ended, kind, flags, stream, payload):
     elif kind == GOAWAY:
         fates.away = CODES[code]
     if kind in (DATA, HEADERS) and flags & END_STREAM:
-        ended.add(stream)
+        fates.whole.add(stream)
 
 
 def connect(address, patience, tls=None):

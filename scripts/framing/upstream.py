@@ -1,7 +1,8 @@
 """An upstream that keeps what it gets and reads it as strictly as a reader can.
 
 It answers each request that is well-formed with the request's method and target, so that an answer shows which request
-it belongs to. Whatever a lenient reader might take for something else is noted as malformed.
+it belongs to; what `/raw` is answered with is said beforehand. Whatever a lenient reader might take for something else
+is noted as malformed.
 """
 
 import re
@@ -31,6 +32,8 @@ class Request:
     framing: str = "none"
     body: bytes = b""
     trailers: list = field(default_factory=list)
+    # What tells the connections apart that requests came over.
+    connection: int = 0
 
     def values(self, name):
         """The values of all lines of a name."""
@@ -148,6 +151,8 @@ class Connection:
     total: int = 0
     continued: bool = False
     broken: bool = False
+    # Whether it ends once all is said.
+    ends: bool = False
 
 
 class Upstream:
@@ -158,6 +163,8 @@ class Upstream:
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.connections, self.requests, self.malformed = [], [], []
+        # What `/raw` is answered with, and whether the connection ends behind it.
+        self.raw, self.raw_ends = b"", False
         self.wake, self.woken = socket.socketpair()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -195,13 +202,15 @@ class Upstream:
             with self.lock:
                 if self.listener in ready:
                     self.connections.append(Connection(self.listener.accept()[0]))
+                    # Who is answered at length may stop reading.
+                    self.connections[-1].socket.settimeout(5)
                 answers = [(sockets[s], self.receive(sockets[s])) for s in ready if s in sockets]
             for connection, answer in answers:
                 try:
                     connection.socket.sendall(answer)
                 except OSError:
                     pass
-                if connection.broken:
+                if connection.broken or connection.ends:
                     connection.socket.close()
 
     def receive(self, connection):
@@ -221,7 +230,12 @@ class Upstream:
                 request, size = read
                 del connection.pending[:size]
                 connection.continued = False
+                request.connection = id(connection)
                 self.requests.append(request)
+                if request.target == b"/raw":
+                    answer += self.raw
+                    connection.ends = self.raw_ends
+                    continue
                 text = b"" if request.method == b"HEAD" else request.method + b" " + request.target
                 answer += b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text)
             answer += self.interim(connection)

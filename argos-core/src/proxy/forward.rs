@@ -107,12 +107,8 @@ pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapsho
             Known::Cookie | Known::Date | Known::Trailer => {}
             Known::Length if !sized && head.framing != Framing::Open => {
                 sized = true;
-                // `007` is a length too, but not every reader's seven.
-                if value.len() > 1 && value[0] == b'0' {
-                    let size = length(value).unwrap_or_default();
-                    out.with(name, |out| drop(write!(out, "{size}")));
-                    continue;
-                }
+                put_length(out, name, value);
+                continue;
             }
             Known::Expect if waits => {}
             Known::Tracestate if trace.is_some() => {}
@@ -120,7 +116,7 @@ pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapsho
             Known::Shown if ex.client.trusted && !ex.facts.client_auth => {}
             _ => continue,
         }
-        if head.connection_lists && field.known != Known::Length && listed(&head.fields, bytes, name) {
+        if head.connection_lists && listed(&head.fields, bytes, name) {
             continue;
         }
         match field.known {
@@ -154,6 +150,14 @@ pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapsho
 fn listed(fields: &[Field], bytes: &[u8], name: &[u8]) -> bool {
     let mut lines = fields.iter().filter(|f| f.known == Known::Connection);
     lines.any(|f| items(f.value.of_bytes(bytes)).any(|item| item.eq_ignore_ascii_case(name)))
+}
+
+// `007` is a length too, but not every reader's seven.
+fn put_length(out: &mut impl Lines, name: &[u8], value: &[u8]) {
+    match value {
+        [b'0', _, ..] => out.with(name, |out| drop(write!(out, "{}", length(value).unwrap_or_default()))),
+        _ => out.line(name, value),
+    }
 }
 
 // Where the request came from.
@@ -280,12 +284,16 @@ pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], si
             Known::Upgrade if !head.websocket || framed => continue,
             Known::Length if sized || head.status == 204 || interim => continue,
             Known::Length if matches!(sink, Sink::Chunked { .. }) => continue,
-            Known::Length => sized = true,
+            Known::Length => {
+                sized = true;
+                put_length(out, name, value);
+                continue;
+            }
             Known::Date => dated = true,
             Known::Trailer if !framed && sink != (Sink::Chunked { trailers: true }) => continue,
             _ => {}
         }
-        if head.connection_lists && field.known != Known::Length && listed(&head.fields, bytes, name) {
+        if head.connection_lists && listed(&head.fields, bytes, name) {
             continue;
         }
         if ex.facts.hsts_max_age > 0 && name.eq_ignore_ascii_case(HSTS.as_bytes()) {

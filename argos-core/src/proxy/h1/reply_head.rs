@@ -40,9 +40,11 @@ impl ReplyHead {
     /// Parses the head at the start of `bytes`; false when it has not all arrived. `head_only` says that the
     /// request was `HEAD`, whose answers have no body.
     pub(crate) fn parse(&mut self, scan: &mut LineScan, bytes: &[u8], head_only: bool) -> Result<bool, Fault> {
-        let Some(end) = scan.advance(bytes).map_err(|_| "a line of its head does not end with CR LF")? else {
-            return if bytes.len() > MAX_HEAD { Err("its head is too large") } else { Ok(false) };
-        };
+        let found = scan.advance(bytes).map_err(|_| "a line of its head does not end with CR LF")?;
+        if found.unwrap_or(bytes.len()) > MAX_HEAD {
+            return Err("its head is too large");
+        }
+        let Some(end) = found else { return Ok(false) };
         let Some(line) = scan.first else { return Err("its head has no status line") };
         let fields = std::mem::take(&mut self.fields);
         *self = Self { end, fields, ..Self::default() };
@@ -199,6 +201,14 @@ mod tests {
         ] {
             assert!(parse(&format!("{head}\r\n"), false).is_err(), "{head:?}");
         }
+    }
+
+    #[test]
+    fn a_large_head_is_refused_when_it_is_whole_too() {
+        let head = |n: usize| format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(n));
+        let most = MAX_HEAD - head(0).len();
+        assert!(ReplyHead::default().parse(&mut LineScan::default(), head(most).as_bytes(), false).unwrap());
+        assert!(ReplyHead::default().parse(&mut LineScan::default(), head(most + 1).as_bytes(), false).is_err());
     }
 
     proptest! {
