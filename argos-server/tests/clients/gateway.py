@@ -65,9 +65,9 @@ class Argos:
     def __init__(self, folder: Path, calls=(), http="127.0.0.1:0", https="127.0.0.1:0", more=(), prefix=(), **popen):
         self.folder = folder
         self.data = folder / "data"
-        self._call(calls, "--create")
+        answers = self._call([*calls, ("certificates.local_ca", {})], "--create")
         self.ca = folder / "ca.pem"
-        self.ca.write_text(self._run("certificate", "local-ca"))
+        self.ca.write_text(answers[-1])
         command = [*prefix, BINARY, "serve", "--data-dir", str(self.data), "--http", http, "--https", https]
         command += ["--threads", "1", *more] if "--panel" in more else ["--threads", "1", "--panel", "off", *more]
         self.process = subprocess.Popen(
@@ -93,7 +93,7 @@ class Argos:
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
-    def _call(self, calls, *words: str) -> list[dict]:
+    def _call(self, calls, *words: str) -> list:
         text = "".join(json.dumps({"call": name, "input": fields}) + "\n" for name, fields in calls)
         return [json.loads(line) for line in self._run("call", "-", *words, stdin=text).splitlines()]
 

@@ -26,9 +26,14 @@ def limited(limits):
     opened, keys = [], []
 
     def limited(client=Client, **settings):
-        limits.set(**settings)
         keys.extend(settings)
+        # A wait is as long as is set when it begins; a handshake on a busy machine may take longer than these.
+        waits = all(name.endswith("_timeout_ms") for name in settings)
+        if not waits:
+            limits.set(**settings)
         opened.append(client(limits.https, limits.tls("h2")))
+        if waits:
+            limits.set(**settings)
         return opened[-1]
 
     yield limited
@@ -132,7 +137,8 @@ def test_a_head_that_does_not_end(limited):
 
 
 def test_a_head_that_does_not_end_over_http1(limited, limits):
-    limited(header_timeout_ms=SHORT)
+    # The time of the handshake is a part of it.
+    limited(header_timeout_ms=3 * SHORT)
     for secure in (False, True):
         connection = dial(limits.https, limits.tls("http/1.1")) if secure else dial(limits.http)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: app.test\r\n")
