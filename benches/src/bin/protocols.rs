@@ -1,6 +1,7 @@
 //! The same work over HTTP/1.1, HTTP/2 and HTTP/3: what a request costs the proxy. See README.md of this package.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 const HOST: &str = "load.localhost";
+/// Connections before those that are counted.
+const WARM: usize = 20;
 
 /// Sends the same requests in each version and prints the CPU time that each costs the proxy.
 #[derive(Debug, Parser)]
@@ -39,6 +42,10 @@ struct Given {
     /// Versions that are left out: h1, h1s, h2, h3.
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
+    /// Instead of the cost of requests: so many connections that were answered once and stay, and what memory they
+    /// take.
+    #[arg(long)]
+    idle: Option<usize>,
     /// Whether access rows are written.
     #[arg(long)]
     access_log: bool,
@@ -76,7 +83,61 @@ fn main() -> Result<(), Box<dyn Error>> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(&given))
 }
 
+/// An Argos before `target`, and the way in.
+fn start(given: &Given, target: SocketAddr) -> Result<(Gateway, Gate), Box<dyn Error>> {
+    let group = json!({"name": "load", "targets": [{"host": "127.0.0.1", "port": target.port()}]});
+    let host = json!({"domain": HOST, "target_group": group, "https_redirect": false, "access_log": given.access_log});
+    let calls = vec![
+        ("hosts.create", host),
+        ("security.update", json!({"host_id": 1, "waf_enabled": false})),
+        // More than half of the files that may be open, and longer than a measurement takes.
+        ("settings.update", json!({"proxy.max_connections": "1000000", "proxy.keepalive_timeout_ms": "900000"})),
+    ];
+    let plan = Plan { binary: given.argos.clone(), threads: 1, core: Some(given.core), calls, more: Vec::new() };
+    let gateway = Gateway::start(&plan)?;
+    let gate = Gate::new(gateway.http, gateway.https, HOST, &gateway.root).map_err(|e| e.to_string())?;
+    Ok((gateway, gate))
+}
+
+/// What idle connections take of memory, in each version.
+async fn idle(given: &Given, count: usize) -> Result<(), Box<dyn Error>> {
+    let (targets, _) = upstream::start(1)?;
+    let host: Arc<str> = HOST.into();
+    let ask = Ask::get(&host, 1, 1024);
+    println!("| version | idle connections | KiB each | MiB before | MiB with all |\n|---|---|---|---|---|");
+    for version in Spoken::all_but(&given.without) {
+        let (gateway, gate) = start(given, targets[0])?;
+        let mut links = Vec::new();
+        let mut before = 0;
+        for n in 0..count + WARM {
+            if n == WARM {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                before = gateway.in_use().rss;
+            }
+            let mut link = Link::open(&gate, version).await.map_err(|e| e.to_string())?;
+            link.ask(&ask).await.map_err(|e| e.to_string())?;
+            links.push(link);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let after = gateway.in_use().rss;
+        for link in &mut links {
+            link.ask(&ask).await.map_err(|e| format!("an idle connection of {} was lost: {e}", version.name()))?;
+        }
+        let each = (after as f64 - before as f64) / count as f64;
+        println!(
+            "| {} | {count} | {each:.2} | {:.1} | {:.1} |",
+            version.name(),
+            before as f64 / 1024.0,
+            after as f64 / 1024.0
+        );
+    }
+    Ok(())
+}
+
 async fn measure(given: &Given) -> Result<(), Box<dyn Error>> {
+    if let Some(count) = given.idle {
+        return idle(given, count).await;
+    }
     let works = [
         Work { name: "GET 1 KiB", up: None, down: 1024, streams: given.streams },
         Work { name: "POST 1 KiB", up: Some(1024), down: 0, streams: given.streams },
@@ -84,12 +145,7 @@ async fn measure(given: &Given) -> Result<(), Box<dyn Error>> {
     ];
     let spoken = Spoken::all_but(&given.without);
     let (targets, seen) = upstream::start(1)?;
-    let group = json!({"name": "load", "targets": [{"host": "127.0.0.1", "port": targets[0].port()}]});
-    let host = json!({"domain": HOST, "target_group": group, "https_redirect": false, "access_log": given.access_log});
-    let calls = vec![("hosts.create", host), ("security.update", json!({"host_id": 1, "waf_enabled": false}))];
-    let plan = Plan { binary: given.argos.clone(), threads: 1, core: Some(given.core), calls, more: Vec::new() };
-    let gateway = Gateway::start(&plan)?;
-    let gate = Gate::new(gateway.http, gateway.https, HOST, &gateway.root).map_err(|e| e.to_string())?;
+    let (gateway, gate) = start(given, targets[0])?;
     let mut figures: Vec<Figures> = works.iter().flat_map(|_| &spoken).map(|_| Figures::default()).collect();
     let mut faults = Vec::new();
     for _ in 0..given.rounds {

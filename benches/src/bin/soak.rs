@@ -26,8 +26,7 @@ use tokio::task::JoinSet;
 const HOST: &str = "soak.localhost";
 /// Of a hundred requests so many are left in the middle.
 const LEFT: f64 = 0.015;
-/// Between two changes, and two looks at what is used.
-const CHANGE_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at what is used.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// After what time without clients everything of theirs must be gone: upstream connections that idle live two seconds.
 const SETTLE: Duration = Duration::from_secs(6);
@@ -60,6 +59,9 @@ struct Given {
     /// Versions that are left out: h1, h1s, h2, h3.
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
+    /// Milliseconds between two changes; 0 = there are none.
+    #[arg(long, default_value_t = 1000)]
+    change_every: u64,
     /// Proxy threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -86,6 +88,7 @@ struct Soak {
     gate: Gate,
     host: Arc<str>,
     limit: u64,
+    change_every: Duration,
     asked: AtomicU64,
     active: AtomicUsize,
     word: watch::Sender<Word>,
@@ -271,7 +274,7 @@ async fn change(soak: &Soak, gateway: &Gateway, second: u16, turn: u64) -> Resul
     let id = |value: &Value| value["id"].as_u64().ok_or_else(|| format!("no id in {value}"));
     let step = || async {
         soak.tally.lock().unwrap_or_else(PoisonError::into_inner).changes += 1;
-        tokio::time::sleep(CHANGE_EVERY).await;
+        tokio::time::sleep(soak.change_every).await;
     };
 
     let host = json!({"domain": &*name, "target_group_id": 1, "https_redirect": false, "access_log": false});
@@ -335,6 +338,7 @@ async fn run(given: &Given) -> Result<ExitCode, Box<dyn Error>> {
         gate,
         host: HOST.into(),
         limit: given.requests,
+        change_every: Duration::from_millis(given.change_every),
         asked: AtomicU64::new(0),
         active: AtomicUsize::new(0),
         word: watch::Sender::new(Word::Go),
@@ -344,8 +348,15 @@ async fn run(given: &Given) -> Result<ExitCode, Box<dyn Error>> {
         let warmed = async { Link::open(&soak.gate, *spoken).await?.ask(&Ask::get(&soak.host, 1, 100)).await };
         warmed.await.map_err(|e| format!("{}: {e}", spoken.name()))?;
     }
+    // What the operations open at need stays open.
+    let lists = (0..32).map(|_| {
+        let gateway = Arc::clone(&gateway);
+        async move { gateway.call(Method::GET, "/hosts", None).await }
+    });
+    lists.collect::<JoinSet<_>>().join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    gateway.call(Method::PATCH, "/hosts/1", Some(&json!({"hsts_max_age_seconds": 1}))).await?;
     tokio::time::sleep(SETTLE).await;
-    let base = gateway.in_use();
+    let (base, files) = (gateway.in_use(), gateway.files());
     let begun = Instant::now();
     show("before", begun, 0, base, gateway.stored());
 
@@ -369,7 +380,9 @@ async fn run(given: &Given) -> Result<ExitCode, Box<dyn Error>> {
             clients.spawn(socket_client(Arc::clone(&soak), tunnels.clone(), next()));
         }
     }
-    clients.spawn(changes(Arc::clone(&soak), Arc::clone(&gateway), targets[1].port()));
+    if given.change_every > 0 {
+        clients.spawn(changes(Arc::clone(&soak), Arc::clone(&gateway), targets[1].port()));
+    }
     let marks = watch_over(given, &soak, &gateway, begun).await;
     clients.join_all().await;
     let wrong = std::mem::take(&mut *seen.wrong.lock().unwrap_or_else(PoisonError::into_inner));
@@ -380,6 +393,12 @@ async fn run(given: &Given) -> Result<ExitCode, Box<dyn Error>> {
         seen.broken.load(Ordering::Relaxed),
         seen.tunnels.load(Ordering::Relaxed)
     );
+    for (name, count) in gateway.files() {
+        let before = files.get(&name).copied().unwrap_or(0);
+        if count > before {
+            println!("open at the end: {name}, {count} times; before: {before} times");
+        }
+    }
     Ok(if judge(&soak, base, &marks) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -1,5 +1,6 @@
 //! An Argos of our own, in a folder of its own, and what it costs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -190,6 +191,20 @@ impl Gateway {
         let rss = rss.and_then(|rest| rest.split_whitespace().next()).and_then(|n| n.parse().ok()).unwrap_or(0);
         let files = fs::read_dir(process.join("fd")).map_or(0, Iterator::count);
         Use { rss, files, threads: tasks(self.pid()).len() }
+    }
+
+    /// What its open files are, those of one name with how many they are.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, usize> {
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten().flatten() {
+            // One that is closed meanwhile is none.
+            let Ok(target) = fs::read_link(entry.path()) else { continue };
+            let name = target.to_string_lossy();
+            let name = if name.starts_with("socket:") { "a socket" } else { &name };
+            *files.entry(name.to_owned()).or_default() += 1;
+        }
+        files
     }
 
     /// Whether it still runs.

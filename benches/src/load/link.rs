@@ -104,7 +104,12 @@ impl Gate {
         };
         let mut quic = quinn::Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).map_err(Fault::connection)?;
         let crypto = QuicClientConfig::try_from(config(b"h3")?).map_err(Fault::connection)?;
-        quic.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
+        let mut quic_config = quinn::ClientConfig::new(Arc::new(crypto));
+        // How long a connection may idle is the gateway's affair.
+        let mut transport = quinn::TransportConfig::default();
+        transport.max_idle_timeout(None);
+        quic_config.transport_config(Arc::new(transport));
+        quic.set_default_client_config(quic_config);
         Ok(Self { http, https, name: name.to_owned(), tls: [config(b"http/1.1")?, config(b"h2")?], quic })
     }
 
