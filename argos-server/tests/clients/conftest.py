@@ -58,14 +58,13 @@ def shared(upstream, tmp_path_factory):
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path_factory):
     """Starts gateways that end with the test."""
     started = []
 
     def start(*words, **named) -> Argos:
-        folder = tmp_path / f"argos{len(started)}"
-        folder.mkdir()
-        started.append(Argos(folder, *words, **named))
+        # A short path: that of a socket has at most 107 bytes.
+        started.append(Argos(tmp_path_factory.mktemp("argos"), *words, **named))
         return started[-1]
 
     yield start

@@ -566,6 +566,29 @@ def test_little_is_said_to_an_address_that_is_not_proven(shared):
     assert heard < 3 * sum(len(data) for data, _ in sent) + 1200
 
 
+def test_an_address_is_proven_first_where_many_are_not(start, upstream):
+    """A flood of first datagrams holds up nobody: who comes then is asked to come again. Source: RFC 9000 §8.1.2."""
+    argos = start(host(upstream.address))
+    with Client(argos.https, argos.ca) as early:
+        assert early.ask().status == 200 and early.quic._retry_source_connection_id is None
+        configuration = early.quic.configuration
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+            connection.settimeout(PATIENCE)
+            for i in range(2000):
+                forged = QuicConnection(configuration=configuration)
+                forged.connect(argos.https, now=time.monotonic())
+                connection.sendto(forged.datagrams_to_send(now=time.monotonic())[0][0], argos.https)
+                answer = connection.recv(2000)
+                # The kind of a long header; that of Retry is 3. Source: RFC 9000 §17.2.
+                if answer[0] & 0xF0 == 0xF0:
+                    break
+            else:
+                raise AssertionError("nobody was asked to come again")
+        with Client(argos.https, argos.ca) as late:
+            assert late.quic._retry_source_connection_id is not None
+            assert late.ask().status == early.ask().status == 200
+
+
 def test_a_version_that_nobody_speaks(shared):
     """Source: RFC 9000 §6, RFC 8999 §6."""
     asked = bytes([0xC0]) + (0x1A2A3A4A).to_bytes(4, "big") + bytes([8]) + b"destined" + bytes([8]) + b"sourced!"
