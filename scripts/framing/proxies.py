@@ -36,6 +36,8 @@ class Proxy:
 def argos(binary, upstream, waf):
     """Argos with a host for a name, one for a wildcard, and one whose bodies are small. With its WAF, which detects
     only, bodies are held and go another way."""
+    if not os.access(binary, os.X_OK):
+        raise SystemExit(f"{binary} is no program")
     folder = tempfile.mkdtemp(prefix="argos-framing-")
     host, port = upstream.rsplit(":", 1)
     calls = [("settings.set", {"key": "proxy.trusted_proxies", "value": TRUSTED})]

@@ -55,9 +55,9 @@ impl Decoder {
         self.state == State::Done
     }
 
-    /// Content bytes that are announced and have not come, as far as is known.
+    /// Content bytes that are announced and have not come; none while a size is being read, whose end may be at fault.
     pub(crate) fn announced(&self) -> u64 {
-        self.size
+        if self.state == State::Size { 0 } else { self.size }
     }
 
     /// The trailer lines, each with CR LF, given once.
