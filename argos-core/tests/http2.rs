@@ -386,6 +386,13 @@ fn floods_end_the_connection() {
         };
         assert_eq!(fate, Fate::GoAway(frames::ENHANCE_YOUR_CALM), "{text}");
     }
+    // A head in as many frames as it may have.
+    let get = frames::get(1, "/");
+    let (head, last) = (frame(frames::HEADERS, frames::END_STREAM, 1, &get[9..]), frames::END_HEADERS);
+    let more = [frame(frames::CONTINUATION, 0, 1, b"").repeat(15), frame(frames::CONTINUATION, last, 1, b"")].concat();
+    let mut client = raw(&site);
+    client.send([head, more].concat());
+    assert_eq!(client.fate(1), Fate::Answered(200));
     let rows = site.rows();
     assert!(refusals(&rows).contains(&"too many SETTINGS or PING frames"), "{rows:#?}");
 }

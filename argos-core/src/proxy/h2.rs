@@ -31,6 +31,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 const FAULTS: usize = 200;
 /// More than the budget of resets allows.
 const PENDING_RESETS: usize = 1000;
+/// The library derives from the size of a head how many frames may go on with it; with this, no fewer than ours.
+const LEAST_LIST: usize = 13 * 16 * 1024;
 /// What each field counts beyond its bytes. Source: RFC 9113 §6.5.2.
 const FIELD_ADDS: usize = 32;
 
@@ -52,7 +54,7 @@ pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .enable_connect_protocol();
     // Larger heads are refused here, where they leave a row.
-    let list = (settings.max_header_bytes + FIELD_ADDS * settings.max_headers).saturating_mul(2);
+    let list = (settings.max_header_bytes + FIELD_ADDS * settings.max_headers).saturating_mul(2).max(LEAST_LIST);
     builder.max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX));
     deadline.set(settings.header_timeout);
     drop(live);
