@@ -595,6 +595,26 @@ fn a_websocket_opens_over_an_extended_connect() {
     assert!(rows.iter().any(|r| r.status == 101 && r.message == "tunnel closed"), "{rows:#?}");
 }
 
+/// Any success would open it.
+#[test]
+fn a_page_opens_no_websocket() {
+    let upstream = Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage");
+    let site = Site::start(simple(upstream.address));
+    run(async {
+        let mut sender = connect(site.address).await;
+        assert_eq!(ask(&mut sender, get("/"), None).await.text(), "page");
+        let request = Request::builder()
+            .method(Method::CONNECT)
+            .uri("http://a.example/ws")
+            .extension(h2::ext::Protocol::from_static("websocket"))
+            .header("sec-websocket-version", "13")
+            .body(())
+            .unwrap();
+        let (response, _send) = sender.send_request(request, false).unwrap();
+        assert_eq!(response.await.unwrap().status(), 502);
+    });
+}
+
 #[test]
 fn the_most_streams_are_those_of_the_setting() {
     let folder = support::Folder::new();

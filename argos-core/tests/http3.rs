@@ -6,6 +6,8 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use argos_core::{Argos, ServeOptions, Serving};
@@ -14,7 +16,7 @@ use http::{HeaderMap, Request};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use support::quic::{self, Client, Fate, GET, Raw, endpoint, frame, run, section};
 use support::{Folder, Upstream};
 
@@ -398,8 +400,10 @@ fn what_is_no_message_ends_its_stream_and_nothing_else() {
             // Others on the connection are not disturbed.
             assert_eq!(raw.fate(&with(&[])).await, Fate::Answered(200), "{name}");
         }
-        let longer = [with(&[("content-length", "3")]), data(b"abcd")].concat();
-        assert_eq!(raw.fate(&longer).await, Fate::Reset(MESSAGE));
+        for more in [data(b"abcd"), [data(b"abc"), data(b"d")].concat()] {
+            let longer = [with(&[("content-length", "3")]), more].concat();
+            assert_eq!(raw.fate(&longer).await, Fate::Reset(MESSAGE));
+        }
     });
     assert!(!upstream.received().contains("x-a"), "nothing of it reaches an upstream");
     let faults = world.faults();
@@ -606,16 +610,46 @@ fn floods_end_the_connection() {
 fn who_goes_no_further_is_not_waited_for() {
     let upstream = Upstream::echo();
     let mut world = World::new(&upstream);
-    world.set(&[("proxy.header_timeout_ms", "300"), ("proxy.keepalive_timeout_ms", "2000")]);
     run(async {
         let raw = world.raw().await;
         let _control = raw.control(&[]).await;
+        world.set(&[("proxy.header_timeout_ms", "300"), ("proxy.keepalive_timeout_ms", "300")]);
         let head = frame(quic::HEADERS, &section(&GET));
         let (_send, mut recv) = raw.begin(&head[..5]).await;
         assert_eq!(quic::answer(&mut recv).await, Fate::Reset(0x10d), "a head that stays open");
         assert_eq!(raw.end().await, Fate::Closed(0x100), "a connection that is idle");
     });
     assert!(world.faults().contains(&"bad_request: the request did not arrive in time".to_owned()));
+}
+
+#[test]
+fn a_first_request_may_take_longer_than_a_head() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let upstream = Upstream::run(move |served| {
+        while served.head().is_some() {
+            wait.lock().unwrap().recv().unwrap();
+            served.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let world = World::new(&upstream);
+    let head = frame(quic::HEADERS, &section(&GET));
+    run(async {
+        // Whether the request is there before the connection waits for it is a matter of luck.
+        for _ in 0..4 {
+            world.set(&[("proxy.header_timeout_ms", "10000"), ("proxy.keepalive_timeout_ms", "300")]);
+            let raw = world.raw().await;
+            let (mut send, mut first) = raw.begin(&head).await;
+            send.finish().unwrap();
+            let _control = raw.control(&[]).await;
+            world.set(&[("proxy.header_timeout_ms", "400")]);
+            // A head that is not waited for any longer shows that more than that has passed.
+            let (_send, mut recv) = raw.begin(&head[..5]).await;
+            assert_eq!(quic::answer(&mut recv).await, Fate::Reset(0x10d));
+            go.send(()).unwrap();
+            assert_eq!(quic::answer(&mut first).await, Fate::Answered(200));
+        }
+    });
 }
 
 #[test]
@@ -665,7 +699,7 @@ fn a_client_that_moves_is_still_served() {
         let mut client = world.client().await;
         for i in 0..12 {
             assert_eq!(client.get(&format!("https://a.test/{i}")).await.head.status(), 200, "{i}");
-            quic::move_on(&client.endpoint);
+            quic::move_on(&client.endpoint, "127.0.0.1");
         }
         let stats = client.quic.stats();
         assert!(stats.path.lost_packets < 200, "{stats:?}");
@@ -673,6 +707,53 @@ fn a_client_that_moves_is_still_served() {
         client.quic.close(quic::NO_ERROR, b"");
     });
     assert_eq!(world.rows("access").len(), 12);
+}
+
+/// Whoever can send by another's address must not be taken for the other.
+#[test]
+fn another_address_is_another_connection() {
+    let upstream = Upstream::echo();
+    let world = World::new(&upstream);
+    run(async {
+        let mut client = world.client().await;
+        assert!(client.get("https://a.test/").await.text().contains("X-Forwarded-For: 127.0.0.1\r\n"));
+        quic::move_on(&client.endpoint, "127.0.0.2");
+        let answer = client.get("https://a.test/").await.text();
+        assert!(answer.contains("X-Forwarded-For: 127.0.0.1\r\n"), "{answer}");
+        // The connection ends, and the next one is of the new address.
+        client.quic.closed().await;
+        let mut again = Client::connect(client.endpoint, world.address(), "a.test").await.unwrap();
+        let answer = again.get("https://a.test/").await.text();
+        assert!(answer.contains("X-Forwarded-For: 127.0.0.2\r\n"), "{answer}");
+    });
+}
+
+#[test]
+fn an_answer_that_is_on_its_way_arrives_though_the_proxy_stops() {
+    let upstream =
+        Upstream::saying([&b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n"[..], &[b'x'; 400_000]].concat());
+    let mut world = World::new(&upstream);
+    run(async {
+        let slow = Arc::new(AtomicBool::new(false));
+        let way = quic::slow_way(world.address(), Duration::from_millis(800), Arc::clone(&slow));
+        let mut client = Client::connect(endpoint(world.roots.clone()), way, "a.test").await.unwrap();
+        assert_eq!(client.get("https://a.test/").await.body.len(), 400_000);
+        slow.store(true, Ordering::Relaxed);
+        let serving = world.serving.take().unwrap();
+        let (asking, stopping) = tokio::join!(client.get("https://a.test/"), async {
+            // The row is written once all of the answer lies in the proxy's buffers.
+            let argos = world.argos.clone();
+            tokio::task::spawn_blocking(move || {
+                while argos.call("logs.search", Map::new()).unwrap().value["items"].as_array().unwrap().len() < 2 {
+                    std::thread::yield_now();
+                }
+                serving.stop(PATIENCE);
+            })
+            .await
+        });
+        stopping.unwrap();
+        assert_eq!(asking.body.len(), 400_000);
+    });
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Line {
     quic: Connection,
     pub(crate) streams: Rc<Streams>,
     control: RefCell<Option<SendStream>>,
+    // What of our control stream the client had no room for.
+    unsent: RefCell<Vec<u8>>,
     // Which streams of the client's came that there is one of.
     came: Cell<u8>,
     failed: Cell<bool>,
@@ -84,12 +86,15 @@ impl Line {
     fn go_away(&self, first: u64) {
         let mut payload = Vec::with_capacity(8);
         frames::put_integer(&mut payload, first);
-        let mut out = Vec::with_capacity(16);
+        let mut out = self.unsent.borrow_mut();
         frames::put_head(&mut out, frames::GOAWAY, payload.len());
         out.extend_from_slice(&payload);
         if let Some(control) = &mut *self.control.borrow_mut() {
-            // A few bytes that the client has no room for would hold up the stop.
-            let _ = frames::poll_write(control, &mut Context::from_waker(Waker::noop()), &out);
+            // The stop does not wait for a client that has no room for a few bytes.
+            let written = frames::poll_write(control, &mut Context::from_waker(Waker::noop()), &out);
+            if let Poll::Ready(Some(n)) = written {
+                out.drain(..n);
+            }
         }
     }
 
@@ -112,6 +117,7 @@ pub(crate) async fn serve(who: Peer, quic: Connection) {
         quic,
         streams: Streams::new(who, Gauge::new()),
         control: RefCell::default(),
+        unsent: RefCell::default(),
         came: Cell::new(0),
         failed: Cell::new(false),
     });
@@ -133,8 +139,9 @@ enum Event {
 
 async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
     let (streams, core) = (&line.streams, line.streams.core());
-    let (mut stopping, mut ending, mut idle) = (false, false, false);
+    let (mut stopping, mut ending, mut idle) = (false, false, true);
     let mut next = 0;
+    deadline.set(core.live().proxy.keepalive_timeout);
     let mut request = pin!(line.quic.accept_bi());
     let mut other = pin!(line.quic.accept_uni());
     loop {
@@ -162,7 +169,7 @@ async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
             }
             match deadline.poll(cx) {
                 Poll::Ready(_) if stopping && !ending => Poll::Ready(Event::LastCall),
-                Poll::Ready(_) if !stopping => Poll::Ready(Event::Idle),
+                Poll::Ready(_) if !stopping && now_idle => Poll::Ready(Event::Idle),
                 _ => Poll::Pending,
             }
         });
@@ -176,7 +183,13 @@ async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
                     continue;
                 }
                 next = u64::from(recv.id()) + 4;
-                streams.moved_to(line.quic.remote_address());
+                // Where datagrams come from is not proven until the client has answered there, which nobody tells. So the
+                // address of the handshake is that of all requests, and who has another comes anew.
+                if line.quic.remote_address().ip() != streams.address() && !stopping {
+                    (stopping, ending) = (true, true);
+                    line.go_away(next);
+                    deadline.clear();
+                }
                 begin(line, recv, send);
             }
             Event::Other(Ok(recv)) => {
@@ -193,6 +206,12 @@ async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
                 ending = true;
                 line.go_away(next);
                 deadline.clear();
+            }
+            // A request may be on its way.
+            Event::Idle if !ending => {
+                stopping = true;
+                line.go_away(LAST_STREAM);
+                deadline.set(LAST_CALL);
             }
             Event::Request(Err(_)) | Event::Other(Err(_)) | Event::Idle => return,
         }
@@ -232,13 +251,23 @@ fn begin(line: &Rc<Line>, recv: RecvStream, send: SendStream) {
             }
         };
         let after = streams.answer(&mut ex, Framed::Client3(half), read).await;
-        if ex.socket.framed().is_some_and(|framed| framed.was_given_up()) {
-            streams.gauge.given_up();
-            line.check();
-        } else if after != After::Cut {
-            streams.gauge.answered();
-        }
+        let delivered = match ex.socket.framed() {
+            Some(Framed::Client3(half)) if half.was_given_up() => {
+                streams.gauge.given_up();
+                line.check();
+                None
+            }
+            Some(Framed::Client3(half)) if after != After::Cut => {
+                streams.gauge.answered();
+                Some(half.delivered())
+            }
+            _ => None,
+        };
         streams.rest(ex);
+        // What is written has not arrived: a connection that is closed before that would take it away.
+        if let Some(delivered) = delivered {
+            delivered.await;
+        }
     });
 }
 
@@ -255,7 +284,11 @@ async fn alone(line: &Line, mut input: Input) -> Result<(), Wrong> {
             }
         }
     });
-    let Some(kind) = kind.await? else { return Ok(()) };
+    let Some(kind) = kind.await? else {
+        line.streams.gauge.prioritized("too many streams of unknown kinds");
+        line.check();
+        return Ok(());
+    };
     let closed = Wrong::Connection(code::CLOSED_CRITICAL_STREAM, "a stream that must stay was closed");
     match kind {
         CONTROL | ENCODER | DECODER if !line.first(kind) => {

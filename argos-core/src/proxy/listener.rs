@@ -261,12 +261,20 @@ impl Place {
 
 /// The slot of one more connection, unless there are too many.
 fn slot(core: &Rc<Core>, open: &Rc<Open>, fd_limit: usize) -> Option<Slot> {
-    let limit = match core.live().proxy.max_connections {
+    let slot = Slot::take(core, open);
+    (slot.others < most(core, fd_limit)).then_some(slot)
+}
+
+/// Whether more than half of the connections that there may be are open.
+pub(crate) fn is_crowded(core: &Core, fd_limit: usize) -> bool {
+    core.shared.connections.load(Ordering::Relaxed) > most(core, fd_limit) / 2
+}
+
+fn most(core: &Core, fd_limit: usize) -> usize {
+    match core.live().proxy.max_connections {
         0 => fd_limit,
         limit => limit,
-    };
-    let slot = Slot::take(core, open);
-    (slot.others < limit).then_some(slot)
+    }
 }
 
 /// One connection among those of its address, which all cores count together.

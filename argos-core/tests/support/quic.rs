@@ -2,7 +2,8 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
 use h3::client::SendRequest;
@@ -229,9 +230,44 @@ fn status(bytes: &[u8]) -> u16 {
     }
 }
 
-/// Gives `endpoint` another socket, as a client has that moves to another network.
-pub fn move_on(endpoint: &quinn::Endpoint) {
-    endpoint.rebind(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+/// Gives `endpoint` another socket at `ip`, as a client has that moves to another network.
+pub fn move_on(endpoint: &quinn::Endpoint, ip: &str) {
+    endpoint.rebind(UdpSocket::bind((ip, 0)).unwrap()).unwrap();
+}
+
+/// A way to `server` for one client, on which all that the server sends takes `delay` once `slow` is set.
+pub fn slow_way(server: SocketAddr, delay: Duration, slow: Arc<AtomicBool>) -> SocketAddr {
+    let (near, far) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = near.local_addr().unwrap();
+    let (to_client, to_server) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+    let (client, known) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buf = [0; 2048];
+        while let Ok((n, from)) = near.recv_from(&mut buf) {
+            let _ = client.send(from);
+            let _ = to_server.send_to(&buf[..n], server);
+        }
+    });
+    std::thread::spawn(move || {
+        let client = known.recv().unwrap();
+        let (held, late) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
+        let sending = to_client.try_clone().unwrap();
+        std::thread::spawn(move || {
+            for (due, bytes) in late {
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let _ = sending.send_to(&bytes, client);
+            }
+        });
+        let mut buf = [0; 2048];
+        while let Ok(n) = far.recv(&mut buf) {
+            if slow.load(Ordering::Relaxed) {
+                let _ = held.send((Instant::now() + delay, buf[..n].to_vec()));
+            } else {
+                let _ = to_client.send_to(&buf[..n], client);
+            }
+        }
+    });
+    address
 }
 
 pub const NO_ERROR: VarInt = VarInt::from_u32(0x100);

@@ -21,6 +21,8 @@ use crate::proxy::h3::Line;
 /// Bytes of content in one frame.
 const MOST_IN_FRAME: usize = 64 * 1024;
 
+const TOO_LONG: Wrong = Wrong::Stream(code::MESSAGE_ERROR, "content is longer than Content-Length says");
+
 /// The stream.
 pub(crate) struct Half {
     line: Rc<Line>,
@@ -32,8 +34,9 @@ pub(crate) struct Half {
     // Content of the frame being read that has not come, and of the one being written that is still owed.
     left: u64,
     owed: usize,
-    // The rest of a frame that means nothing.
+    // The rest of a frame that means nothing, and a frame that was looked at before its time.
     skip: u64,
+    next: Option<(u64, u64)>,
     // What `Content-Length` says, and how much was announced by frames.
     declared: Option<u64>,
     content: u64,
@@ -76,6 +79,7 @@ impl Half {
             left: 0,
             owed: 0,
             skip: 0,
+            next: None,
             declared: None,
             content: 0,
             after_trailers: false,
@@ -105,8 +109,8 @@ impl Half {
             size => size,
         };
         let size = match usize::try_from(size) {
-            // The code makes no field smaller than a third of it.
-            Ok(size) if size <= most.saturating_mul(4) => size,
+            // Nobody writes fields so that they take more than they count.
+            Ok(size) if size <= most => size,
             _ => return Poll::Ready(Ok(RequestHead { too_large: true, ..RequestHead::default() })),
         };
         // Kept for the next look.
@@ -128,7 +132,12 @@ impl Half {
             std::str::from_utf8(value).ok()?.parse().ok()
         });
         // The end mostly comes with the head.
-        let ends = self.input.waiting().is_empty() && matches!(self.input.poll_more(cx, 1024), Poll::Ready(Ok(false)));
+        let next = match self.poll_frame(cx) {
+            Poll::Ready(next) => next?.map(Some),
+            Poll::Pending => Some(None),
+        };
+        let ends = next.is_none();
+        self.next = next.flatten();
         if ends && self.declared.is_some_and(|n| n > 0) {
             return Poll::Ready(Err(Wrong::Stream(code::MESSAGE_ERROR, "content is shorter than Content-Length says")));
         }
@@ -138,6 +147,9 @@ impl Half {
 
     /// The next frame of content or fields; none at the end.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(u64, u64)>, Wrong>> {
+        if let Some(next) = self.next.take() {
+            return Poll::Ready(Ok(Some(next)));
+        }
         loop {
             while self.skip > 0 {
                 let most = usize::try_from(self.skip).unwrap_or(usize::MAX).min(4096);
@@ -180,6 +192,9 @@ impl Half {
                     return Poll::Ready(Err(Wrong::Connection(code::FRAME_ERROR, "a frame is cut off")));
                 }
                 self.left -= n as u64;
+                if self.left == 0 && self.declared == Some(self.content) && self.more_waits() {
+                    return Poll::Ready(Err(TOO_LONG));
+                }
                 return Poll::Ready(Ok(()));
             }
             if self.after_trailers && self.left > 0 {
@@ -198,8 +213,7 @@ impl Half {
                     }
                     self.content = self.content.saturating_add(size);
                     if self.declared.is_some_and(|n| self.content > n) {
-                        let why = "content is longer than Content-Length says";
-                        return Poll::Ready(Err(Wrong::Stream(code::MESSAGE_ERROR, why)));
+                        return Poll::Ready(Err(TOO_LONG));
                     }
                     self.left = size;
                 }
@@ -224,6 +238,13 @@ impl Half {
         Poll::Ready(Ok(()))
     }
 
+    // Whether content comes after what is the last by its length: whoever reads by the length would not look.
+    fn more_waits(&self) -> bool {
+        let waiting = self.input.waiting();
+        let size = waiting.strip_prefix(&[frames::DATA as u8]).and_then(frames::integer);
+        size.is_some_and(|(size, _)| size > 0)
+    }
+
     /// Ends what has to end.
     fn give_up(&mut self, wrong: Wrong) -> io::ErrorKind {
         match wrong {
@@ -243,6 +264,12 @@ impl Half {
         let _ = self.send.reset(frames::var(code));
         let _ = self.input.recv.stop(frames::var(code));
         (self.ended, self.whole) = (true, true);
+    }
+
+    /// Ready once the client has all of the answer, wants no more of it or is gone.
+    pub(crate) fn delivered(&self) -> impl Future<Output = ()> + use<> {
+        let stopped = self.send.stopped();
+        async move { drop(stopped.await) }
     }
 
     /// The connection that it is of.
@@ -319,6 +346,9 @@ impl Half {
 
     /// Ready once the client has given the stream up, or is gone.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.gave_up {
+            return Poll::Ready(());
+        }
         let unwanted = self.unwanted.get_or_insert_with(|| {
             let stopped = self.send.stopped();
             Box::pin(async move { drop(stopped.await) })

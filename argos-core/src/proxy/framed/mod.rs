@@ -90,11 +90,6 @@ impl Framed {
         }
     }
 
-    /// Whether the client gave the stream up, where that is known here.
-    pub(crate) fn was_given_up(&self) -> bool {
-        matches!(self, Self::Client3(half) if half.was_given_up())
-    }
-
     /// Ends the stream in the middle; the other side is told that it is incomplete.
     pub(crate) fn reset(&mut self) {
         each!(self, half => half.reset());

@@ -1,7 +1,7 @@
 //! The requests of one client connection that carries many at a time, each in a task of its own.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
@@ -32,8 +32,6 @@ pub(crate) struct Peer {
 pub(crate) struct Streams {
     pub(crate) gauge: Rc<Gauge>,
     who: Peer,
-    // The address of now: that of a connection over QUIC may change.
-    peer: Cell<SocketAddr>,
     open: Cell<usize>,
     // The connection's loop, to be told that the last stream ended.
     waker: RefCell<Option<Waker>>,
@@ -44,8 +42,7 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn new(who: Peer, gauge: Rc<Gauge>) -> Rc<Self> {
-        let peer = Cell::new(who.peer);
-        Rc::new(Self { gauge, who, peer, open: Cell::new(0), waker: RefCell::default(), spares: RefCell::default() })
+        Rc::new(Self { gauge, who, open: Cell::new(0), waker: RefCell::default(), spares: RefCell::default() })
     }
 
     pub(crate) fn core(&self) -> &Rc<Core> {
@@ -73,11 +70,9 @@ impl Streams {
         }
     }
 
-    /// The client has this address from now on.
-    pub(crate) fn moved_to(&self, peer: SocketAddr) {
-        if self.peer.replace(peer) != peer {
-            self.spares.borrow_mut().clear();
-        }
+    /// The address of the client, as it was proven.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.who.peer.ip()
     }
 
     /// Serves one stream in a task of its own.
@@ -92,11 +87,10 @@ impl Streams {
 
     /// An exchange for one request.
     pub(crate) fn exchange(&self) -> Box<Exchange> {
-        let peer = self.peer.get();
         let spare = self.spares.borrow_mut().pop();
         spare.unwrap_or_else(|| {
             let who = &self.who;
-            let mut ex = Box::new(Exchange::new(Rc::clone(&who.core), Stream::Gone, peer, who.local));
+            let mut ex = Box::new(Exchange::new(Rc::clone(&who.core), Stream::Gone, who.peer, who.local));
             ex.secured.clone_from(&who.secured);
             ex
         })
@@ -130,14 +124,14 @@ impl Streams {
     pub(crate) fn rest(&self, mut ex: Box<Exchange>) {
         ex.rest();
         let mut spares = self.spares.borrow_mut();
-        if spares.len() < SPARES && ex.peer.ip == self.peer.get().ip().to_canonical() {
+        if spares.len() < SPARES {
             spares.push(ex);
         }
     }
 
     /// Writes a row about a connection whose client does what it should not.
     pub(crate) fn refuse(&self, why: &str) {
-        self.who.core.record_unheard(self.peer.get().ip(), why);
+        self.who.core.record_unheard(self.who.peer.ip(), why);
     }
 }
 

@@ -18,7 +18,7 @@ use self::route::{Numbered, Routed, Router};
 use super::core::Core;
 use super::framed::streams::Peer;
 use super::h3;
-use super::listener::{Open, Place, or_without_ipv6};
+use super::listener::{self, Open, Place, or_without_ipv6};
 use super::tls::{Secured, Shaking, Terms};
 use crate::snapshot::ProxySettings;
 
@@ -33,8 +33,11 @@ const SOCKET_BUFFER: usize = 2 * 1024 * 1024;
 const CLIENT_STREAMS: u32 = 8;
 /// Handshakes under way on a core, beyond which a client has to show first that it has its address.
 const UNPROVEN: usize = 128;
-/// A silent connection ends after no less than this, however short an idle one may stay.
-const LEAST_SILENCE: Duration = Duration::from_secs(10);
+/// Whoever answers nothing for so long, at the least, is gone, however short an idle connection may stay.
+const LEAST_SILENCE: Duration = Duration::from_secs(30);
+/// How often a silent client is asked whether it is there, so that requests and WebSockets may wait longer than either
+/// side waits for the other. Clients wait for 30 s as a rule.
+const ASK: Duration = Duration::from_secs(10);
 /// How long the last word of connections may take.
 const FAREWELL: Duration = Duration::from_millis(100);
 /// Sockets of one address: the number of a core has one byte in what names a connection.
@@ -147,8 +150,9 @@ fn begin(
     endpoint: &Endpoint,
     (shaking, fd_limit): (&Rc<Cell<usize>>, usize),
 ) {
-    // Whoever forges addresses gets a small answer, and holds nothing here.
-    if shaking.get() >= UNPROVEN && !incoming.remote_address_validated() {
+    // Whoever forges addresses gets a small answer, and takes nobody's place.
+    let scarce = || core.live().proxy.max_connections_per_ip > 0 || listener::is_crowded(core, fd_limit);
+    if !incoming.remote_address_validated() && (shaking.get() >= UNPROVEN || scarce()) {
         // It can't have been asked before.
         return drop(incoming.retry());
     }
@@ -205,6 +209,7 @@ fn transport(settings: &ProxySettings) -> TransportConfig {
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
         .send_window(SEND_WINDOW)
         .datagram_receive_buffer_size(None)
+        .keep_alive_interval(Some(ASK))
         // Longer than there is a number for is for ever.
         .max_idle_timeout(IdleTimeout::try_from(silence).ok());
     transport

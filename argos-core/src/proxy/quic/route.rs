@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -113,11 +114,13 @@ pub(super) struct Routed {
     socket: Arc<dyn AsyncUdpSocket>,
     router: Arc<Router>,
     number: u8,
+    // Whether the socket comes first: what others pass on must not keep it waiting for ever, nor it that.
+    own_first: AtomicBool,
 }
 
 impl Routed {
     pub(super) fn new(socket: Arc<dyn AsyncUdpSocket>, router: Arc<Router>, number: u8) -> Self {
-        Self { socket, router, number }
+        Self { socket, router, number, own_first: AtomicBool::new(false) }
     }
 
     /// What other cores passed on.
@@ -175,22 +178,29 @@ impl AsyncUdpSocket for Routed {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        let alone = self.router.boxes.len() == 1;
-        if !alone {
+        if self.router.boxes.len() == 1 {
+            return self.socket.poll_recv(cx, bufs, meta);
+        }
+        let own_first = self.own_first.fetch_xor(true, Ordering::Relaxed);
+        if !own_first {
             let n = self.take(cx, bufs, meta);
             if n > 0 {
                 return Poll::Ready(Ok(n));
             }
         }
-        let received = self.socket.poll_recv(cx, bufs, meta);
-        if let Poll::Ready(Ok(n)) = received
-            && !alone
-        {
-            for (buf, meta) in bufs.iter_mut().zip(meta).take(n) {
-                self.sort(buf, meta);
+        match self.socket.poll_recv(cx, bufs, meta) {
+            Poll::Ready(Ok(n)) => {
+                for (buf, meta) in bufs.iter_mut().zip(meta).take(n) {
+                    self.sort(buf, meta);
+                }
+                Poll::Ready(Ok(n))
             }
+            Poll::Pending if own_first => match self.take(cx, bufs, meta) {
+                0 => Poll::Pending,
+                n => Poll::Ready(Ok(n)),
+            },
+            other => other,
         }
-        received
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -270,6 +270,10 @@ async fn converse(ex: &mut Exchange, link: &mut Link, patience: &Patience) -> Re
         let mut scan = LineScan::default();
         poll_fn(|cx| poll_head(ex, link, &mut scan, head_only, &mut watch, patience, cx)).await?;
         match ex.reply.status {
+            // Over frames any success would open the WebSocket, and a page would be read as its messages. Source: RFC 8441 §5.
+            200..300 if ex.head.websocket && ex.socket.is_framed() => {
+                return Err(Failure::Final(Stop::BadReply("it answers a WebSocket with a page")));
+            }
             200.. => return Ok(()),
             101 if ex.head.websocket && ex.reply.websocket && takes_key(ex, &link.input) => return Ok(()),
             101 => return Err(Failure::Final(Stop::BadReply("it switches protocols unasked"))),
