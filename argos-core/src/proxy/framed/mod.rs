@@ -5,6 +5,7 @@ pub(crate) mod fields;
 pub(crate) mod h2_client;
 pub(crate) mod h2_upstream;
 pub(crate) mod h3_client;
+pub(crate) mod h3_fields;
 pub(crate) mod h3_frames;
 pub(crate) mod head;
 pub(crate) mod qpack;
