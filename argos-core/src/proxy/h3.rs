@@ -5,6 +5,7 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 
@@ -31,6 +32,8 @@ const ENABLE_CONNECT_PROTOCOL: u64 = 8;
 const MOST_SETTINGS: u64 = 4096;
 /// What each field counts beyond its bytes. Source: RFC 9114 §4.2.2.
 const FIELD_ADDS: usize = 32;
+/// A client that has to acknowledge an answer and says nothing for so long is gone; it does not hold up the stop.
+const SILENCE: Duration = Duration::from_secs(2);
 /// The last stream there can be.
 const LAST_STREAM: u64 = (1 << 62) - 4;
 
@@ -43,6 +46,8 @@ pub(crate) struct Line {
     unsent: RefCell<Vec<u8>>,
     // Which streams of the client's came that there is one of.
     came: Cell<u8>,
+    // Answers that are written and have not arrived.
+    delivering: Cell<usize>,
     failed: Cell<bool>,
 }
 
@@ -98,6 +103,11 @@ impl Line {
         }
     }
 
+    // Datagrams that came.
+    fn heard(&self) -> u64 {
+        self.quic.stats().udp_rx.datagrams
+    }
+
     // Whether a stream of this kind, of which there is one, came first now.
     fn first(&self, kind: u64) -> bool {
         let bit = 1 << kind;
@@ -119,6 +129,7 @@ pub(crate) async fn serve(who: Peer, quic: Connection) {
         control: RefCell::default(),
         unsent: RefCell::default(),
         came: Cell::new(0),
+        delivering: Cell::new(0),
         failed: Cell::new(false),
     });
     let deadline = line.streams.core().timers.deadline();
@@ -134,13 +145,14 @@ enum Event {
     Request(Result<(SendStream, RecvStream), ConnectionError>),
     Other(Result<RecvStream, ConnectionError>),
     LastCall,
+    Silence,
     Idle,
 }
 
 async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
     let (streams, core) = (&line.streams, line.streams.core());
     let (mut stopping, mut ending, mut idle) = (false, false, true);
-    let mut next = 0;
+    let (mut next, mut heard) = (0, None);
     deadline.set(core.live().proxy.keepalive_timeout);
     let mut request = pin!(line.quic.accept_bi());
     let mut other = pin!(line.quic.accept_uni());
@@ -157,6 +169,10 @@ async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
                 return Poll::Ready(Event::Other(came));
             }
             streams.woken_by(cx);
+            if ending && heard.is_none() && streams.open() == line.delivering.get() {
+                heard = Some(line.heard());
+                deadline.set(SILENCE);
+            }
             let now_idle = streams.open() == 0;
             if ending && now_idle {
                 return Poll::Ready(Event::Idle);
@@ -168,7 +184,8 @@ async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
                 }
             }
             match deadline.poll(cx) {
-                Poll::Ready(_) if stopping && !ending => Poll::Ready(Event::LastCall),
+                Poll::Ready(_) if ending => Poll::Ready(Event::Silence),
+                Poll::Ready(_) if stopping => Poll::Ready(Event::LastCall),
                 Poll::Ready(_) if !stopping && now_idle => Poll::Ready(Event::Idle),
                 _ => Poll::Pending,
             }
@@ -206,6 +223,13 @@ async fn run(line: &Rc<Line>, deadline: &super::timer::Deadline) {
                 ending = true;
                 line.go_away(next);
                 deadline.clear();
+            }
+            Event::Silence => {
+                let now = line.heard();
+                if heard.replace(now) == Some(now) {
+                    return;
+                }
+                deadline.set(SILENCE);
             }
             // A request may be on its way.
             Event::Idle if !ending => {
@@ -266,7 +290,10 @@ fn begin(line: &Rc<Line>, recv: RecvStream, send: SendStream) {
         streams.rest(ex);
         // What is written has not arrived: a connection that is closed before that would take it away.
         if let Some(delivered) = delivered {
+            line.delivering.set(line.delivering.get() + 1);
+            streams.wake();
             delivered.await;
+            line.delivering.set(line.delivering.get() - 1);
         }
     });
 }
