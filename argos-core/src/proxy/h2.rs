@@ -14,7 +14,7 @@ use super::budget::Gauge;
 use super::core::Core;
 use super::framed::head::Ask;
 use super::framed::streams::{Peer, Streams};
-use super::framed::{Framed, h2_client, head};
+use super::framed::{Framed, h2_client, head, most_of_fields};
 use super::h1::connection::LAST_CALL;
 use super::h1::response::After;
 use super::meter::Metered;
@@ -33,8 +33,6 @@ const FAULTS: usize = 200;
 const PENDING_RESETS: usize = 1000;
 /// The library derives from the size of a head how many frames may go on with it; with this, no fewer than ours.
 const LEAST_LIST: usize = 13 * 16 * 1024;
-/// What each field counts beyond its bytes. Source: RFC 9113 §6.5.2.
-const FIELD_ADDS: usize = 32;
 
 /// Serves a connection until either side ends it. `first` is what was read of it.
 pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
@@ -54,7 +52,7 @@ pub(crate) async fn serve(who: Peer, stream: Stream, first: Vec<u8>) {
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .enable_connect_protocol();
     // Larger heads are refused here, where they leave a row.
-    let list = (settings.max_header_bytes + FIELD_ADDS * settings.max_headers).saturating_mul(2).max(LEAST_LIST);
+    let list = most_of_fields(settings).max(LEAST_LIST);
     builder.max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX));
     deadline.set(settings.header_timeout);
     drop(live);

@@ -13,7 +13,7 @@ use super::budget::Gauge;
 use super::framed::h3_client::Half;
 use super::framed::h3_frames::{self as frames, Input, Wrong, code};
 use super::framed::streams::{Peer, Streams};
-use super::framed::{Framed, head};
+use super::framed::{Framed, head, most_of_fields};
 use super::h1::connection::LAST_CALL;
 use super::h1::head::Refusal;
 use super::h1::response::After;
@@ -30,8 +30,6 @@ const MAX_FIELD_SECTION_SIZE: u64 = 6;
 const ENABLE_CONNECT_PROTOCOL: u64 = 8;
 /// Bytes of a client's settings.
 const MOST_SETTINGS: u64 = 4096;
-/// What each field counts beyond its bytes. Source: RFC 9114 §4.2.2.
-const FIELD_ADDS: usize = 32;
 /// A client that has to acknowledge an answer and says nothing for so long is gone; it does not hold up the stop.
 const SILENCE: Duration = Duration::from_secs(2);
 /// The last stream there can be.
@@ -71,7 +69,7 @@ impl Line {
     // dynamic table. Source: RFC 9204 §4.2.
     async fn open(&self) -> bool {
         let settings = &self.streams.core().live().proxy;
-        let most = most_of_fields(settings.max_header_bytes, settings.max_headers);
+        let most = most_of_fields(settings);
         let mut payload = Vec::with_capacity(16);
         for (id, value) in [(MAX_FIELD_SECTION_SIZE, most as u64), (ENABLE_CONNECT_PROTOCOL, 1)] {
             frames::put_integer(&mut payload, id);
@@ -113,12 +111,6 @@ impl Line {
         let bit = 1 << kind;
         self.came.replace(self.came.get() | bit) & bit == 0
     }
-}
-
-/// What the fields of a request may count, as they are told to the client: larger ones are refused here, where they
-/// leave a row.
-fn most_of_fields(bytes: usize, fields: usize) -> usize {
-    (bytes + FIELD_ADDS * fields).saturating_mul(2)
 }
 
 /// Serves a connection until either side ends it.
@@ -248,7 +240,7 @@ fn begin(line: &Rc<Line>, recv: RecvStream, send: SendStream) {
     Streams::begin(&line.streams, async move |streams| {
         let mut ex = streams.exchange();
         let live = streams.core().live();
-        let most = most_of_fields(live.proxy.max_header_bytes, live.proxy.max_headers);
+        let most = most_of_fields(&live.proxy);
         let timeout = live.proxy.header_timeout;
         drop(live);
         let head = match ex.deadline.within(timeout, half.head(most)).await {
@@ -384,7 +376,8 @@ async fn control(line: &Line, input: &mut Input) -> Result<(), Wrong> {
             _ => {
                 line.streams.gauge.prioritized("too many frames of unknown kinds");
                 line.check();
-                skip(input, size).await?;
+                let mut left = size;
+                poll_fn(|cx| input.poll_skip(cx, &mut left)).await?;
             }
         }
     }
@@ -397,19 +390,6 @@ async fn lone_integer(input: &mut Input, size: u64) -> Result<u64, Wrong> {
     let value = frames::integer(&input.waiting()[..size]).filter(|(_, used)| *used == size);
     input.take(size);
     value.map(|(value, _)| value).ok_or_else(wrong)
-}
-
-async fn skip(input: &mut Input, mut size: u64) -> Result<(), Wrong> {
-    while size > 0 {
-        let most = usize::try_from(size).unwrap_or(usize::MAX).min(4096);
-        if input.waiting().is_empty() && !poll_fn(|cx| input.poll_more(cx, most)).await? {
-            return Err(Wrong::Connection(code::FRAME_ERROR, "a frame is cut off"));
-        }
-        let n = input.waiting().len().min(most);
-        input.take(n);
-        size -= n as u64;
-    }
-    Ok(())
 }
 
 /// Source: RFC 9114 §7.2.4.

@@ -140,15 +140,7 @@ impl Half {
             return Poll::Ready(Ok(Some(next)));
         }
         loop {
-            while self.skip > 0 {
-                let most = usize::try_from(self.skip).unwrap_or(usize::MAX).min(4096);
-                if self.input.waiting().is_empty() && !ready!(self.input.poll_more(cx, most))? {
-                    return Poll::Ready(Err(Wrong::Connection(code::FRAME_ERROR, "a frame is cut off")));
-                }
-                let n = self.input.waiting().len().min(most);
-                self.input.take(n);
-                self.skip -= n as u64;
-            }
+            ready!(self.input.poll_skip(cx, &mut self.skip))?;
             match ready!(self.input.poll_frame(cx))? {
                 Some((kind, size)) if !frames::is_known(kind) => {
                     self.line.streams.gauge.prioritized("too many frames of unknown kinds");

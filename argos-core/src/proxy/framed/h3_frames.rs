@@ -153,6 +153,20 @@ impl Input {
         }
     }
 
+    /// Passes over the next `left` bytes.
+    pub(crate) fn poll_skip(&mut self, cx: &mut Context<'_>, left: &mut u64) -> Poll<Result<(), Wrong>> {
+        while *left > 0 {
+            let most = usize::try_from(*left).unwrap_or(usize::MAX).min(PIECE);
+            if self.waiting().is_empty() && !ready!(self.poll_more(cx, most))? {
+                return Poll::Ready(Err(Wrong::Connection(code::FRAME_ERROR, "a frame is cut off")));
+            }
+            let n = self.waiting().len().min(most);
+            self.take(n);
+            *left -= n as u64;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Ready once the next `size` bytes wait.
     pub(crate) fn poll_whole(&mut self, cx: &mut Context<'_>, size: usize) -> Poll<Result<(), Wrong>> {
         while self.waiting().len() < size {

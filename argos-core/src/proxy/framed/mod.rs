@@ -17,6 +17,16 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
 use self::fields::Fields;
+use crate::snapshot::ProxySettings;
+
+/// What each field counts beyond its bytes. Source: RFC 9113 §6.5.2, RFC 9114 §4.2.2.
+const FIELD_ADDS: usize = 32;
+
+/// What the fields of a request may count, as it is told to clients. It is more than the settings allow, so that what is
+/// too large is refused where it leaves a row.
+pub(crate) fn most_of_fields(settings: &ProxySettings) -> usize {
+    (settings.max_header_bytes + FIELD_ADDS * settings.max_headers).saturating_mul(2)
+}
 
 /// One request's stream.
 #[derive(Debug)]

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use httlib_huffman::DecoderSpeed;
 
+use super::FIELD_ADDS;
+
 /// Why a section can't be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -13,9 +15,6 @@ pub(crate) enum Fault {
     /// It is larger than allowed.
     TooLarge,
 }
-
-/// What each field counts beyond its bytes. Source: RFC 9114 §4.2.2.
-const FIELD_ADDS: usize = 32;
 
 /// Fields in the order in which they came.
 #[derive(Debug, Default)]
@@ -33,7 +32,9 @@ impl Section {
         if required != 0 || sign & 0x80 != 0 {
             return Err(Fault::Compression);
         }
-        let (mut section, mut size) = (Self::default(), 0);
+        // As much as most heads need, so that nothing grows on the way.
+        let mut section = Self { text: Vec::with_capacity(bytes.len() * 2 + 64), fields: Vec::with_capacity(16) };
+        let mut size = 0;
         while let Some(first) = bytes.first().copied() {
             let begin = section.text.len();
             let middle = match first {
