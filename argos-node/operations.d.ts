@@ -2027,24 +2027,24 @@ export class SecurityResource {
     wafBlockBody?: string
     /** Whether response bodies are inspected. */
     wafResponseBody?: boolean
+    /** Whether requests are limited. */
+    rateLimitEnabled?: boolean
+    /** Requests per window, 1–1,000,000 when enabled; so many may also come at once. */
+    rateLimitRequests?: number
+    /** Seconds, 1–86,400 when enabled. */
+    rateLimitWindowSeconds?: number
+    /** What is counted by. */
+    rateLimitKey?: RateLimitKey
+    /** The header of key `header`; requests that do not have it once count by their address. */
+    rateLimitHeaderName?: string
+    /** Status over the limit, 400–599. */
+    rateLimitStatus?: number
     /** Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it. */
     wafDetectionParanoia?: number | null
     /** Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`. */
     wafInboundThreshold?: number | null
     /** Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`. */
     wafOutboundThreshold?: number | null
-    /** Whether requests are limited. */
-    rateLimitEnabled?: boolean
-    /** Requests per window. */
-    rateLimitRequests?: number
-    /** Seconds. */
-    rateLimitWindowSeconds?: number
-    /** What is counted by. */
-    rateLimitKey?: RateLimitKey
-    /** The header of key `header`. */
-    rateLimitHeaderName?: string
-    /** Status over the limit. */
-    rateLimitStatus?: number
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -2065,24 +2065,24 @@ export class SecurityResource {
     wafBlockBody: string
     /** Whether response bodies are inspected. */
     wafResponseBody: boolean
+    /** Whether requests are limited. */
+    rateLimitEnabled: boolean
+    /** Requests per window, 1–1,000,000 when enabled; so many may also come at once. */
+    rateLimitRequests: number
+    /** Seconds, 1–86,400 when enabled. */
+    rateLimitWindowSeconds: number
+    /** What is counted by. */
+    rateLimitKey: RateLimitKey
+    /** The header of key `header`; requests that do not have it once count by their address. */
+    rateLimitHeaderName: string
+    /** Status over the limit, 400–599. */
+    rateLimitStatus: number
     /** Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it. */
     wafDetectionParanoia: number | null
     /** Inbound anomaly threshold, 1–1000; null = `appsec.inbound_threshold`. */
     wafInboundThreshold: number | null
     /** Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`. */
     wafOutboundThreshold: number | null
-    /** Whether requests are limited. */
-    rateLimitEnabled: boolean
-    /** Requests per window. */
-    rateLimitRequests: number
-    /** Seconds. */
-    rateLimitWindowSeconds: number
-    /** What is counted by. */
-    rateLimitKey: RateLimitKey
-    /** The header of key `header`. */
-    rateLimitHeaderName: string
-    /** Status over the limit. */
-    rateLimitStatus: number
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         access_log: true,
         rules: Arc::default(),
         waf: None,
+        limit: None,
         tls: HostTls::default(),
         fault: None,
     };

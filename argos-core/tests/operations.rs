@@ -133,8 +133,8 @@ fn refusals_name_the_fault_and_change_nothing() {
                 .security(host.id)
                 .update(UpdateSecurity { rate_limit_enabled: Some(true), ..UpdateSecurity::new(host.id) })
                 .err(),
-            "not_available_yet",
-            "rate_limit_enabled",
+            "out_of_range",
+            "rate_limit_requests",
         ),
         (
             argos.settings().set(SetSetting { key: "proxy.max_retries".into(), value: "9".into() }).err(),

@@ -2919,15 +2919,15 @@ class SecurityResource:
         waf_block_status: int | Unset = UNSET,
         waf_block_body: str | Unset = UNSET,
         waf_response_body: bool | Unset = UNSET,
-        waf_detection_paranoia: int | None | Unset = UNSET,
-        waf_inbound_threshold: int | None | Unset = UNSET,
-        waf_outbound_threshold: int | None | Unset = UNSET,
         rate_limit_enabled: bool | Unset = UNSET,
         rate_limit_requests: int | Unset = UNSET,
         rate_limit_window_seconds: int | Unset = UNSET,
         rate_limit_key: RateLimitKey | Unset = UNSET,
         rate_limit_header_name: str | Unset = UNSET,
         rate_limit_status: int | Unset = UNSET,
+        waf_detection_paranoia: int | None | Unset = UNSET,
+        waf_inbound_threshold: int | None | Unset = UNSET,
+        waf_outbound_threshold: int | None | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Security]:
@@ -2940,17 +2940,19 @@ class SecurityResource:
             waf_block_status: Status of a block answer, 400–599.
             waf_block_body: Body of a block answer, at most 1 MiB; empty = the standard page.
             waf_response_body: Whether response bodies are inspected.
+            rate_limit_enabled: Whether requests are limited.
+            rate_limit_requests: Requests per window, 1–1,000,000 when enabled; so many may also come at
+                once.
+            rate_limit_window_seconds: Seconds, 1–86,400 when enabled.
+            rate_limit_key: What is counted by.
+            rate_limit_header_name: The header of key ``header``; requests that do not have it once count
+                by their address.
+            rate_limit_status: Status over the limit, 400–599.
             waf_detection_paranoia: Recorded paranoia level, 1–4, not below ``waf_paranoia``; null = equal
                 to it.
             waf_inbound_threshold: Inbound anomaly threshold, 1–1000; null = ``appsec.inbound_threshold``.
             waf_outbound_threshold: Outbound anomaly threshold, 1–1000; null =
                 ``appsec.outbound_threshold``.
-            rate_limit_enabled: Whether requests are limited.
-            rate_limit_requests: Requests per window.
-            rate_limit_window_seconds: Seconds.
-            rate_limit_key: What is counted by.
-            rate_limit_header_name: The header of key ``header``.
-            rate_limit_status: Status over the limit.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -2963,15 +2965,15 @@ class SecurityResource:
             "waf_block_status": waf_block_status,
             "waf_block_body": waf_block_body,
             "waf_response_body": waf_response_body,
-            "waf_detection_paranoia": waf_detection_paranoia,
-            "waf_inbound_threshold": waf_inbound_threshold,
-            "waf_outbound_threshold": waf_outbound_threshold,
             "rate_limit_enabled": rate_limit_enabled,
             "rate_limit_requests": rate_limit_requests,
             "rate_limit_window_seconds": rate_limit_window_seconds,
             "rate_limit_key": rate_limit_key,
             "rate_limit_header_name": rate_limit_header_name,
             "rate_limit_status": rate_limit_status,
+            "waf_detection_paranoia": waf_detection_paranoia,
+            "waf_inbound_threshold": waf_inbound_threshold,
+            "waf_outbound_threshold": waf_outbound_threshold,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def replace(
@@ -2983,15 +2985,15 @@ class SecurityResource:
         waf_block_status: int,
         waf_block_body: str,
         waf_response_body: bool,
-        waf_detection_paranoia: int | None,
-        waf_inbound_threshold: int | None,
-        waf_outbound_threshold: int | None,
         rate_limit_enabled: bool,
         rate_limit_requests: int,
         rate_limit_window_seconds: int,
         rate_limit_key: RateLimitKey,
         rate_limit_header_name: str,
         rate_limit_status: int,
+        waf_detection_paranoia: int | None,
+        waf_inbound_threshold: int | None,
+        waf_outbound_threshold: int | None,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Security]:
@@ -3004,17 +3006,19 @@ class SecurityResource:
             waf_block_status: Status of a block answer, 400–599.
             waf_block_body: Body of a block answer, at most 1 MiB; empty = the standard page.
             waf_response_body: Whether response bodies are inspected.
+            rate_limit_enabled: Whether requests are limited.
+            rate_limit_requests: Requests per window, 1–1,000,000 when enabled; so many may also come at
+                once.
+            rate_limit_window_seconds: Seconds, 1–86,400 when enabled.
+            rate_limit_key: What is counted by.
+            rate_limit_header_name: The header of key ``header``; requests that do not have it once count
+                by their address.
+            rate_limit_status: Status over the limit, 400–599.
             waf_detection_paranoia: Recorded paranoia level, 1–4, not below ``waf_paranoia``; null = equal
                 to it.
             waf_inbound_threshold: Inbound anomaly threshold, 1–1000; null = ``appsec.inbound_threshold``.
             waf_outbound_threshold: Outbound anomaly threshold, 1–1000; null =
                 ``appsec.outbound_threshold``.
-            rate_limit_enabled: Whether requests are limited.
-            rate_limit_requests: Requests per window.
-            rate_limit_window_seconds: Seconds.
-            rate_limit_key: What is counted by.
-            rate_limit_header_name: The header of key ``header``.
-            rate_limit_status: Status over the limit.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -3027,15 +3031,15 @@ class SecurityResource:
             "waf_block_status": waf_block_status,
             "waf_block_body": waf_block_body,
             "waf_response_body": waf_response_body,
-            "waf_detection_paranoia": waf_detection_paranoia,
-            "waf_inbound_threshold": waf_inbound_threshold,
-            "waf_outbound_threshold": waf_outbound_threshold,
             "rate_limit_enabled": rate_limit_enabled,
             "rate_limit_requests": rate_limit_requests,
             "rate_limit_window_seconds": rate_limit_window_seconds,
             "rate_limit_key": rate_limit_key,
             "rate_limit_header_name": rate_limit_header_name,
             "rate_limit_status": rate_limit_status,
+            "waf_detection_paranoia": waf_detection_paranoia,
+            "waf_inbound_threshold": waf_inbound_threshold,
+            "waf_outbound_threshold": waf_outbound_threshold,
         }, {"if_match": if_match, "dry_run": dry_run})
 
 

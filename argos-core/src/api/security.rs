@@ -7,9 +7,12 @@ use super::changes::changes;
 use super::operation::operation;
 use super::{Context, Mutation, Query, View, in_range};
 use crate::error::{Error, Result};
-use crate::schema::{AppsecMode, HostId, HostSecurity, Patch, RateLimitKey, WafMode};
-use crate::store::host_security::{self, WafFields};
+use crate::schema::{AppsecMode, HostId, HostSecurity, Patch, RateLimitKey, WafMode, is_token};
+use crate::store::host_security::{self, SecurityFields};
 use crate::store::{Read, Tx, hosts, settings};
+
+/// Longest name of a header in bytes.
+const MAX_NAME: usize = 256;
 
 /// The security of a host, with what the WAF does in effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -79,6 +82,18 @@ changes! {
         waf_block_body: String,
         /// Whether response bodies are inspected.
         waf_response_body: bool,
+        /// Whether requests are limited.
+        rate_limit_enabled: bool,
+        /// Requests per window, 1–1,000,000 when enabled; so many may also come at once.
+        rate_limit_requests: i64,
+        /// Seconds, 1–86,400 when enabled.
+        rate_limit_window_seconds: i64,
+        /// What is counted by.
+        rate_limit_key: RateLimitKey,
+        /// The header of key `header`; requests that do not have it once count by their address.
+        rate_limit_header_name: String,
+        /// Status over the limit, 400–599.
+        rate_limit_status: i64,
     }
     nullable {
         /// Recorded paranoia level, 1–4, not below `waf_paranoia`; null = equal to it.
@@ -88,20 +103,7 @@ changes! {
         /// Outbound anomaly threshold, 1–1000; null = `appsec.outbound_threshold`.
         waf_outbound_threshold: i64,
     }
-    later {
-        /// Whether requests are limited.
-        rate_limit_enabled: bool = false,
-        /// Requests per window.
-        rate_limit_requests: i64 = 0,
-        /// Seconds.
-        rate_limit_window_seconds: i64 = 0,
-        /// What is counted by.
-        rate_limit_key: RateLimitKey = RateLimitKey::Ip,
-        /// The header of key `header`.
-        rate_limit_header_name: String = String::new(),
-        /// Status over the limit.
-        rate_limit_status: i64 = 429,
-    }
+    later {}
 }
 operation!(UpdateSecurity => Security, "security.update", Patch "/hosts/{host_id}/security", Operator, 200,
     "Changes the given fields of a host's security.", of GetSecurity { host_id });
@@ -150,21 +152,54 @@ impl Mutation for UpdateSecurity {
             let reason = format!("can't be below waf_paranoia, which is {}", new.waf_paranoia);
             return Err(Error::invalid("out_of_range", "waf_detection_paranoia", reason));
         }
+        new.rate_limit_enabled = self.rate_limit_enabled.unwrap_or(new.rate_limit_enabled);
+        new.rate_limit_requests = self.rate_limit_requests.unwrap_or(new.rate_limit_requests);
+        new.rate_limit_window_seconds = self.rate_limit_window_seconds.unwrap_or(new.rate_limit_window_seconds);
+        new.rate_limit_key = self.rate_limit_key.unwrap_or(new.rate_limit_key);
+        new.rate_limit_header_name = self.rate_limit_header_name.unwrap_or(new.rate_limit_header_name);
+        if let Some(status) = self.rate_limit_status {
+            new.rate_limit_status = number("rate_limit_status", status, 400, 599)?;
+        }
+        check_limit(&new)?;
         if old != new {
-            host_security::update_waf(tx, self.host_id, &new)?;
+            host_security::update(tx, self.host_id, &new)?;
         }
         tx.about("update", "host_security", self.host_id, Some((self.host_id, host.domain.as_str())));
         load(tx, self.host_id)
     }
 }
 
-fn fields_of(s: HostSecurity) -> WafFields {
-    WafFields {
+/// Numbers of a limit that is off may be zero, and its header any short text: nothing reads them.
+fn check_limit(fields: &SecurityFields) -> Result<()> {
+    let least = i64::from(fields.rate_limit_enabled);
+    in_range("rate_limit_requests", fields.rate_limit_requests, least, 1_000_000)?;
+    in_range("rate_limit_window_seconds", fields.rate_limit_window_seconds, least, 86_400)?;
+    let name = &fields.rate_limit_header_name;
+    let read = fields.rate_limit_enabled && fields.rate_limit_key == RateLimitKey::Header;
+    if read && !is_token(name) {
+        let reason =
+            format!("not a header name: {name:?}; rate_limit_key is header, which needs one such as X-Api-Key");
+        return Err(Error::invalid("wrong_value", "rate_limit_header_name", reason));
+    }
+    if name.len() > MAX_NAME {
+        return Err(Error::invalid("out_of_range", "rate_limit_header_name", format!("at most {MAX_NAME} bytes")));
+    }
+    Ok(())
+}
+
+fn fields_of(s: HostSecurity) -> SecurityFields {
+    SecurityFields {
         waf_enabled: s.waf_enabled,
         waf_mode: s.waf_mode,
         waf_paranoia: s.waf_paranoia,
         waf_block_status: s.waf_block_status,
         waf_block_body: s.waf_block_body,
+        rate_limit_enabled: s.rate_limit_enabled,
+        rate_limit_requests: s.rate_limit_requests,
+        rate_limit_window_seconds: s.rate_limit_window_seconds,
+        rate_limit_key: s.rate_limit_key,
+        rate_limit_header_name: s.rate_limit_header_name,
+        rate_limit_status: s.rate_limit_status,
         waf_detection_paranoia: s.waf_detection_paranoia,
         waf_inbound_threshold: s.waf_inbound_threshold,
         waf_outbound_threshold: s.waf_outbound_threshold,

@@ -116,6 +116,7 @@ fn host(rule: Option<Rule>) -> Host {
         access_log: false,
         rules: rule.into_iter().collect(),
         waf: None,
+        limit: None,
         tls: HostTls::default(),
         fault: None,
     }

@@ -31,6 +31,8 @@ text_enum! {
         BlockRule = "block_rule",
         /// The WAF.
         WafBlocked = "waf_blocked",
+        /// More requests than the host allows.
+        RateLimited = "rate_limited",
         /// No host serves the name.
         NotFound = "not_found",
         /// The input was refused.

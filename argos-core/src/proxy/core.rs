@@ -14,6 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 
 use super::buffer::Buffers;
+use super::limit::Quotas;
 use super::pool::Pool;
 use super::state::Shares;
 use super::timer::Timers;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) audit_log: Option<Arc<AuditLog>>,
     /// The last requests that rules had something to say about.
     pub(crate) flagged: Arc<Flagged>,
+    /// What the clients of hosts with a rate limit have left.
+    pub(crate) quotas: Quotas,
     /// What proofs of names are answered with.
     pub(crate) challenges: Arc<Challenges>,
     /// The port of the first TLS listener.

@@ -14,6 +14,7 @@ use super::h1::body::{Framer, Pump, Sink, Source};
 use super::h1::field::{Known, Span};
 use super::h1::head::{Framing, Head, absolute, split_authority};
 use super::h1::reply_head::ReplyHead;
+use super::limit::Standing;
 use super::pace::Pace;
 use super::path::PathForms;
 use super::stage::inspect::{self, Held, Inspection};
@@ -106,6 +107,8 @@ pub(crate) struct Facts {
     pub(crate) hsts_max_age: u32,
     /// Whether the host asks clients for a certificate.
     pub(crate) client_auth: bool,
+    /// What the client has left, where the host limits requests.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// The text that names a request in the log, at the upstream and to the client.
@@ -461,6 +464,7 @@ impl Facts {
             waf_score: None,
             hsts_max_age: 0,
             client_auth: false,
+            standing: None,
         }
     }
 }

@@ -311,6 +311,9 @@ pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], si
     if matches!(sink, Sink::Chunked { .. }) {
         out.hop("Transfer-Encoding", b"chunked");
     }
+    if !interim || head.websocket {
+        put_standing(out, ex);
+    }
     if !interim {
         out.put("X-Request-Id", ex.id.as_bytes());
         put_hsts(out, ex);
@@ -324,6 +327,16 @@ pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], si
         (false, false) => connection(out, ex, close),
         (false, true) => {}
     }
+}
+
+/// Says what the client has left, where the host limits requests. Source: draft-ietf-httpapi-ratelimit-headers-10 §3, §4.
+pub(crate) fn put_standing(out: &mut impl Lines, ex: &Exchange) {
+    let Some(standing) = &ex.facts.standing else { return };
+    // Writing to memory can't fail.
+    out.with(b"RateLimit-Policy", |out| {
+        drop(write!(out, "\"host\";q={};w={}", standing.requests, standing.window));
+    });
+    out.with(b"RateLimit", |out| drop(write!(out, "\"host\";r={};t={}", standing.left, standing.seconds)));
 }
 
 /// Says for how long the client shall ask over https only, where the host wants that.

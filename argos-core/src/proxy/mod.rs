@@ -25,6 +25,7 @@ mod framed;
 pub(crate) mod h1;
 mod h2;
 mod h3;
+pub mod limit;
 mod listener;
 mod meter;
 mod pace;

@@ -1,12 +1,12 @@
 //! The life of one request. The order of the lines is the product's order.
 //!
-//! Before it, in `h1::connection`: strict parsing and the client's address. Bans, the rate limit and the sign-in
-//! gate do not exist yet; their places are before `route::host`, after it, and after the first inspection.
+//! Before it, in `h1::connection`: strict parsing and the client's address. Bans and the sign-in gate do not exist yet; their
+//! places are before `route::host` and after the first inspection.
 
 use super::core::Core;
 use super::exchange::Exchange;
 use super::h1::head::UNKNOWN_VERSION;
-use super::stage::{balance, decide, inspect, prove, route, upstream};
+use super::stage::{balance, decide, inspect, limit, prove, route, upstream};
 use super::stop::Stop;
 use crate::snapshot::Snapshot;
 
@@ -15,6 +15,7 @@ pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> R
     ex.read_head(live)?;
     prove::name(ex, core)?; // certificate challenges
     let host = route::host(ex, live)?;
+    limit::take(ex, core, host)?;
     inspect::head(ex, live, host)?; // WAF phase 1
     inspect::body(ex, live, core, host).await?; // WAF phase 2
     let group = decide::rule(ex, host)?;
@@ -24,10 +25,13 @@ pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> R
 }
 
 /// Refuses a request in a version that is not spoken. The rules see its head first, so that probes leave their rows.
-pub(crate) fn unspoken(ex: &mut Exchange, live: &Snapshot) -> Stop {
-    let seen = ex.read_head(live).and_then(|()| route::host(ex, live)).and_then(|host| inspect::head(ex, live, host));
+pub(crate) fn unspoken(ex: &mut Exchange, live: &Snapshot, core: &Core) -> Stop {
+    let seen = ex.read_head(live).and_then(|()| route::host(ex, live)).and_then(|host| {
+        limit::take(ex, core, host)?;
+        inspect::head(ex, live, host)
+    });
     match seen {
-        Err(stop @ Stop::Waf(_)) => stop,
+        Err(stop @ (Stop::Waf(_) | Stop::Limited { .. })) => stop,
         _ => Stop::Refused(UNKNOWN_VERSION),
     }
 }

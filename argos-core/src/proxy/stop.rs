@@ -44,6 +44,13 @@ pub(crate) enum Stop {
     HostDisabled(u16),
     /// The host's stored configuration does not compile.
     HostFault,
+    /// The client asks more often than the host allows.
+    Limited {
+        /// The host's status for that.
+        status: u16,
+        /// After how many seconds one more request may come.
+        seconds: u32,
+    },
     /// A redirect rule.
     Redirect {
         /// 301, 302, 303, 307 or 308.
@@ -87,6 +94,8 @@ pub(crate) struct Answer {
     pub(crate) content: Option<Arc<Reply>>,
     /// `Location`.
     pub(crate) location: Option<Vec<u8>>,
+    /// `Retry-After` in seconds.
+    pub(crate) retry_after: Option<u32>,
 }
 
 impl Stop {
@@ -105,7 +114,7 @@ impl Stop {
             Self::NoClientCertificate => 403,
             Self::HttpsRedirect(_) => 308,
             Self::HostDisabled(status) => *status,
-            Self::Redirect { status, .. } => *status,
+            Self::Redirect { status, .. } | Self::Limited { status, .. } => *status,
             Self::Fixed(reply) | Self::Block(reply) | Self::AcmeChallenge(reply) => reply.status,
             Self::HostFault | Self::NoTarget | Self::EngineFailed => 503,
             Self::Unreachable(_) | Self::BadReply(_) => 502,
@@ -124,6 +133,7 @@ impl Stop {
             Self::Misdirected => AccessAction::Misdirected,
             Self::NoClientCertificate => AccessAction::AuthDenied,
             Self::HttpsRedirect(_) => AccessAction::HttpsRedirect,
+            Self::Limited { .. } => AccessAction::RateLimited,
             Self::Waf(_) | Self::EngineFailed => AccessAction::WafBlocked,
             Self::Redirect { .. } => AccessAction::Redirect,
             Self::Fixed(_) => AccessAction::FixedResponse,
@@ -158,6 +168,7 @@ impl Stop {
             Self::NoClientCertificate => "no certificate of the client was shown",
             Self::HttpsRedirect(_) | Self::AcmeChallenge(_) => "",
             Self::HostDisabled(_) => "the host is disabled",
+            Self::Limited { .. } => "more requests than the host allows",
             Self::Waf(_) => "",
             Self::EngineFailed => "the request could not be inspected",
             Self::HostFault => "the host's configuration does not compile",
@@ -189,9 +200,12 @@ impl Stop {
     /// What the client gets; nothing when it has left.
     pub(crate) fn into_answer(self) -> Option<Answer> {
         let status = self.status();
-        let answer = |content, location| Some(Answer { status, content, location });
+        let answer = |content, location| Some(Answer { status, content, location, retry_after: None });
         match self {
             Self::ClientGone => None,
+            Self::Limited { seconds, .. } => {
+                Some(Answer { status, content: None, location: None, retry_after: Some(seconds) })
+            }
             Self::Waf(block) if block.drop => None,
             Self::Waf(block) => answer(block.content, block.location),
             Self::Redirect { location, .. } | Self::HttpsRedirect(location) => answer(None, Some(location)),
@@ -234,6 +248,7 @@ mod tests {
             (Stop::HttpsRedirect(b"https://a/".to_vec()), 308, A::HttpsRedirect, false, false, true),
             (Stop::HostDisabled(503), 503, A::NotFound, false, false, true),
             (Stop::HostFault, 503, A::UpstreamError, false, true, true),
+            (Stop::Limited { status: 429, seconds: 7 }, 429, A::RateLimited, false, false, true),
             (Stop::Redirect { status: 308, location: b"/".to_vec() }, 308, A::Redirect, false, false, true),
             (Stop::Fixed(reply(200, "hi")), 200, A::FixedResponse, false, false, true),
             (Stop::Block(reply(403, "")), 403, A::BlockRule, false, false, true),

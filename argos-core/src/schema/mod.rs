@@ -48,6 +48,7 @@ pub use order::Order;
 pub(crate) use patch::CLEARABLE;
 pub use patch::Patch;
 pub use public_address::is_public;
+pub(crate) use rule::is_token;
 pub use rule::{
     Action, BlockConfig, CookieConfig, CountryConfig, FixedResponseConfig, ForwardConfig, HeaderConfig,
     HostHeaderConfig, Matcher, MethodConfig, PathConfig, PathExactConfig, PathRegexConfig, QueryConfig, RedirectConfig,

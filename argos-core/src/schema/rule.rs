@@ -243,3 +243,8 @@ pub enum Action {
     /// Changes the target, then goes to the default group.
     Rewrite(RewriteConfig),
 }
+
+/// Whether `text` can be the name of a header, a cookie or a method. Source: RFC 9110 §5.6.2.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}

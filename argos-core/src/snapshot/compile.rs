@@ -9,11 +9,12 @@ use std::sync::Arc;
 use argos_seclang::RuleSet;
 
 use super::limits::Values;
-use super::{AppsecSettings, Group, Host, HostTls, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
+use super::{AppsecSettings, Group, Host, HostTls, Limit, LimitBy, ProxySettings, Rule, Snapshot, Target, Waf, WafKey};
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
 use crate::schema::{
-    self, CertificateKind, ClientAuth, GroupId, GroupProtocol, HostId, HttpVersion, TargetGroup, TlsMode, csv,
+    self, CertificateKind, ClientAuth, GroupId, GroupProtocol, HostId, HostSecurity, HttpVersion, RateLimitKey,
+    TargetGroup, TlsMode, csv,
 };
 use crate::store::{
     Change, Read, Span, certificates, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
@@ -270,6 +271,7 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
     let tuning = Tuning::of(&exclusions::list(read, row.id, Span::ALL)?, &own)?;
     // Without rules a host passes uninspected or is at fault, as for an engine that fails.
     let unusable = next.rules.is_unusable() && next.appsec.fail_open;
+    let limit = limit(&security);
     let waf = if security.waf_enabled && !unusable {
         let key = WafKey {
             paranoia: security.waf_paranoia,
@@ -300,8 +302,22 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
         access_log: row.access_log,
         rules: compiled.into(),
         waf,
+        limit,
         fault: None,
     })
+}
+
+fn limit(security: &HostSecurity) -> Option<Limit> {
+    let by = match security.rate_limit_key {
+        RateLimitKey::Ip => LimitBy::Address,
+        RateLimitKey::Header => LimitBy::Header(security.rate_limit_header_name.to_ascii_lowercase().into()),
+        RateLimitKey::Global => LimitBy::Host,
+    };
+    // The table keeps both above zero where the limit is on.
+    let positive = |n: i64| u32::try_from(n).ok().filter(|n| *n > 0);
+    let requests = positive(security.rate_limit_requests)?;
+    let window = positive(security.rate_limit_window_seconds)?;
+    security.rate_limit_enabled.then_some(Limit { requests, window, by, status: security.rate_limit_status })
 }
 
 fn tls(read: &Read<'_>, row: &schema::Host, next: &Snapshot) -> Result<HostTls> {
@@ -361,6 +377,7 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
         access_log: true,
         rules: Arc::default(),
         waf: None,
+        limit: None,
         tls: HostTls { mode: row.tls_mode, clients: clients(row, &Snapshot::default()), ..HostTls::default() },
         fault: Some(error.message().into()),
     }

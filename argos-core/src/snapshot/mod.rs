@@ -104,6 +104,8 @@ pub struct Host {
     pub rules: Arc<[Rule]>,
     /// The WAF of this host, unless off.
     pub waf: Option<Waf>,
+    /// How often its clients may ask; none = as often as they like.
+    pub limit: Option<Limit>,
     /// How it is served over TLS.
     pub tls: HostTls,
     /// Why this host can't be served; it answers 503.
@@ -129,6 +131,30 @@ impl Default for HostTls {
     fn default() -> Self {
         Self { mode: TlsMode::None, redirect: false, hsts_max_age: 0, certificate: None, clients: None }
     }
+}
+
+/// How often the clients of one host may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Requests per window, 1–1,000,000. So many may also come at once.
+    pub requests: u32,
+    /// Seconds, 1–86,400.
+    pub window: u32,
+    /// What is counted by.
+    pub by: LimitBy,
+    /// Status over the limit.
+    pub status: u16,
+}
+
+/// What a rate limit counts by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LimitBy {
+    /// The client's address.
+    Address,
+    /// The value of this header (lower-case); of requests without one, the client's address.
+    Header(Box<str>),
+    /// Nothing: all requests of the host.
+    Host,
 }
 
 /// The WAF of one host.

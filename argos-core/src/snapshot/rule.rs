@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use regex::bytes::Regex;
 
-use crate::schema::{self, GroupId, RuleId, ValueMode, parse_range};
+use crate::schema::{self, GroupId, RuleId, ValueMode, is_token, parse_range};
 
 /// One enabled rule.
 #[derive(Debug)]
@@ -357,10 +357,6 @@ fn regex(field: &'static str, pattern: &str) -> Field<Regex> {
         let text = e.to_string();
         (field, text.lines().last().unwrap_or("not a regular expression").trim_start_matches("error: ").to_owned())
     })
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 fn is_header_value(text: &str) -> bool {

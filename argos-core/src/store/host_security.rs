@@ -7,9 +7,9 @@ use super::tx::{HOST_SECURITY, Read, Tx};
 use crate::error::Result;
 use crate::schema::{HostError, HostId, HostSecurity, RateLimitKey, WafMode};
 
-/// The WAF fields of a host's security.
+/// What can be changed about a host's security.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WafFields {
+pub struct SecurityFields {
     /// Whether requests are inspected.
     pub waf_enabled: bool,
     /// Detect or block.
@@ -20,6 +20,18 @@ pub struct WafFields {
     pub waf_block_status: u16,
     /// Body of a block answer.
     pub waf_block_body: String,
+    /// Whether requests are limited.
+    pub rate_limit_enabled: bool,
+    /// Requests per window.
+    pub rate_limit_requests: i64,
+    /// Seconds.
+    pub rate_limit_window_seconds: i64,
+    /// What is counted by.
+    pub rate_limit_key: RateLimitKey,
+    /// The header of key `header`.
+    pub rate_limit_header_name: String,
+    /// Status over the limit.
+    pub rate_limit_status: u16,
     /// Recorded paranoia level.
     pub waf_detection_paranoia: Option<u8>,
     /// Inbound threshold.
@@ -66,17 +78,19 @@ pub fn get(read: &Read<'_>, host: HostId) -> Result<HostSecurity> {
     Ok(read.one(SELECT, named_params! { ":id": host.0 }, from_row)?.ok_or(HostError::NotFound(host))?)
 }
 
-/// Replaces the WAF fields of a host's security.
+/// Replaces the fields of a host's security.
 ///
 /// # Errors
 /// Those of the database.
-pub fn update_waf(tx: &Tx<'_>, host: HostId, fields: &WafFields) -> Result<()> {
+pub fn update(tx: &Tx<'_>, host: HostId, fields: &SecurityFields) -> Result<()> {
     tx.update(
         HOST_SECURITY,
         host.0,
         "UPDATE host_security SET waf_enabled = :enabled, waf_mode = :mode, waf_paranoia = :paranoia,
             waf_block_status = :status, waf_block_body = :body, waf_detection_paranoia = :detection,
             waf_inbound_threshold = :inbound, waf_outbound_threshold = :outbound, waf_response_body = :response_body,
+            rate_limit_enabled = :limited, rate_limit_requests = :requests, rate_limit_window_seconds = :window,
+            rate_limit_key = :key, rate_limit_header_name = :header, rate_limit_status = :limit_status,
             updated_at = :now
          WHERE host_id = :id",
         named_params! {
@@ -90,6 +104,12 @@ pub fn update_waf(tx: &Tx<'_>, host: HostId, fields: &WafFields) -> Result<()> {
             ":inbound": fields.waf_inbound_threshold,
             ":outbound": fields.waf_outbound_threshold,
             ":response_body": fields.waf_response_body,
+            ":limited": fields.rate_limit_enabled,
+            ":requests": fields.rate_limit_requests,
+            ":window": fields.rate_limit_window_seconds,
+            ":key": fields.rate_limit_key.as_str(),
+            ":header": fields.rate_limit_header_name,
+            ":limit_status": fields.rate_limit_status,
             ":now": tx.now().0,
         },
     )

@@ -7,6 +7,7 @@ pub mod frames;
 pub mod knot;
 pub mod pebble;
 pub mod quic;
+pub mod versions;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -337,6 +338,7 @@ pub fn host(id: i64, domain: &str, group: i64) -> Host {
         access_log: true,
         rules: Arc::default(),
         waf: None,
+        limit: None,
         tls: HostTls::default(),
         fault: None,
     }

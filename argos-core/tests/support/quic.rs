@@ -93,6 +93,25 @@ impl Client {
         tokio::join!(sending, reading).1
     }
 
+    /// The same for a request without a body, whose answer may be cut.
+    pub async fn ask_whole(&mut self, request: Request<()>) -> super::versions::Whole {
+        let mut stream = self.sender.send_request(request).await.unwrap();
+        stream.finish().await.unwrap();
+        let (head, ()) = stream.recv_response().await.unwrap().into_parts();
+        let (status, fields) = (head.status.as_u16(), head.headers);
+        let mut answer = super::versions::Whole { status, fields, body: Vec::new(), whole: true };
+        loop {
+            match stream.recv_data().await {
+                Ok(Some(mut data)) => answer.body.extend_from_slice(&data.copy_to_bytes(data.remaining())),
+                Ok(None) => return answer,
+                Err(_) => {
+                    answer.whole = false;
+                    return answer;
+                }
+            }
+        }
+    }
+
     pub async fn get(&mut self, uri: &str) -> Whole {
         self.ask(Request::get(uri).body(()).unwrap(), b"", None).await
     }

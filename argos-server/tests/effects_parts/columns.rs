@@ -563,8 +563,15 @@ fn rules() -> Vec<(&'static str, Proof)> {
     ]
 }
 
+/// A host with one request a minute, with that changed.
+fn limited(w: &World, change: Value) -> Site {
+    let site = w.site(echo());
+    let limit = json!({"rate_limit_enabled": true, "rate_limit_requests": 1, "rate_limit_window_seconds": 60});
+    w.security(&site, merged(limit, change));
+    site
+}
+
 fn host_security() -> Vec<(&'static str, Proof)> {
-    let later = |field, value: Value| later("security.update", field, value);
     /// A form that only rules of the second level find.
     const SECOND_LEVEL: &str = "/?u=https%3A%2F%2Fother.example%2F";
     vec![
@@ -619,12 +626,57 @@ fn host_security() -> Vec<(&'static str, Proof)> {
                 assert_eq!(w.get(&site, ATTACK).body, "go away");
             }),
         ),
-        ("rate_limit_enabled", later("rate_limit_enabled", json!(true))),
-        ("rate_limit_requests", later("rate_limit_requests", json!(5))),
-        ("rate_limit_window_seconds", later("rate_limit_window_seconds", json!(5))),
-        ("rate_limit_key", later("rate_limit_key", json!("global"))),
-        ("rate_limit_header_name", later("rate_limit_header_name", json!("X-A"))),
-        ("rate_limit_status", later("rate_limit_status", json!(503))),
+        (
+            "rate_limit_enabled",
+            Effect(|w| {
+                let site = limited(w, json!({"rate_limit_enabled": false}));
+                assert_eq!([w.get(&site, "/").status, w.get(&site, "/").status], [200, 200]);
+                w.security(&site, json!({"rate_limit_enabled": true}));
+                assert_eq!([w.get(&site, "/").status, w.get(&site, "/").status], [200, 429]);
+                w.expect_rows(&site.domain, "action = 'rate_limited'", 1);
+            }),
+        ),
+        (
+            "rate_limit_requests",
+            Effect(|w| {
+                let site = limited(w, json!({"rate_limit_requests": 2}));
+                assert_eq!([w.get(&site, "/").status, w.get(&site, "/").status], [200, 200]);
+                assert_eq!(w.get(&site, "/").status, 429);
+            }),
+        ),
+        (
+            "rate_limit_window_seconds",
+            Effect(|w| {
+                let site = limited(w, json!({"rate_limit_window_seconds": 70}));
+                assert_eq!(w.get(&site, "/").header("ratelimit-policy").unwrap(), "\"host\";q=1;w=70");
+            }),
+        ),
+        (
+            "rate_limit_key",
+            Effect(|w| {
+                let site = limited(w, json!({"rate_limit_key": "header", "rate_limit_header_name": "X-A"}));
+                let ask = |value| w.request(&site, "GET", "/", &[("X-A", value)], "").status;
+                assert_eq!([ask("one"), ask("one"), ask("two")], [200, 429, 200]);
+                w.security(&site, json!({"rate_limit_key": "global"}));
+                assert_eq!([ask("three"), ask("four")], [200, 429]);
+            }),
+        ),
+        (
+            "rate_limit_header_name",
+            Effect(|w| {
+                let site = limited(w, json!({"rate_limit_key": "header", "rate_limit_header_name": "X-A"}));
+                let ask = |name| w.request(&site, "GET", "/", &[(name, "value")], "").status;
+                // Without the header the address counts.
+                assert_eq!([ask("X-A"), ask("X-B"), ask("X-B")], [200, 200, 429]);
+            }),
+        ),
+        (
+            "rate_limit_status",
+            Effect(|w| {
+                let site = limited(w, json!({"rate_limit_status": 503}));
+                assert_eq!([w.get(&site, "/").status, w.get(&site, "/").status], [200, 503]);
+            }),
+        ),
         (
             "updated_at",
             Effect(|w| {

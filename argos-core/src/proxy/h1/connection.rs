@@ -127,7 +127,7 @@ async fn requests(mut ex: Box<Exchange>, mut first: Option<(SocketAddr, SocketAd
         }
         let (live, arrived) = head(&mut ex, &core).await;
         let outcome = match arrived {
-            Arrived::Request if ex.head.unspoken.is_some() => Err(pipeline::unspoken(&mut ex, &live)),
+            Arrived::Request if ex.head.unspoken.is_some() => Err(pipeline::unspoken(&mut ex, &live, &core)),
             Arrived::Request => pipeline::answer(&mut ex, &live, &core).await,
             Arrived::Refused(stop) => Err(stop),
             Arrived::Gone => return None,

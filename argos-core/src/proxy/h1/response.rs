@@ -333,6 +333,10 @@ fn answer_fields(
     }
     out.put("X-Request-Id", ex.id.as_bytes());
     out.put("Date", &core.date(ex.facts.at));
+    if let Some(seconds) = answer.retry_after {
+        out.with(b"Retry-After", |out| drop(write!(out, "{seconds}")));
+    }
+    forward::put_standing(out, ex);
     forward::put_hsts(out, ex);
     forward::put_alt_svc(out, ex);
     forward::connection(out, ex, close);

@@ -3,6 +3,7 @@
 pub(crate) mod balance;
 pub(crate) mod decide;
 pub(crate) mod inspect;
+pub(crate) mod limit;
 pub(crate) mod prove;
 pub(crate) mod route;
 pub(crate) mod upstream;

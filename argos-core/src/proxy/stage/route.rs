@@ -120,6 +120,7 @@ mod tests {
                 access_log: true,
                 rules: Arc::default(),
                 waf: None,
+                limit: None,
                 tls: HostTls::default(),
                 fault: None,
             };
