@@ -632,25 +632,6 @@ export interface HeaderConfig {
   negate?: boolean
 }
 
-/** What is done with a header. */
-export type HeaderOp =
-  /** Every line of the name makes way for one with this value. */
-  | 'set'
-  /** One more line. */
-  | 'add'
-  /** Every line of the name goes. */
-  | 'remove'
-
-/** One change of a header. */
-export interface HeaderRule {
-  /** What is done. */
-  op: HeaderOp
-  /** The header's name. */
-  name: string
-  /** The value, with `{host} {path} {query} {uri} {scheme} {remote_ip}`; absent for `remove`. */
-  value?: string | null
-}
-
 /** The state of the process. */
 export interface Health {
   /** Generation of the stored configuration. */
@@ -712,10 +693,6 @@ export interface Host extends Tagged {
   clientAuth: ClientAuth
   /** The authorities that vouch for clients, in PEM. */
   clientCaPem: string
-  /** What is changed about the headers of requests before an upstream gets them, in this order. */
-  requestHeaders: HeaderRule[]
-  /** What is changed about the headers of answers, also of Argos's own, in this order. */
-  responseHeaders: HeaderRule[]
   /** When it was made. */
   createdAt: string
   /** When it was last changed. */
@@ -1330,8 +1307,12 @@ export interface TargetGroup extends Tagged {
   preserveHost: boolean
   /** Name for SNI and the certificate check; empty = target host. */
   tlsServerName: string
-  /** Seconds over which a recovered target's weight grows, 0–600. */
+  /** Seconds over which the weight of a target grows that recovered or came later, 0–600. */
   slowStartSeconds: number
+  /** Name of the cookie by which a client goes on with the target that it was given; empty = none. */
+  stickyCookie: string
+  /** Seconds for which it does, 0–31,536,000; 0 = until the browser is closed. */
+  stickyTtlSeconds: number
   /** Certificates that are trusted for the targets, in PEM; empty = those that the system trusts. */
   caBundlePem: string
   /** The certificate that targets are shown, and those that signed it, in PEM; empty = none. */
@@ -1355,6 +1336,39 @@ export interface TargetGroup extends Tagged {
   /** Further targets tried; null = `proxy.max_retries`. */
   maxRetries?: number | null
 }
+
+/** How one endpoint does. */
+export interface TargetHealth {
+  /** The endpoint. */
+  targetId: number
+  /** Its group. */
+  targetGroupId: number
+  /** The name of its group. */
+  targetGroup: string
+  /** `host:port`. */
+  address: string
+  /** Whether it takes requests. */
+  state: TargetState
+  /** Why the last check or request failed; empty = none did since it was last healthy. */
+  lastError: string
+  /** Requests under way. */
+  inFlight: number
+  /** Its weight as it counts now: less while it starts slowly, 0 while it is out. */
+  effectiveWeight: number
+  /** Since when; null = since it is known. */
+  since?: string | null
+}
+
+/** Whether an endpoint takes requests. */
+export type TargetState =
+  /** Nothing is known yet; it takes requests. */
+  | 'unknown'
+  /** It does. */
+  | 'healthy'
+  /** Checks or requests failed; it gets none, but a trial now and then. */
+  | 'unhealthy'
+  /** It is switched off. */
+  | 'disabled'
 
 /** How an automatic certificate is proven. */
 export type TlsChallenge =
@@ -1572,10 +1586,6 @@ export class HostsResource {
     tlsDirectoryUrl?: string | null
     /** Provider for DNS-01; default none. */
     dnsProviderId?: number | null
-    /** What is changed about the headers of requests before an upstream gets them, at most 64 rules; default none. */
-    requestHeaders?: HeaderRule[] | null
-    /** What is changed about the headers of answers, also of Argos's own, at most 64 rules; default none. */
-    responseHeaders?: HeaderRule[] | null
     /** Whether visitors must sign in; default false. */
     authRequired?: boolean | null
   }, terms?: {
@@ -1610,10 +1620,6 @@ export class HostsResource {
     tlsChallenge?: TlsChallenge
     /** ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`. */
     tlsDirectoryUrl?: string
-    /** What is changed about the headers of requests before an upstream gets them, in this order, at most 64 rules. */
-    requestHeaders?: HeaderRule[]
-    /** What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules. */
-    responseHeaders?: HeaderRule[]
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes?: number | null
     /** Provider for DNS-01; null = none. */
@@ -1652,10 +1658,6 @@ export class HostsResource {
     tlsChallenge: TlsChallenge
     /** ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`. */
     tlsDirectoryUrl: string
-    /** What is changed about the headers of requests before an upstream gets them, in this order, at most 64 rules. */
-    requestHeaders: HeaderRule[]
-    /** What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules. */
-    responseHeaders: HeaderRule[]
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes: number | null
     /** Provider for DNS-01; null = none. */
@@ -1726,26 +1728,30 @@ export class TargetGroupsResource {
     responseTimeoutMs?: number | null
     /** Further targets tried, 0–5; null = `proxy.max_retries`. */
     maxRetries?: number | null
-    /** How a target is chosen; default `round_robin`. */
+    /** How a target is chosen: `round_robin` = in turn by weight, `least_conn` = fewest requests under way by weight, `ip_hash` = by the client's address, `random` = the less busy of two; default `round_robin`. */
     algorithm?: Algorithm | null
     /** Whether targets are checked actively; default false. */
     healthCheckEnabled?: boolean | null
-    /** Path of the check; default `/`. */
+    /** Path of the check, and its query; default `/`. */
     healthCheckPath?: string | null
     /** Method of the check; default `GET`. */
     healthCheckMethod?: HealthMethod | null
-    /** Accepted statuses; default `200`. */
+    /** Accepted statuses, such as `200,2xx,200-204`; default `200`. */
     healthCheckExpectStatus?: string | null
     /** Seconds between checks, 1–300; default 30. */
     healthCheckIntervalSeconds?: number | null
-    /** Seconds until a check fails, 1–60; default 5. */
+    /** Seconds until a check fails, 1–60, less than those between checks; default 5. */
     healthCheckTimeoutSeconds?: number | null
-    /** Failures until a target is out, 1–10; default 2. */
+    /** Failures in a row until a target is out, 1–10; default 2. */
     healthCheckFailsToUnhealthy?: number | null
-    /** Successes until it is back, 1–10; default 2. */
+    /** Successes in a row until it is back, 1–10; default 2. */
     healthCheckPassesToHealthy?: number | null
-    /** Seconds over which a recovered target's weight grows, 0–600; default 0. */
+    /** Seconds over which the weight of a target grows that recovered or came later, 0–600; default 0. */
     slowStartSeconds?: number | null
+    /** Name of the cookie by which a client goes on with the target that it was given; default empty = none. */
+    stickyCookie?: string | null
+    /** Seconds for which it does, 0–31,536,000; default 0 = until the browser is closed. */
+    stickyTtlSeconds?: number | null
   }, terms?: {
     /** Whether the change is only tried: all checks, and the result it would have. */
     dryRun?: boolean
@@ -1770,6 +1776,30 @@ export class TargetGroupsResource {
     clientCertPem?: string
     /** Whether the client's `Host` is passed on. */
     preserveHost?: boolean
+    /** How a target is chosen: `round_robin`, `least_conn`, `ip_hash` or `random`. */
+    algorithm?: Algorithm
+    /** Whether targets are checked actively. */
+    healthCheckEnabled?: boolean
+    /** Path of the check, and its query. */
+    healthCheckPath?: string
+    /** Method of the check. */
+    healthCheckMethod?: HealthMethod
+    /** Accepted statuses, such as `200,2xx,200-204`. */
+    healthCheckExpectStatus?: string
+    /** Seconds between checks, 1–300. */
+    healthCheckIntervalSeconds?: number
+    /** Seconds until a check fails, 1–60, less than those between checks. */
+    healthCheckTimeoutSeconds?: number
+    /** Failures in a row until a target is out, 1–10. */
+    healthCheckFailsToUnhealthy?: number
+    /** Successes in a row until it is back, 1–10. */
+    healthCheckPassesToHealthy?: number
+    /** Seconds over which the weight of a target grows that recovered or came later, 0–600. */
+    slowStartSeconds?: number
+    /** Name of the cookie by which a client goes on with the target that it was given; empty = none. */
+    stickyCookie?: string
+    /** Seconds for which it does, 0–31,536,000; 0 = until the browser is closed. */
+    stickyTtlSeconds?: number
     /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
     connectTimeoutMs?: number | null
     /** Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`. */
@@ -1778,26 +1808,6 @@ export class TargetGroupsResource {
     maxRetries?: number | null
     /** The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none. */
     clientKeyPem?: string | null
-    /** How a target is chosen. */
-    algorithm?: Algorithm
-    /** Whether targets are checked actively. */
-    healthCheckEnabled?: boolean
-    /** Path of the check. */
-    healthCheckPath?: string
-    /** Method of the check. */
-    healthCheckMethod?: HealthMethod
-    /** Accepted statuses. */
-    healthCheckExpectStatus?: string
-    /** Seconds between checks, 1–300. */
-    healthCheckIntervalSeconds?: number
-    /** Seconds until a check fails, 1–60. */
-    healthCheckTimeoutSeconds?: number
-    /** Failures until a target is out, 1–10. */
-    healthCheckFailsToUnhealthy?: number
-    /** Successes until it is back, 1–10. */
-    healthCheckPassesToHealthy?: number
-    /** Seconds over which a recovered target's weight grows, 0–600. */
-    slowStartSeconds?: number
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -1822,32 +1832,36 @@ export class TargetGroupsResource {
     clientCertPem: string
     /** Whether the client's `Host` is passed on. */
     preserveHost: boolean
+    /** How a target is chosen: `round_robin`, `least_conn`, `ip_hash` or `random`. */
+    algorithm: Algorithm
+    /** Whether targets are checked actively. */
+    healthCheckEnabled: boolean
+    /** Path of the check, and its query. */
+    healthCheckPath: string
+    /** Method of the check. */
+    healthCheckMethod: HealthMethod
+    /** Accepted statuses, such as `200,2xx,200-204`. */
+    healthCheckExpectStatus: string
+    /** Seconds between checks, 1–300. */
+    healthCheckIntervalSeconds: number
+    /** Seconds until a check fails, 1–60, less than those between checks. */
+    healthCheckTimeoutSeconds: number
+    /** Failures in a row until a target is out, 1–10. */
+    healthCheckFailsToUnhealthy: number
+    /** Successes in a row until it is back, 1–10. */
+    healthCheckPassesToHealthy: number
+    /** Seconds over which the weight of a target grows that recovered or came later, 0–600. */
+    slowStartSeconds: number
+    /** Name of the cookie by which a client goes on with the target that it was given; empty = none. */
+    stickyCookie: string
+    /** Seconds for which it does, 0–31,536,000; 0 = until the browser is closed. */
+    stickyTtlSeconds: number
     /** Milliseconds to connect, 100–86,400,000; null = `proxy.connect_timeout_ms`. */
     connectTimeoutMs: number | null
     /** Milliseconds to the response head, 100–86,400,000; null = `proxy.response_timeout_ms`. */
     responseTimeoutMs: number | null
     /** Further targets tried, 0–5; null = `proxy.max_retries`. */
     maxRetries: number | null
-    /** How a target is chosen. */
-    algorithm: Algorithm
-    /** Whether targets are checked actively. */
-    healthCheckEnabled: boolean
-    /** Path of the check. */
-    healthCheckPath: string
-    /** Method of the check. */
-    healthCheckMethod: HealthMethod
-    /** Accepted statuses. */
-    healthCheckExpectStatus: string
-    /** Seconds between checks, 1–300. */
-    healthCheckIntervalSeconds: number
-    /** Seconds until a check fails, 1–60. */
-    healthCheckTimeoutSeconds: number
-    /** Failures until a target is out, 1–10. */
-    healthCheckFailsToUnhealthy: number
-    /** Successes until it is back, 1–10. */
-    healthCheckPassesToHealthy: number
-    /** Seconds over which a recovered target's weight grows, 0–600. */
-    slowStartSeconds: number
     /** The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none. */
     clientKeyPem?: string | null
   }, terms?: {
@@ -1943,6 +1957,22 @@ export class TargetsResource {
     /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
     idempotencyKey?: string
   }): Promise<Applied<Target>>
+}
+
+/** How the endpoints of all target groups do. */
+export class TargetHealthResource {
+  private constructor()
+  /** Lists how the targets of all groups do, as the running proxy knows them. */
+  list(fields?: {
+    /** Only those of this group. */
+    targetGroupId?: number | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<TargetHealth>>
 }
 
 /** The rules of one host. */
@@ -2755,6 +2785,8 @@ export class Operations {
   readonly targetGroups: TargetGroupsResource
   /** The endpoints of one target group. */
   targets(targetGroupId: number): TargetsResource
+  /** How the endpoints of all target groups do. */
+  readonly targetHealth: TargetHealthResource
   /** The rules of one host. */
   rules(hostId: number): RulesResource
   /** What protects one host. */

@@ -109,6 +109,18 @@ class TargetsResource {
   }
 }
 
+class TargetHealthResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'target_health.list', { ...fields })
+  }
+}
+
 class RulesResource {
   #argos
   #hostId
@@ -536,6 +548,10 @@ class Operations {
 
   targets(targetGroupId) {
     return new TargetsResource(this, targetGroupId)
+  }
+
+  get targetHealth() {
+    return new TargetHealthResource(this)
   }
 
   rules(hostId) {

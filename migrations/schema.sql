@@ -197,7 +197,7 @@ CREATE TABLE hosts (
     max_body_bytes INTEGER NULL CHECK (max_body_bytes >= 0), -- [ext]
     access_log INTEGER NOT NULL DEFAULT 1 CHECK (access_log IN (0, 1)) -- [ext]
 , client_auth TEXT NOT NULL DEFAULT 'none'
-    CHECK (client_auth IN ('none', 'optional', 'required')), client_ca_pem TEXT NOT NULL DEFAULT '', request_headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(request_headers)), response_headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(response_headers)));
+    CHECK (client_auth IN ('none', 'optional', 'required')), client_ca_pem TEXT NOT NULL DEFAULT '');
 
 CREATE INDEX hosts_enabled ON hosts (enabled);
 
@@ -439,7 +439,8 @@ CREATE TABLE target_groups (
     slow_start_seconds INTEGER NOT NULL DEFAULT 0 CHECK (slow_start_seconds BETWEEN 0 AND 600), -- [ext]
     connect_timeout_ms INTEGER NULL, -- [ext]
     response_timeout_ms INTEGER NULL, -- [ext]
-    max_retries INTEGER NULL, ca_bundle_pem TEXT NOT NULL DEFAULT '', client_cert_pem TEXT NOT NULL DEFAULT '', client_key_encrypted TEXT NOT NULL DEFAULT '', -- [ext]
+    max_retries INTEGER NULL, ca_bundle_pem TEXT NOT NULL DEFAULT '', client_cert_pem TEXT NOT NULL DEFAULT '', client_key_encrypted TEXT NOT NULL DEFAULT '', sticky_cookie TEXT NOT NULL DEFAULT '', sticky_ttl_seconds INTEGER NOT NULL DEFAULT 0
+    CHECK (sticky_ttl_seconds BETWEEN 0 AND 31536000), -- [ext]
     CHECK (health_check_timeout_seconds < health_check_interval_seconds)
 );
 

@@ -20,15 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [_, http, upstream, ..] = &arguments[..] else { return Err("usage: proxy_floor HTTP UPSTREAM".into()) };
     let upstream: SocketAddr = upstream.parse()?;
     let target = Target::plain(TargetId(1), upstream.ip().to_string().into(), upstream.port(), 1);
-    let group = Group {
-        id: GroupId(1),
-        name: "floor".into(),
-        preserve_host: true,
-        connect_timeout_ms: None,
-        response_timeout_ms: None,
-        max_retries: None,
-        targets: Box::new([target]),
-    };
+    let group = Group::plain(GroupId(1), "floor", Box::new([target]));
     let host = Host {
         id: HostId(1),
         domain: "*".into(),
@@ -39,7 +31,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rules: Arc::default(),
         waf: None,
         limit: None,
-        headers: None,
         tls: HostTls::default(),
         fault: None,
     };

@@ -19,6 +19,10 @@ text_enum! {
         CertExpiringSoon = "cert_expiring_soon",
         /// An authority did not sign: the first failure, then one a day.
         CertRenewalFailed = "cert_renewal_failed",
+        /// Checks or requests took a target out.
+        TargetUnhealthy = "target_unhealthy",
+        /// A target that was out gets requests again.
+        TargetRecovered = "target_recovered",
         /// An uploaded certificate has 30, 14, 7 or 1 days left, or has ended.
         ManualCertExpiringSoon = "manual_cert_expiring_soon",
     }
@@ -44,7 +48,8 @@ impl EventKind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::CertExpiringSoon | Self::ManualCertExpiringSoon => Severity::Warning,
-            Self::CertRenewalFailed => Severity::Error,
+            Self::CertRenewalFailed | Self::TargetUnhealthy => Severity::Error,
+            Self::TargetRecovered => Severity::Info,
         }
     }
 }
@@ -72,12 +77,18 @@ pub struct Event {
 }
 
 impl Event {
+    /// An event of `kind` about no single host, with the facts `data`.
+    #[must_use]
+    pub fn of_system(kind: EventKind, at: Timestamp, message: String, data: Value) -> Self {
+        let data = if let Value::Object(data) = data { data } else { Map::new() };
+        Self { kind, severity: kind.severity(), host_id: None, host_domain: None, timestamp: at, message, data }
+    }
+
     /// An event of `kind` about the host `host`, with the facts `data`.
     #[must_use]
     pub fn of_host(kind: EventKind, at: Timestamp, host: (HostId, &str), message: String, data: Value) -> Self {
-        let data = if let Value::Object(data) = data { data } else { Map::new() };
         let (host_id, host_domain) = (Some(host.0), Some(host.1.to_owned()));
-        Self { kind, severity: kind.severity(), host_id, host_domain, timestamp: at, message, data }
+        Self { host_id, host_domain, ..Self::of_system(kind, at, message, data) }
     }
 }
 

@@ -51,8 +51,7 @@ fn calls() -> Vec<(&'static str, Value)> {
             json!({"id": 1, "domain": "c.example", "target_group_id": 1, "tls_mode": "none", "enabled": true,
                 "access_log": true, "max_body_bytes": null, "dns_provider_id": null, "auth_required": false,
                 "tls_email": "", "tls_challenge": "auto", "tls_directory_url": "", "https_redirect": true,
-                "client_auth": "none", "client_ca_pem": "", "hsts_max_age_seconds": 0,
-                "request_headers": [], "response_headers": []}),
+                "client_auth": "none", "client_ca_pem": "", "hsts_max_age_seconds": 0}),
         ),
         (
             "target_groups.replace",
@@ -63,7 +62,7 @@ fn calls() -> Vec<(&'static str, Value)> {
                 "health_check_interval_seconds": 30, "health_check_timeout_seconds": 5,
                 "health_check_fails_to_unhealthy": 2, "health_check_passes_to_healthy": 2, "http_version": "auto",
                 "tls_server_name": "", "ca_bundle_pem": "", "client_cert_pem": "", "client_key_pem": null,
-                "slow_start_seconds": 0}),
+                "slow_start_seconds": 0, "sticky_cookie": "", "sticky_ttl_seconds": 0}),
         ),
         (
             "targets.replace",

@@ -62,8 +62,6 @@ __all__ = [
     "Freshness",
     "GroupProtocol",
     "HeaderConfig",
-    "HeaderOp",
-    "HeaderRule",
     "Health",
     "HealthMethod",
     "Host",
@@ -117,6 +115,9 @@ __all__ = [
     "Target",
     "TargetGroup",
     "TargetGroupsResource",
+    "TargetHealth",
+    "TargetHealthResource",
+    "TargetState",
     "TargetsResource",
     "TlsChallenge",
     "TlsMode",
@@ -262,17 +263,6 @@ class GroupProtocol(StrEnum):
     """HTTP over TLS."""
 
 
-class HeaderOp(StrEnum):
-    """What is done with a header."""
-
-    SET = "set"
-    """Every line of the name makes way for one with this value."""
-    ADD = "add"
-    """One more line."""
-    REMOVE = "remove"
-    """Every line of the name goes."""
-
-
 class HealthMethod(StrEnum):
     """The method of a health check."""
 
@@ -339,6 +329,19 @@ class Role(StrEnum):
     """Changes hosts, groups, rules and security."""
     ADMIN = "admin"
     """Everything."""
+
+
+class TargetState(StrEnum):
+    """Whether an endpoint takes requests."""
+
+    UNKNOWN = "unknown"
+    """Nothing is known yet; it takes requests."""
+    HEALTHY = "healthy"
+    """It does."""
+    UNHEALTHY = "unhealthy"
+    """Checks or requests failed; it gets none, but a trial now and then."""
+    DISABLED = "disabled"
+    """It is switched off."""
 
 
 class TlsChallenge(StrEnum):
@@ -1030,18 +1033,6 @@ class HeaderConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderRule:
-    """One change of a header."""
-
-    op: HeaderOp
-    """What is done."""
-    name: str
-    """The header's name."""
-    value: str | None = None
-    """The value, with ``{host} {path} {query} {uri} {scheme} {remote_ip}``; absent for ``remove``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """The state of the process."""
 
@@ -1097,10 +1088,6 @@ class Host(records.Resource):
     """Whether clients show a certificate."""
     client_ca_pem: str
     """The authorities that vouch for clients, in PEM."""
-    request_headers: Sequence[HeaderRule]
-    """What is changed about the headers of requests before an upstream gets them, in this order."""
-    response_headers: Sequence[HeaderRule]
-    """What is changed about the headers of answers, also of Argos's own, in this order."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime
@@ -1738,7 +1725,11 @@ class TargetGroup(records.Resource):
     tls_server_name: str
     """Name for SNI and the certificate check; empty = target host."""
     slow_start_seconds: int
-    """Seconds over which a recovered target's weight grows, 0–600."""
+    """Seconds over which the weight of a target grows that recovered or came later, 0–600."""
+    sticky_cookie: str
+    """Name of the cookie by which a client goes on with the target that it was given; empty = none."""
+    sticky_ttl_seconds: int
+    """Seconds for which it does, 0–31,536,000; 0 = until the browser is closed."""
     ca_bundle_pem: str
     """Certificates that are trusted for the targets, in PEM; empty = those that the system trusts."""
     client_cert_pem: str
@@ -1761,6 +1752,30 @@ class TargetGroup(records.Resource):
     """Milliseconds to the response head; null = ``proxy.response_timeout_ms``."""
     max_retries: int | None = None
     """Further targets tried; null = ``proxy.max_retries``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetHealth:
+    """How one endpoint does."""
+
+    target_id: int
+    """The endpoint."""
+    target_group_id: int
+    """Its group."""
+    target_group: str
+    """The name of its group."""
+    address: str
+    """``host:port``."""
+    state: TargetState
+    """Whether it takes requests."""
+    last_error: str
+    """Why the last check or request failed; empty = none did since it was last healthy."""
+    in_flight: int
+    """Requests under way."""
+    effective_weight: float
+    """Its weight as it counts now: less while it starts slowly, 0 while it is out."""
+    since: datetime | None = None
+    """Since when; null = since it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1960,8 +1975,6 @@ class HostsResource:
         tls_challenge: TlsChallenge | None | Unset = UNSET,
         tls_directory_url: str | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
-        request_headers: Sequence[HeaderRule] | None | Unset = UNSET,
-        response_headers: Sequence[HeaderRule] | None | Unset = UNSET,
         auth_required: bool | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
@@ -1989,10 +2002,6 @@ class HostsResource:
             tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
                 Encrypt's); default empty = ``acme.directory_url``.
             dns_provider_id: Provider for DNS-01; default none.
-            request_headers: What is changed about the headers of requests before an upstream gets them,
-                at most 64 rules; default none.
-            response_headers: What is changed about the headers of answers, also of Argos's own, at most
-                64 rules; default none.
             auth_required: Whether visitors must sign in; default false.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
@@ -2014,8 +2023,6 @@ class HostsResource:
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
             "dns_provider_id": dns_provider_id,
-            "request_headers": request_headers,
-            "response_headers": response_headers,
             "auth_required": auth_required,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
@@ -2035,8 +2042,6 @@ class HostsResource:
         tls_email: str | Unset = UNSET,
         tls_challenge: TlsChallenge | Unset = UNSET,
         tls_directory_url: str | Unset = UNSET,
-        request_headers: Sequence[HeaderRule] | Unset = UNSET,
-        response_headers: Sequence[HeaderRule] | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
         auth_required: bool | Unset = UNSET,
@@ -2061,10 +2066,6 @@ class HostsResource:
                 and DNS-01 for a wildcard.
             tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
                 Encrypt's); empty = ``acme.directory_url``.
-            request_headers: What is changed about the headers of requests before an upstream gets them,
-                in this order, at most 64 rules.
-            response_headers: What is changed about the headers of answers, also of Argos's own, in this
-                order, at most 64 rules.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -2087,8 +2088,6 @@ class HostsResource:
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
-            "request_headers": request_headers,
-            "response_headers": response_headers,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,
@@ -2110,8 +2109,6 @@ class HostsResource:
         tls_email: str,
         tls_challenge: TlsChallenge,
         tls_directory_url: str,
-        request_headers: Sequence[HeaderRule],
-        response_headers: Sequence[HeaderRule],
         max_body_bytes: int | None,
         dns_provider_id: int | None,
         auth_required: bool,
@@ -2136,10 +2133,6 @@ class HostsResource:
                 and DNS-01 for a wildcard.
             tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
                 Encrypt's); empty = ``acme.directory_url``.
-            request_headers: What is changed about the headers of requests before an upstream gets them,
-                in this order, at most 64 rules.
-            response_headers: What is changed about the headers of answers, also of Argos's own, in this
-                order, at most 64 rules.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -2162,8 +2155,6 @@ class HostsResource:
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
-            "request_headers": request_headers,
-            "response_headers": response_headers,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,
@@ -2281,6 +2272,8 @@ class TargetGroupsResource:
         health_check_fails_to_unhealthy: int | None | Unset = UNSET,
         health_check_passes_to_healthy: int | None | Unset = UNSET,
         slow_start_seconds: int | None | Unset = UNSET,
+        sticky_cookie: str | None | Unset = UNSET,
+        sticky_ttl_seconds: int | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
     ) -> Applied[TargetGroup]:
@@ -2306,16 +2299,24 @@ class TargetGroupsResource:
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
                 ``proxy.response_timeout_ms``.
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
-            algorithm: How a target is chosen; default ``round_robin``.
+            algorithm: How a target is chosen: ``round_robin`` = in turn by weight, ``least_conn`` =
+                fewest requests under way by weight, ``ip_hash`` = by the client's address, ``random`` = the
+                less busy of two; default ``round_robin``.
             health_check_enabled: Whether targets are checked actively; default false.
-            health_check_path: Path of the check; default ``/``.
+            health_check_path: Path of the check, and its query; default ``/``.
             health_check_method: Method of the check; default ``GET``.
-            health_check_expect_status: Accepted statuses; default ``200``.
+            health_check_expect_status: Accepted statuses, such as ``200,2xx,200-204``; default ``200``.
             health_check_interval_seconds: Seconds between checks, 1–300; default 30.
-            health_check_timeout_seconds: Seconds until a check fails, 1–60; default 5.
-            health_check_fails_to_unhealthy: Failures until a target is out, 1–10; default 2.
-            health_check_passes_to_healthy: Successes until it is back, 1–10; default 2.
-            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600; default 0.
+            health_check_timeout_seconds: Seconds until a check fails, 1–60, less than those between
+                checks; default 5.
+            health_check_fails_to_unhealthy: Failures in a row until a target is out, 1–10; default 2.
+            health_check_passes_to_healthy: Successes in a row until it is back, 1–10; default 2.
+            slow_start_seconds: Seconds over which the weight of a target grows that recovered or came
+                later, 0–600; default 0.
+            sticky_cookie: Name of the cookie by which a client goes on with the target that it was given;
+                default empty = none.
+            sticky_ttl_seconds: Seconds for which it does, 0–31,536,000; default 0 = until the browser is
+                closed.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
                 answered without being done again.
@@ -2344,6 +2345,8 @@ class TargetGroupsResource:
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
             "slow_start_seconds": slow_start_seconds,
+            "sticky_cookie": sticky_cookie,
+            "sticky_ttl_seconds": sticky_ttl_seconds,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
     def update(
@@ -2358,10 +2361,6 @@ class TargetGroupsResource:
         ca_bundle_pem: str | Unset = UNSET,
         client_cert_pem: str | Unset = UNSET,
         preserve_host: bool | Unset = UNSET,
-        connect_timeout_ms: int | None | Unset = UNSET,
-        response_timeout_ms: int | None | Unset = UNSET,
-        max_retries: int | None | Unset = UNSET,
-        client_key_pem: str | None | Unset = UNSET,
         algorithm: Algorithm | Unset = UNSET,
         health_check_enabled: bool | Unset = UNSET,
         health_check_path: str | Unset = UNSET,
@@ -2372,6 +2371,12 @@ class TargetGroupsResource:
         health_check_fails_to_unhealthy: int | Unset = UNSET,
         health_check_passes_to_healthy: int | Unset = UNSET,
         slow_start_seconds: int | Unset = UNSET,
+        sticky_cookie: str | Unset = UNSET,
+        sticky_ttl_seconds: int | Unset = UNSET,
+        connect_timeout_ms: int | None | Unset = UNSET,
+        response_timeout_ms: int | None | Unset = UNSET,
+        max_retries: int | None | Unset = UNSET,
+        client_key_pem: str | None | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[TargetGroup]:
@@ -2389,6 +2394,21 @@ class TargetGroupsResource:
             client_cert_pem: The certificate that targets are shown, in PEM, at most 64 KiB; those that
                 signed it may follow; empty = none.
             preserve_host: Whether the client's ``Host`` is passed on.
+            algorithm: How a target is chosen: ``round_robin``, ``least_conn``, ``ip_hash`` or ``random``.
+            health_check_enabled: Whether targets are checked actively.
+            health_check_path: Path of the check, and its query.
+            health_check_method: Method of the check.
+            health_check_expect_status: Accepted statuses, such as ``200,2xx,200-204``.
+            health_check_interval_seconds: Seconds between checks, 1–300.
+            health_check_timeout_seconds: Seconds until a check fails, 1–60, less than those between
+                checks.
+            health_check_fails_to_unhealthy: Failures in a row until a target is out, 1–10.
+            health_check_passes_to_healthy: Successes in a row until it is back, 1–10.
+            slow_start_seconds: Seconds over which the weight of a target grows that recovered or came
+                later, 0–600.
+            sticky_cookie: Name of the cookie by which a client goes on with the target that it was given;
+                empty = none.
+            sticky_ttl_seconds: Seconds for which it does, 0–31,536,000; 0 = until the browser is closed.
             connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
                 ``proxy.connect_timeout_ms``.
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
@@ -2396,16 +2416,6 @@ class TargetGroupsResource:
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
             client_key_pem: The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or
                 SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none.
-            algorithm: How a target is chosen.
-            health_check_enabled: Whether targets are checked actively.
-            health_check_path: Path of the check.
-            health_check_method: Method of the check.
-            health_check_expect_status: Accepted statuses.
-            health_check_interval_seconds: Seconds between checks, 1–300.
-            health_check_timeout_seconds: Seconds until a check fails, 1–60.
-            health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
-            health_check_passes_to_healthy: Successes until it is back, 1–10.
-            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -2420,10 +2430,6 @@ class TargetGroupsResource:
             "ca_bundle_pem": ca_bundle_pem,
             "client_cert_pem": client_cert_pem,
             "preserve_host": preserve_host,
-            "connect_timeout_ms": connect_timeout_ms,
-            "response_timeout_ms": response_timeout_ms,
-            "max_retries": max_retries,
-            "client_key_pem": client_key_pem,
             "algorithm": algorithm,
             "health_check_enabled": health_check_enabled,
             "health_check_path": health_check_path,
@@ -2434,6 +2440,12 @@ class TargetGroupsResource:
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
             "slow_start_seconds": slow_start_seconds,
+            "sticky_cookie": sticky_cookie,
+            "sticky_ttl_seconds": sticky_ttl_seconds,
+            "connect_timeout_ms": connect_timeout_ms,
+            "response_timeout_ms": response_timeout_ms,
+            "max_retries": max_retries,
+            "client_key_pem": client_key_pem,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def replace(
@@ -2448,9 +2460,6 @@ class TargetGroupsResource:
         ca_bundle_pem: str,
         client_cert_pem: str,
         preserve_host: bool,
-        connect_timeout_ms: int | None,
-        response_timeout_ms: int | None,
-        max_retries: int | None,
         algorithm: Algorithm,
         health_check_enabled: bool,
         health_check_path: str,
@@ -2461,6 +2470,11 @@ class TargetGroupsResource:
         health_check_fails_to_unhealthy: int,
         health_check_passes_to_healthy: int,
         slow_start_seconds: int,
+        sticky_cookie: str,
+        sticky_ttl_seconds: int,
+        connect_timeout_ms: int | None,
+        response_timeout_ms: int | None,
+        max_retries: int | None,
         client_key_pem: str | None | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
@@ -2479,21 +2493,26 @@ class TargetGroupsResource:
             client_cert_pem: The certificate that targets are shown, in PEM, at most 64 KiB; those that
                 signed it may follow; empty = none.
             preserve_host: Whether the client's ``Host`` is passed on.
+            algorithm: How a target is chosen: ``round_robin``, ``least_conn``, ``ip_hash`` or ``random``.
+            health_check_enabled: Whether targets are checked actively.
+            health_check_path: Path of the check, and its query.
+            health_check_method: Method of the check.
+            health_check_expect_status: Accepted statuses, such as ``200,2xx,200-204``.
+            health_check_interval_seconds: Seconds between checks, 1–300.
+            health_check_timeout_seconds: Seconds until a check fails, 1–60, less than those between
+                checks.
+            health_check_fails_to_unhealthy: Failures in a row until a target is out, 1–10.
+            health_check_passes_to_healthy: Successes in a row until it is back, 1–10.
+            slow_start_seconds: Seconds over which the weight of a target grows that recovered or came
+                later, 0–600.
+            sticky_cookie: Name of the cookie by which a client goes on with the target that it was given;
+                empty = none.
+            sticky_ttl_seconds: Seconds for which it does, 0–31,536,000; 0 = until the browser is closed.
             connect_timeout_ms: Milliseconds to connect, 100–86,400,000; null =
                 ``proxy.connect_timeout_ms``.
             response_timeout_ms: Milliseconds to the response head, 100–86,400,000; null =
                 ``proxy.response_timeout_ms``.
             max_retries: Further targets tried, 0–5; null = ``proxy.max_retries``.
-            algorithm: How a target is chosen.
-            health_check_enabled: Whether targets are checked actively.
-            health_check_path: Path of the check.
-            health_check_method: Method of the check.
-            health_check_expect_status: Accepted statuses.
-            health_check_interval_seconds: Seconds between checks, 1–300.
-            health_check_timeout_seconds: Seconds until a check fails, 1–60.
-            health_check_fails_to_unhealthy: Failures until a target is out, 1–10.
-            health_check_passes_to_healthy: Successes until it is back, 1–10.
-            slow_start_seconds: Seconds over which a recovered target's weight grows, 0–600.
             client_key_pem: The key of the certificate that targets are shown, in PEM (PKCS#8, PKCS#1 or
                 SEC1), not encrypted, at most 64 KiB; omitted = it stays, null = none.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
@@ -2510,9 +2529,6 @@ class TargetGroupsResource:
             "ca_bundle_pem": ca_bundle_pem,
             "client_cert_pem": client_cert_pem,
             "preserve_host": preserve_host,
-            "connect_timeout_ms": connect_timeout_ms,
-            "response_timeout_ms": response_timeout_ms,
-            "max_retries": max_retries,
             "algorithm": algorithm,
             "health_check_enabled": health_check_enabled,
             "health_check_path": health_check_path,
@@ -2523,6 +2539,11 @@ class TargetGroupsResource:
             "health_check_fails_to_unhealthy": health_check_fails_to_unhealthy,
             "health_check_passes_to_healthy": health_check_passes_to_healthy,
             "slow_start_seconds": slow_start_seconds,
+            "sticky_cookie": sticky_cookie,
+            "sticky_ttl_seconds": sticky_ttl_seconds,
+            "connect_timeout_ms": connect_timeout_ms,
+            "response_timeout_ms": response_timeout_ms,
+            "max_retries": max_retries,
             "client_key_pem": client_key_pem,
         }, {"if_match": if_match, "dry_run": dry_run})
 
@@ -2728,6 +2749,38 @@ class TargetsResource:
             "id": id,
             "enabled": enabled,
         }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
+
+
+class TargetHealthResource:
+    """How the endpoints of all target groups do."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        target_group_id: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[TargetHealth]:
+        """Lists how the targets of all groups do, as the running proxy knows them.
+
+        Arguments:
+            target_group_id: Only those of this group.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, TargetHealth, "target_health.list", {
+            "target_group_id": target_group_id,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
 
 
 class RulesResource:
@@ -4572,6 +4625,11 @@ class Operations:
     def targets(self, target_group_id: int) -> TargetsResource:
         """The endpoints of one target group."""
         return TargetsResource(self, target_group_id)
+
+    @property
+    def target_health(self) -> TargetHealthResource:
+        """How the endpoints of all target groups do."""
+        return TargetHealthResource(self)
 
     def rules(self, host_id: int) -> RulesResource:
         """The rules of one host."""

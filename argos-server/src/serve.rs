@@ -227,7 +227,9 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
     let panel = panel.into_iter().map(|address| (address, take(&mut inherited, address))).collect();
     let panel = Panel { addresses: panel, secure: matches.get_flag("panel-tls") };
     let (inherited, inherited_udp) = (inherited.into(), inherited_udp.into());
-    let options = ServeOptions { http, https, h3, proxy_protocol, inherited, inherited_udp, threads, audit_log };
+    let resolvers = Arc::default();
+    let options =
+        ServeOptions { http, https, h3, proxy_protocol, inherited, inherited_udp, threads, audit_log, resolvers };
     runtime.block_on(serve(argos, options, panel, &data_dir, matches.get_flag("demo"), grace))?;
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::logs::Queue;
+use crate::proxy::Upstreams;
 use crate::schema::Role;
 use crate::secret::{MasterKey, Subkey};
 use crate::snapshot::Snapshot;
@@ -200,6 +201,8 @@ pub struct Context {
     pub flagged: Arc<Flagged>,
     /// What proofs of names are answered with.
     pub challenges: Arc<Challenges>,
+    /// What is known of targets.
+    pub upstreams: Arc<Upstreams>,
     /// Told after each change, for whoever orders certificates.
     pub changed: Arc<Notify>,
     /// Where events go.

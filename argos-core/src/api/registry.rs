@@ -24,6 +24,10 @@ macro_rules! for_each_operation {
                 update: change UpdateTarget, replace: change ReplaceTarget, delete: change DeleteTarget,
                 toggle: change ToggleTarget,
             }
+            /// How the endpoints of all target groups do.
+            target_health: TargetHealths () {
+                list: query ListTargetHealth,
+            }
             /// The rules of one host.
             rules: Rules (host_id: HostId) {
                 list: query ListRules, get: query GetRule, create: change CreateRule,

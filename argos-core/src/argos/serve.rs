@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::Events;
 use crate::logs::Queue;
-use crate::proxy::{self, Proxy};
+use crate::proxy::{self, Proxy, Upstreams};
 use crate::schema::Actor;
 use crate::secret::MasterKey;
 use crate::snapshot;
@@ -56,6 +56,8 @@ pub struct ServeOptions {
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
     pub audit_log: Option<Arc<AuditLog>>,
+    /// Name servers that are asked for the addresses of upstreams; none = those of the system.
+    pub resolvers: Arc<[SocketAddr]>,
 }
 
 /// A running proxy; it stops when this is dropped.
@@ -110,7 +112,9 @@ impl Argos {
         }
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, clock.clone());
+        let events = Events::default();
         let cx = Context {
+            upstreams: Arc::new(Upstreams::new(clock.clone(), events.clone())),
             clock,
             key,
             setup: SetupToken::default(),
@@ -119,7 +123,7 @@ impl Argos {
             flagged: Arc::default(),
             challenges: Arc::default(),
             changed: Arc::default(),
-            events: Events::default(),
+            events,
         };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
@@ -151,6 +155,8 @@ impl Argos {
             audit_log: options.audit_log.clone(),
             flagged: inner.cx.flagged.clone(),
             challenges: inner.cx.challenges.clone(),
+            upstreams: inner.cx.upstreams.clone(),
+            resolvers: Arc::clone(&options.resolvers),
         };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
         // Without TLS nobody would see a certificate.

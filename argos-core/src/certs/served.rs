@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use super::provider;
 use crate::clock::Timestamp;
 use crate::schema::{CertificateId, CertificateKind, covers};
-use crate::secret::{MasterKey, Secret};
+use crate::secret::{MasterKey, Secret, Subkey};
 use crate::store::certificates::StoredPair;
 
 /// What opens the keys of certificates; without a master key none is opened.
@@ -25,6 +25,12 @@ impl Opener {
     #[must_use]
     pub fn new(key: &MasterKey) -> Self {
         Self(Some(Arc::new(key.clone())))
+    }
+
+    /// What proves that a cookie of sticky sessions is ours.
+    #[must_use]
+    pub fn sticky_key(&self) -> Option<Secret<[u8; 32]>> {
+        self.0.as_ref().map(|key| key.subkey(Subkey::Sticky))
     }
 
     /// What an envelope holds.

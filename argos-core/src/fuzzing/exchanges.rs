@@ -19,7 +19,7 @@ use crate::proxy::forward;
 use crate::proxy::h1::field::{Known, LineScan, items};
 use crate::proxy::h1::head::{Framing, Limits, arrived};
 use crate::proxy::path::PathForms;
-use crate::proxy::stage::balance::Choice;
+use crate::proxy::stage::balance;
 use crate::proxy::stage::decide;
 use crate::proxy::stop::Stop;
 use crate::proxy::stream::Stream;
@@ -47,7 +47,7 @@ impl Room {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
         let live = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         let clock = Clock::manual(Timestamp(1_767_225_600_007));
-        let core = Core::new(live, Arc::new(Queue::new(|| ())), clock, Arc::new(Shared::default()));
+        let core = Core::new(0, live, Arc::new(Queue::new(|| ())), clock, Arc::new(Shared::default()));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let socket = TcpStream::connect(address).expect("the listener is there");
@@ -117,7 +117,6 @@ fn host(rule: Option<Rule>) -> Host {
         rules: rule.into_iter().collect(),
         waf: None,
         limit: None,
-        headers: None,
         tls: HostTls::default(),
         fault: None,
     }
@@ -140,16 +139,8 @@ fn one(ex: &mut Exchange, host: &Host, head: &[u8], options: usize) {
     if parsed.is_err() || ex.read_head(&live).is_err() {
         return;
     }
-    let group = Group {
-        id: GroupId(1),
-        name: "g".into(),
-        preserve_host: on(2),
-        connect_timeout_ms: None,
-        response_timeout_ms: None,
-        max_retries: None,
-        targets: Box::new([]),
-    };
     let target = Target::plain(TargetId(1), "192.0.2.9".into(), 8080, 1);
+    let group = Arc::new(Group { preserve_host: on(2), ..Group::plain(GroupId(1), "g", Box::new([target])) });
     match decide::rule(ex, host) {
         Err(Stop::Redirect { location, .. }) => return redirected(host, &location),
         Err(Stop::Fixed(_) | Stop::Block(_) | Stop::BadResult) => return,
@@ -157,7 +148,9 @@ fn one(ex: &mut Exchange, host: &Host, head: &[u8], options: usize) {
         Ok(_) => {}
     }
     let mut out = Vec::new();
-    forward::request_head(&mut out, ex, &live, &Choice { group: &group, target: &target }, on(3));
+    let core = Rc::clone(&ex.core);
+    let choice = balance::of_group(ex, &core, &group).expect("the group has a target");
+    forward::request_head(&mut out, ex, &live, &choice, on(3));
     forwarded(ex, &out, on(3));
 }
 

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,8 +16,8 @@ use arc_swap::ArcSwap;
 use super::buffer::Buffers;
 use super::limit::Quotas;
 use super::pool::Pool;
-use super::state::Shares;
 use super::timer::Timers;
+use super::upstreams::{Names, Turns, Upstreams};
 use crate::certs::acme::Challenges;
 use crate::clock::{Clock, RandomPool, Timestamp};
 use crate::logs::{Access, AccessAction, AccessBatch, Fault, Masked, Queue, Record, Texts};
@@ -53,6 +53,12 @@ pub(crate) struct Shared {
     pub(crate) https_port: Option<u16>,
     /// The port at which HTTP/3 is spoken.
     pub(crate) h3_port: Option<u16>,
+    /// What is known of targets.
+    pub(crate) upstreams: Arc<Upstreams>,
+    /// How many cores there are.
+    pub(crate) cores: usize,
+    /// Whom to ask for the addresses of upstreams; none = whom the system asks.
+    pub(crate) resolvers: Arc<[SocketAddr]>,
     second: AtomicI64,
     refusals: AtomicU64,
     unrecorded: AtomicU64,
@@ -93,7 +99,10 @@ pub(crate) struct Core {
     live: RefCell<Rc<Live>>,
     pub(crate) clock: Clock,
     pub(crate) random: RefCell<RandomPool>,
-    pub(crate) shares: Shares,
+    /// Which of the cores it is, from 0.
+    pub(crate) number: usize,
+    pub(crate) turns: Turns,
+    pub(crate) names: Rc<Names>,
     pub(crate) pool: Rc<Pool>,
     pub(crate) buffers: Rc<Buffers>,
     pub(crate) timers: Rc<Timers>,
@@ -106,14 +115,22 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(swap: Arc<ArcSwap<Snapshot>>, queue: Arc<Queue>, clock: Clock, shared: Arc<Shared>) -> Rc<Self> {
+    pub(crate) fn new(
+        number: usize,
+        swap: Arc<ArcSwap<Snapshot>>,
+        queue: Arc<Queue>,
+        clock: Clock,
+        shared: Arc<Shared>,
+    ) -> Rc<Self> {
         let live = RefCell::new(Rc::new(Live(swap.load_full())));
         Rc::new(Self {
             swap,
             live,
             clock,
             random: RefCell::default(),
-            shares: Shares::default(),
+            number,
+            turns: Turns::default(),
+            names: Names::new(Arc::clone(&shared.resolvers)),
             pool: Rc::default(),
             buffers: Rc::default(),
             timers: Timers::new(),

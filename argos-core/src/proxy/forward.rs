@@ -4,15 +4,15 @@ use std::io::Write as _;
 
 use http::{Request, Uri};
 
-use super::amend::Draft;
 use super::exchange::Exchange;
 use super::framed::fields::Fields;
 use super::h1::body::Sink;
 use super::h1::field::{Field, Known, items, length};
 use super::h1::head::{Framing, split_authority};
 use super::stage::balance::Choice;
+use super::upstreams::sticky;
 use crate::logs::Version;
-use crate::snapshot::{HeaderRules, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// Source: RFC 6797 §6.1.
 const HSTS: &str = "Strict-Transport-Security";
@@ -60,7 +60,7 @@ pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, ch
     target(out, ex);
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.put("Host", authority(ex, choice));
-    request_fields(out, ex, live, waits);
+    request_fields(out, ex, live, choice, waits);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -68,10 +68,10 @@ pub(crate) fn request_head(out: &mut Vec<u8>, ex: &Exchange, live: &Snapshot, ch
 pub(crate) fn request(ex: &Exchange, live: &Snapshot, choice: &Choice<'_>, waits: bool) -> Option<Request<()>> {
     let mut path = Vec::new();
     target(&mut path, ex);
-    let scheme = if choice.target.tls.is_some() { "https" } else { "http" };
+    let scheme = if choice.target().tls.is_some() { "https" } else { "http" };
     let uri = Uri::builder().scheme(scheme).authority(authority(ex, choice)).path_and_query(path);
     let mut fields = Fields::default();
-    request_fields(&mut fields, ex, live, waits);
+    request_fields(&mut fields, ex, live, choice, waits);
     let mut request = Request::builder().method(ex.method()).uri(uri.build().ok()?).body(()).ok()?;
     *request.headers_mut() = fields.into_map();
     Some(request)
@@ -90,28 +90,17 @@ pub(crate) fn target(out: &mut Vec<u8>, ex: &Exchange) {
 pub(crate) fn authority<'a>(ex: &'a Exchange, choice: &'a Choice<'_>) -> &'a [u8] {
     match ex.head.host {
         Some(host) if choice.group.preserve_host => host.of_bytes(ex.bytes()),
-        _ => choice.target.authority.as_bytes(),
+        _ => choice.target().authority.as_bytes(),
     }
 }
 
-/// Writes the fields that the upstream gets, but for the authority, as the host's rules amend them. `waits` says that
-/// the client's `Expect: 100-continue` is passed on.
-pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, waits: bool) {
-    match ex.facts.headers.as_deref() {
-        Some(rules) if !rules.request.is_empty() => {
-            let mut draft = Draft::default();
-            own_request_fields(&mut draft, ex, live, waits);
-            draft.amend(&rules.request, ex);
-            draft.write(out);
-        }
-        _ => own_request_fields(out, ex, live, waits),
-    }
-}
-
-fn own_request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, waits: bool) {
+/// Writes the fields that the upstream gets, but for the authority. `waits` says that the client's
+/// `Expect: 100-continue` is passed on.
+pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, choice: &Choice<'_>, waits: bool) {
     let (bytes, head) = (ex.bytes(), &ex.head);
     let host = head.host.map(|h| h.of_bytes(bytes));
     let trace = ex.known(Known::Traceparent).filter(|t| is_traceparent(t));
+    let own = choice.group.sticky.as_ref().map(|sticky| sticky.cookie.as_bytes());
     let mut sized = false;
     for field in &head.fields {
         let (name, value) = (field.name.of_bytes(bytes), field.value.of_bytes(bytes));
@@ -133,7 +122,7 @@ fn own_request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, wait
             continue;
         }
         match field.known {
-            Known::Cookie => put_cookies(out, name, value),
+            Known::Cookie => put_cookies(out, name, value, own),
             _ => out.line(name, value),
         }
     }
@@ -251,12 +240,13 @@ fn put_trace(out: &mut impl Lines, ex: &Exchange) {
     out.put("traceparent", &text);
 }
 
-// One `Cookie` line without the session of the panel; the other cookies keep their order and bytes.
-fn put_cookies(out: &mut impl Lines, name: &[u8], value: &[u8]) {
-    if !value.split(|b| *b == b';').any(is_session) {
+// One `Cookie` line without the session of the panel and the cookie `own`; the others keep their order and bytes.
+fn put_cookies(out: &mut impl Lines, name: &[u8], value: &[u8], own: Option<&[u8]>) {
+    let is_ours = |c: &[u8]| is_session(c) || own.is_some_and(|own| sticky::value_of(c, own).is_some());
+    if !value.split(|b| *b == b';').any(is_ours) {
         return out.line(name, value);
     }
-    let mut kept = value.split(|b| *b == b';').filter(|c| !is_session(c)).peekable();
+    let mut kept = value.split(|b| *b == b';').filter(|c| !is_ours(c)).peekable();
     if kept.peek().is_none() {
         return;
     }
@@ -271,7 +261,7 @@ fn put_cookies(out: &mut impl Lines, name: &[u8], value: &[u8]) {
 }
 
 // Some upstreams decode names, drop quotes or read `.` as `_`; all those spellings count.
-pub(crate) fn is_session(cookie: &[u8]) -> bool {
+fn is_session(cookie: &[u8]) -> bool {
     let name = cookie.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
     if name.len() < SESSION_COOKIE.len() {
         return false;
@@ -283,26 +273,8 @@ pub(crate) fn is_session(cookie: &[u8]) -> bool {
 }
 
 /// Writes the fields that the client gets with the upstream's answer in `ex.reply`, whose bytes are `bytes` and whose
-/// body goes out as `sink` says, as the host's rules amend them; `close` says that the connection ends after it.
+/// body goes out as `sink` says; `close` says that the connection ends after it.
 pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sink, close: bool) {
-    match ex.facts.headers.as_deref() {
-        // An interim answer is about the request, not about what is answered.
-        Some(rules) if ex.reply.status >= 200 => amended(out, ex, rules, |draft| {
-            own_reply_fields(draft, ex, bytes, sink, close);
-        }),
-        _ => own_reply_fields(out, ex, bytes, sink, close),
-    }
-}
-
-/// Writes the fields of an answer that `write` gives, as the host's rules amend them.
-pub(crate) fn amended(out: &mut impl Lines, ex: &Exchange, rules: &HeaderRules, write: impl FnOnce(&mut Draft)) {
-    let mut draft = Draft::default();
-    write(&mut draft);
-    draft.amend(&rules.reply, ex);
-    draft.write(out);
-}
-
-fn own_reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sink, close: bool) {
     let head = &ex.reply;
     let framed = sink == Sink::Frames;
     let interim = head.status < 200;
@@ -349,6 +321,9 @@ fn own_reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sin
         out.put("X-Request-Id", ex.id.as_bytes());
         put_hsts(out, ex);
         put_alt_svc(out, ex);
+        if let Some(cookie) = &ex.facts.cookie {
+            out.put("Set-Cookie", cookie.as_bytes());
+        }
     }
     if !dated {
         out.put("Date", &ex.core.date(ex.facts.at));
@@ -417,6 +392,9 @@ mod tests {
     fn the_session_cookie_is_removed_in_any_spelling() {
         for (given, expected) in [
             ("a=1; b=2", Some("a=1; b=2")),
+            ("a=1; route=x; Route=y; b=2", Some("a=1; Route=y; b=2")),
+            (" route = x", None),
+            ("routes=1", Some("routes=1")),
             ("argos_session=x", None),
             ("a=1; argos_session=x; b=2", Some("a=1; b=2")),
             ("ARGOS_Session=x;  a=\"1\"", Some("a=\"1\"")),
@@ -429,7 +407,7 @@ mod tests {
             ("argos_session", None),
         ] {
             let mut out = Vec::new();
-            put_cookies(&mut out, b"Cookie", given.as_bytes());
+            put_cookies(&mut out, b"Cookie", given.as_bytes(), Some(b"route"));
             let expected = expected.map(|e| format!("Cookie: {e}\r\n")).unwrap_or_default();
             assert_eq!(String::from_utf8(out).unwrap(), expected, "{given}");
         }

@@ -15,7 +15,6 @@
 //! # Ok::<(), argos_core::error::Error>(())
 //! ```
 
-mod amend;
 mod budget;
 mod buffer;
 pub(crate) mod client;
@@ -37,12 +36,12 @@ mod pool;
 mod proxy_protocol;
 mod quic;
 pub(crate) mod stage;
-mod state;
 pub(crate) mod stop;
 pub(crate) mod stream;
 mod timer;
 mod tls;
 mod tunnel;
+pub(crate) mod upstreams;
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
@@ -59,6 +58,7 @@ use self::listener::{Door, Open, Sources};
 use self::timer::TICK;
 use self::tls::Terms;
 pub use self::tls::panel_terms;
+pub use self::upstreams::Upstreams;
 use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -91,6 +91,10 @@ pub struct ServeOptions {
     pub flagged: Arc<Flagged>,
     /// What proofs of names are answered with.
     pub challenges: Arc<Challenges>,
+    /// What is known of targets; it outlives the proxy.
+    pub upstreams: Arc<Upstreams>,
+    /// Name servers that are asked for the addresses of upstreams; none = those of the system.
+    pub resolvers: Arc<[SocketAddr]>,
 }
 
 /// A running proxy. Dropping it cuts every connection.
@@ -156,6 +160,9 @@ impl Proxy {
         shared.audit_log = options.audit_log;
         shared.flagged = options.flagged;
         shared.challenges = options.challenges;
+        shared.upstreams = options.upstreams;
+        shared.resolvers = options.resolvers;
+        shared.cores = count;
         shared.https_port = secure.first().map(SocketAddr::port);
         shared.h3_port = h3.first().map(SocketAddr::port);
         let shared = Arc::new(shared);
@@ -164,7 +171,7 @@ impl Proxy {
             let (stop, stopped) = oneshot::channel();
             let (live, logs, clock) = (Arc::clone(&live), Arc::clone(&logs), clock.clone());
             let shared = Arc::clone(&proxy.shared);
-            let work = move || run(sockets, stopped, || Core::new(live, logs, clock, shared));
+            let work = move || run(sockets, stopped, move || Core::new(i, live, logs, clock, shared));
             let thread = std::thread::Builder::new().name(format!("argos-proxy-{i}")).spawn(work);
             let thread = thread.map_err(|e| Error::internal(format!("start a proxy thread: {e}")))?;
             proxy.threads.push(Worker { stop, thread });
@@ -295,6 +302,7 @@ async fn serve(core: Rc<Core>, sockets: (Vec<Door>, Vec<quic::Door>), stopped: o
         .map(|s| tokio::task::spawn_local(quic::accept(Rc::clone(&core), Rc::clone(&open), s, fd_limit)))
         .collect();
     tokio::task::spawn_local(tick(Rc::clone(&core)));
+    let checks = tokio::task::spawn_local(upstreams::watch(Rc::clone(&core)));
     let grace = stopped.await.unwrap_or(Duration::ZERO);
     open.stopping.set(true);
     open.stop.notify_waiters();
@@ -305,6 +313,7 @@ async fn serve(core: Rc<Core>, sockets: (Vec<Door>, Vec<quic::Door>), stopped: o
     for task in listening {
         endpoints.extend(task.await.ok().flatten());
     }
+    checks.abort();
     core.stopping.set(true);
     core.timers.wake_all();
     let all_ended = async {
@@ -334,7 +343,8 @@ async fn tick(core: Rc<Core>) {
         }
         if n.is_multiple_of(EXPIRE_TICKS) {
             let limit = core.live().proxy.upstream_idle_timeout;
-            core.pool.expire(limit);
+            core.pool.expire(&core.names, limit);
+            core.names.renew();
         }
     }
 }

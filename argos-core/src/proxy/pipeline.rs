@@ -19,7 +19,7 @@ pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> R
     inspect::head(ex, live, host)?; // WAF phase 1
     inspect::body(ex, live, core, host).await?; // WAF phase 2
     let group = decide::rule(ex, host)?;
-    let choice = balance::pick(core, live, group)?;
+    let choice = balance::pick(ex, core, live, group)?;
     let reply = upstream::send(ex, live, core, choice).await?;
     inspect::reply(ex, live, core, host, reply).await // WAF phases 3 and 4
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use rustls::pki_types::ServerName;
+use smallvec::{SmallVec, smallvec};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -20,11 +21,10 @@ use super::h1::reply_head::MAX_HEAD;
 use super::stream::Stream;
 use super::timer::Deadline;
 use super::tls::{Outbound, TlsStream};
+use super::upstreams::Names;
 use crate::certs::{UpstreamTls, refusal};
 use crate::snapshot::Target;
 
-/// How long the addresses of a name are used before it is looked up again.
-const NAME_TTL: Duration = Duration::from_secs(15);
 /// Most idle connections kept for one upstream on one core.
 const MAX_IDLE: usize = 1024;
 /// Most requests at once over one connection that carries many.
@@ -46,8 +46,27 @@ struct Upstream {
     many: bool,
     /// Tells that the connection that is being made is there, or can't be had.
     opening: Option<Rc<Notify>>,
-    addresses: Vec<SocketAddr>,
-    looked_up: Option<Instant>,
+    /// The name that it was reached by, and the addresses that this had.
+    name: Option<Name>,
+    /// Which of several addresses is the first to be asked next.
+    turn: usize,
+}
+
+/// The name of an upstream, as its connections know it.
+#[derive(Debug)]
+struct Name {
+    host: Box<str>,
+    addresses: Rc<[IpAddr]>,
+    /// Whether these were others before.
+    moved: bool,
+    /// When a connection was last made or given back.
+    used: Instant,
+}
+
+impl Name {
+    fn leads_to(&self, peer: Option<IpAddr>) -> bool {
+        peer.is_none_or(|peer| self.addresses.contains(&peer.to_canonical()))
+    }
 }
 
 #[derive(Debug)]
@@ -63,6 +82,7 @@ struct Shared {
     // One more for each request that is under way.
     open: Rc<()>,
     used: Instant,
+    peer: Option<IpAddr>,
 }
 
 /// A way to an upstream.
@@ -99,18 +119,24 @@ impl Pool {
     /// Keeps a connection whose last answer was read to its end.
     pub(crate) fn give(&self, key: &Arc<str>, mut socket: Stream<Outbound>, now: Instant) {
         let mut pool = self.0.borrow_mut();
-        let idle = match pool.get_mut(&**key) {
-            Some(upstream) => &mut upstream.idle,
-            None => &mut pool.entry(Arc::clone(key)).or_default().idle,
+        let upstream = match pool.get_mut(&**key) {
+            Some(upstream) => upstream,
+            None => pool.entry(Arc::clone(key)).or_default(),
         };
+        if let Some(name) = &mut upstream.name {
+            name.used = now;
+            if name.moved && !name.leads_to(socket.peer()) {
+                return;
+            }
+        }
+        let idle = &mut upstream.idle;
         if idle.len() < MAX_IDLE {
             socket.rest();
             idle.push(Idle { socket, since: now });
         }
     }
 
-    /// A new connection: every address of the target in turn, each for at most `limit`, and the handshake as long again.
-    /// HTTP/2 is spoken where that is known or agreed on, unless `only_http1`.
+    /// A new connection, as [`dial`] makes it. HTTP/2 is spoken where that is known or agreed on, unless `only_http1`.
     pub(crate) async fn connect(
         &self,
         core: &Core,
@@ -123,34 +149,11 @@ impl Pool {
             return Ok(line);
         }
         let _opening = if only_http1 { None } else { self.begin_opening(core, target) };
-        let mut last = String::from("the name has no address");
-        for address in self.addresses(target, limit, deadline).await? {
-            match deadline.within(limit, TcpStream::connect(address)).await {
-                Ok(Ok(socket)) => {
-                    // A delay of small writes would be the only effect of an error here.
-                    let _ = socket.set_nodelay(true);
-                    let Some(tls) = &target.tls else {
-                        let stream = Stream::Plain(socket);
-                        return match target.http2 && !only_http1 {
-                            true => self.share(core, target, stream).await,
-                            false => Ok(Line::One(stream)),
-                        };
-                    };
-                    let agreed = agree(core, socket, target, tls, only_http1, limit, deadline).await;
-                    match agreed {
-                        Ok(stream) if stream.is_h2() => return self.share(core, target, Stream::Tls(stream)).await,
-                        Ok(_) if tls.only_http2() && !only_http1 => {
-                            return Err(format!("{} does not speak HTTP/2", target.authority));
-                        }
-                        Ok(stream) => return Ok(Line::One(Stream::Tls(stream))),
-                        Err(text) => last = text,
-                    }
-                }
-                Ok(Err(e)) => last = format!("connect to {address}: {e}"),
-                Err(_) => last = format!("connect to {address}: no answer within {} ms", limit.as_millis()),
-            }
+        let stream = dial(core, target, only_http1, limit, deadline).await?;
+        match speaks_http2(target, &stream)? && !only_http1 {
+            true => self.share(core, target, stream).await,
+            false => Ok(Line::One(stream)),
         }
-        Err(last)
     }
 
     /// A connection that somebody else makes: one is enough for many, however many want it at once.
@@ -179,6 +182,7 @@ impl Pool {
 
     /// Begins to speak HTTP/2, and keeps the connection for others too.
     async fn share(&self, core: &Core, target: &Target, stream: Stream<Outbound>) -> Result<Line, String> {
+        let peer = stream.peer();
         let mut builder = h2::client::Builder::new();
         builder
             .enable_push(false)
@@ -192,7 +196,7 @@ impl Pool {
         // It lives while somebody has a way to send; what goes wrong is told to each stream.
         tokio::task::spawn_local(async move { drop(connection.await) });
         let open = Rc::new(());
-        let shared = Shared { sender: sender.clone(), open: Rc::clone(&open), used: Instant::now() };
+        let shared = Shared { sender: sender.clone(), open: Rc::clone(&open), used: Instant::now(), peer };
         let mut pool = core.pool.0.borrow_mut();
         let upstream = pool.entry(Arc::clone(&target.pool)).or_default();
         upstream.many = true;
@@ -200,31 +204,20 @@ impl Pool {
         Ok(Line::Many(sender, open))
     }
 
-    async fn addresses(
-        &self,
-        target: &Target,
-        limit: Duration,
-        deadline: &Deadline,
-    ) -> Result<Vec<SocketAddr>, String> {
+    /// Where `target` is, in the order to be asked: each new connection begins with the next address of the first family.
+    async fn addresses(&self, core: &Core, target: &Target) -> Result<SmallVec<[SocketAddr; 4]>, String> {
         if let Ok(ip) = target.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, target.port)]);
+            return Ok(smallvec![SocketAddr::new(ip, target.port)]);
         }
-        if let Some(upstream) = self.0.borrow().get(&*target.authority)
-            && upstream.looked_up.is_some_and(|at| at.elapsed() < NAME_TTL)
-        {
-            return Ok(upstream.addresses.clone());
-        }
-        let found = deadline.within(limit, tokio::net::lookup_host((&*target.host, target.port))).await;
-        let addresses: Vec<SocketAddr> = match found {
-            Ok(Ok(found)) => found.collect(),
-            Ok(Err(e)) => return Err(format!("look-up of {}: {e}", target.host)),
-            Err(_) => return Err(format!("look-up of {}: no answer in time", target.host)),
-        };
+        let found = core.names.addresses(&target.host).await.map_err(|text| text.to_string())?;
         let mut pool = self.0.borrow_mut();
-        let upstream = pool.entry(Arc::clone(&target.authority)).or_default();
-        upstream.addresses.clone_from(&addresses);
-        upstream.looked_up = Some(Instant::now());
-        Ok(addresses)
+        let upstream = pool.entry(Arc::clone(&target.pool)).or_default();
+        let first = found.iter().take_while(|ip| ip.is_ipv4() == found[0].is_ipv4()).count().max(1);
+        let turn = upstream.turn % first;
+        upstream.turn = turn + 1;
+        upstream.watch(&target.host, &found);
+        let order = found[turn..first].iter().chain(&found[..turn]).chain(&found[first..]);
+        Ok(order.map(|ip| SocketAddr::new(*ip, target.port)).collect())
     }
 
     /// Begins no more on the connection that `open` counts: it may be dead without a word.
@@ -234,19 +227,92 @@ impl Pool {
         }
     }
 
-    /// Closes what was idle for longer than `limit`.
-    pub(crate) fn expire(&self, limit: Duration) {
+    /// Closes what was idle for longer than `limit`, and what leads to where a name was and is no more.
+    pub(crate) fn expire(&self, names: &Names, limit: Duration) {
         let now = Instant::now();
         self.0.borrow_mut().retain(|_, upstream| {
             // The list is in order of `since` but for pops at its end, so that the old ones are at the front.
             let old = upstream.idle.iter().take_while(|i| now.duration_since(i.since) >= limit).count();
             upstream.idle.drain(..old);
             upstream.shared.retain_mut(|s| s.streams() > 0 || now.duration_since(s.used) < limit);
-            !upstream.idle.is_empty()
-                || !upstream.shared.is_empty()
-                || upstream.opening.is_some()
-                || upstream.looked_up.is_some_and(|at| at.elapsed() < NAME_TTL)
+            let mut used = !upstream.idle.is_empty() || !upstream.shared.is_empty() || upstream.opening.is_some();
+            // A connection may also be in use at this moment, and come back.
+            used |= upstream.name.as_ref().is_some_and(|name| now.duration_since(name.used) < limit);
+            if used
+                && let Some(Name { host, .. }) = &upstream.name
+                && let Some(found) = names.watched(host)
+            {
+                let host = host.clone();
+                upstream.watch(&host, &found);
+            }
+            used
         });
+    }
+}
+
+impl Upstream {
+    /// Notes where `host` is. If it is elsewhere than before, nothing new begins on what leads to the old places.
+    fn watch(&mut self, host: &str, found: &Rc<[IpAddr]>) {
+        let Some(name) = &mut self.name else {
+            let (host, addresses) = (host.into(), Rc::clone(found));
+            self.name = Some(Name { host, addresses, moved: false, used: Instant::now() });
+            return;
+        };
+        if Rc::ptr_eq(&name.addresses, found) {
+            return;
+        }
+        let moved = name.addresses != *found;
+        name.addresses = Rc::clone(found);
+        if moved {
+            name.moved = true;
+            self.idle.retain(|idle| name.leads_to(idle.socket.peer()));
+            self.shared.retain(|shared| name.leads_to(shared.peer));
+        }
+    }
+}
+
+/// A new connection to `target`: every address of it in turn, each for at most `limit`, and the handshake as long again.
+pub(crate) async fn dial(
+    core: &Core,
+    target: &Target,
+    only_http1: bool,
+    limit: Duration,
+    deadline: &Deadline,
+) -> Result<Stream<Outbound>, String> {
+    let mut last = String::from("the name has no address");
+    // Who answers and is not believed says more than an address where nobody is.
+    let mut disbelieved = None;
+    let addresses = deadline.within(limit, core.pool.addresses(core, target)).await;
+    for address in addresses.map_err(|_| format!("look-up of {}: no answer in time", target.host))?? {
+        match deadline.within(limit, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => {
+                // A delay of small writes would be the only effect of an error here.
+                let _ = socket.set_nodelay(true);
+                let Some(tls) = &target.tls else { return Ok(Stream::Plain(socket)) };
+                match agree(core, socket, target, tls, only_http1, limit, deadline).await {
+                    Ok(stream) => return Ok(Stream::Tls(stream)),
+                    Err(text) => disbelieved = Some(text),
+                }
+            }
+            Ok(Err(e)) => last = format!("connect to {address}: {e}"),
+            Err(_) => last = format!("connect to {address}: no answer within {} ms", limit.as_millis()),
+        }
+    }
+    Err(disbelieved.unwrap_or(last))
+}
+
+/// Whether HTTP/2 is spoken over `stream`.
+///
+/// # Errors
+/// When it has to be, and was not agreed on.
+pub(crate) fn speaks_http2(target: &Target, stream: &Stream<Outbound>) -> Result<bool, String> {
+    match stream {
+        Stream::Tls(tls) if tls.is_h2() => Ok(true),
+        Stream::Tls(_) if target.tls.as_ref().is_some_and(|tls| tls.only_http2()) => {
+            Err(format!("{} does not speak HTTP/2", target.authority))
+        }
+        Stream::Tls(_) => Ok(false),
+        _ => Ok(target.http2),
     }
 }
 

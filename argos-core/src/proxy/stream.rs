@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -54,6 +55,16 @@ impl Stream<Outbound> {
             Self::Tls(tls) => tls.is_quiet(),
             Self::Framed(_) | Self::Gone => false,
         }
+    }
+
+    /// The address at its other end, as far as the system knows.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        let address = match self {
+            Self::Plain(socket) => socket.peer_addr(),
+            Self::Tls(tls) => tls.socket.peer_addr(),
+            Self::Framed(_) | Self::Gone => return None,
+        };
+        address.ok().map(|at| at.ip())
     }
 
     /// Lets go of what an idle connection does not need.

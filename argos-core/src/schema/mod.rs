@@ -9,7 +9,6 @@ mod certificate;
 mod custom_rule;
 mod dns_provider;
 mod exclusion;
-mod header_rule;
 mod host;
 mod host_security;
 mod hostname;
@@ -21,8 +20,10 @@ mod public_address;
 mod rule;
 mod secret_text;
 mod setting;
+mod status_set;
 mod target;
 mod target_group;
+mod target_health;
 mod token;
 mod version;
 
@@ -36,7 +37,6 @@ pub use dns_provider::{
     DnsConfig, DnsConfigShown, DnsProvider, DnsProviderKind, DnsProviderTest, DnsTestStep, TsigAlgorithm,
 };
 pub use exclusion::{Exclusion, MOST_PATH};
-pub use header_rule::{HeaderOp, HeaderRule};
 pub use host::{CertificateSummary, ClientAuth, Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;
@@ -58,8 +58,10 @@ pub use rule::{
 };
 pub use secret_text::SecretText;
 pub use setting::{Access, AppsecMode, MASKED, SETTINGS, Setting, SettingKind, SettingRow, Unit, csv, parse_range};
+pub use status_set::StatusSet;
 pub use target::{Target, TargetHost, TargetHostError};
 pub use target_group::{Algorithm, GroupName, GroupProtocol, HealthMethod, HttpVersion, TargetGroup};
+pub use target_health::{TargetHealth, TargetState};
 pub use token::{ApiToken, TokenRole};
 pub use version::{ConfigVersion, FieldBlame, FieldChange, RolledBack, RowKey};
 

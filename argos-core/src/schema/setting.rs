@@ -227,7 +227,7 @@ pub const SETTINGS: &[Setting] = &[
     row("proxy.max_uri_bytes", "16384", BYTES, Writable),
     row("proxy.min_body_rate_bytes", "240", Integer(0, 1_000_000, Unit::Bytes), Writable),
     row("proxy.response_timeout_ms", "60000", MS, Writable),
-    row("proxy.retry_budget_percent", "20", Integer(0, 100, Unit::Percent), NotYet),
+    row("proxy.retry_budget_percent", "20", Integer(0, 100, Unit::Percent), Writable),
     row("proxy.send_forwarded", "false", Bool, Writable),
     row("proxy.trusted_proxies", "", Cidrs, Writable),
     row("proxy.tunnel_idle_timeout_ms", "3600000", MS, Writable),

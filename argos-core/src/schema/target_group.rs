@@ -120,8 +120,12 @@ pub struct TargetGroup {
     pub preserve_host: bool,
     /// Name for SNI and the certificate check; empty = target host.
     pub tls_server_name: String,
-    /// Seconds over which a recovered target's weight grows, 0–600.
+    /// Seconds over which the weight of a target grows that recovered or came later, 0–600.
     pub slow_start_seconds: i64,
+    /// Name of the cookie by which a client goes on with the target that it was given; empty = none.
+    pub sticky_cookie: String,
+    /// Seconds for which it does, 0–31,536,000; 0 = until the browser is closed.
+    pub sticky_ttl_seconds: i64,
     /// Certificates that are trusted for the targets, in PEM; empty = those that the system trusts.
     pub ca_bundle_pem: String,
     /// The certificate that targets are shown, and those that signed it, in PEM; empty = none.

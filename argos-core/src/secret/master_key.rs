@@ -28,6 +28,8 @@ pub enum Subkey {
     Ticket,
     /// Authentication of pagination cursors.
     Cursor,
+    /// Authentication of the cookies of sticky sessions.
+    Sticky,
 }
 
 impl Subkey {
@@ -36,6 +38,7 @@ impl Subkey {
             Self::BackupManifest => "argos/backup-manifest/v1",
             Self::Ticket => "argos/ticket/v1",
             Self::Cursor => "argos/cursor/v1",
+            Self::Sticky => "argos/sticky/v1",
         }
     }
 }

@@ -5,19 +5,20 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use argos_seclang::RuleSet;
 
 use super::limits::Values;
 use super::{
-    AppsecSettings, Group, HeaderRules, Host, HostTls, Limit, LimitBy, ProxySettings, Rule, Snapshot, Target, Waf,
+    AppsecSettings, Check, Group, Host, HostTls, Limit, LimitBy, ProxySettings, Rule, Snapshot, Sticky, Target, Waf,
     WafKey,
 };
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
 use crate::schema::{
     self, CertificateKind, ClientAuth, GroupId, GroupProtocol, HostId, HostSecurity, HttpVersion, RateLimitKey,
-    TargetGroup, TlsMode, csv,
+    StatusSet, TargetGroup, TlsMode, csv,
 };
 use crate::store::{
     Change, Read, Span, certificates, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
@@ -275,9 +276,6 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
     // Without rules a host passes uninspected or is at fault, as for an engine that fails.
     let unusable = next.rules.is_unusable() && next.appsec.fail_open;
     let limit = limit(&security);
-    let headers = HeaderRules::compile(&row.request_headers, &row.response_headers)
-        .map_err(|fault| Error::invalid("host.header_rule", fault.field, fault.reason))?;
-    let headers = (!headers.is_empty()).then(|| Arc::new(headers));
     let waf = if security.waf_enabled && !unusable {
         let key = WafKey {
             paranoia: security.waf_paranoia,
@@ -309,7 +307,6 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
         rules: compiled.into(),
         waf,
         limit,
-        headers,
         fault: None,
     })
 }
@@ -385,7 +382,6 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
         rules: Arc::default(),
         waf: None,
         limit: None,
-        headers: None,
         tls: HostTls { mode: row.tls_mode, clients: clients(row, &Snapshot::default()), ..HostTls::default() },
         fault: Some(error.message().into()),
     }
@@ -397,7 +393,7 @@ fn group(read: &Read<'_>, id: GroupId, next: &Snapshot) -> Result<Option<Arc<Gro
         GroupProtocol::Http => None,
         GroupProtocol::Https => Some(upstream_tls(read, &row, next)?),
     };
-    Ok(Some(Arc::new(runtime_group(&row, tls.as_ref()))))
+    Ok(Some(Arc::new(runtime_group(&row, tls.as_ref(), &next.opener)?)))
 }
 
 fn upstream_tls(read: &Read<'_>, row: &TargetGroup, next: &Snapshot) -> Result<Arc<UpstreamTls>> {
@@ -417,7 +413,7 @@ fn upstream_tls(read: &Read<'_>, row: &TargetGroup, next: &Snapshot) -> Result<A
     Ok(known.map_or_else(|| Arc::new(new), Arc::clone))
 }
 
-fn runtime_group(row: &TargetGroup, tls: Option<&Arc<UpstreamTls>>) -> Group {
+fn runtime_group(row: &TargetGroup, tls: Option<&Arc<UpstreamTls>>, opener: &Opener) -> Result<Group> {
     let millis = |v: Option<i64>| v.and_then(|n| u32::try_from(n).ok());
     let targets = row.targets.iter().filter(|t| t.enabled).map(|t| {
         let plain = Target::plain(t.id, t.host.as_str().into(), t.port, t.weight);
@@ -427,13 +423,45 @@ fn runtime_group(row: &TargetGroup, tls: Option<&Arc<UpstreamTls>>) -> Group {
             None => plain,
         }
     });
-    Group {
+    Ok(Group {
         id: row.id,
         name: row.name.as_str().into(),
         preserve_host: row.preserve_host,
         connect_timeout_ms: millis(row.connect_timeout_ms),
         response_timeout_ms: millis(row.response_timeout_ms),
         max_retries: millis(row.max_retries),
+        algorithm: row.algorithm,
+        check: check(row)?,
+        slow_start_ms: row.slow_start_seconds.unsigned_abs() * 1000,
+        sticky: sticky(row, opener),
         targets: targets.collect(),
-    }
+    })
+}
+
+/// How the targets of a group are checked. What is stored compiles also where it is off.
+fn check(row: &TargetGroup) -> Result<Option<Check>> {
+    let expect = StatusSet::parse(&row.health_check_expect_status).map_err(|reason| {
+        let text = format!("target group {}: health_check_expect_status: {reason}", row.id);
+        Error::new(crate::error::ErrorKind::Invalid, "target_group.expect_status", text)
+            .with_field("health_check_expect_status", reason)
+    })?;
+    let seconds = |n: i64| Duration::from_secs(n.unsigned_abs());
+    let count = |n: i64| u32::try_from(n).unwrap_or(1).max(1);
+    let check = Check {
+        method: row.health_check_method.as_str(),
+        path: row.health_check_path.as_str().into(),
+        expect,
+        interval: seconds(row.health_check_interval_seconds),
+        timeout: seconds(row.health_check_timeout_seconds),
+        fails: count(row.health_check_fails_to_unhealthy),
+        passes: count(row.health_check_passes_to_healthy),
+    };
+    Ok(row.health_check_enabled.then_some(check))
+}
+
+/// Without a master key nothing could prove whose a cookie is.
+fn sticky(row: &TargetGroup, opener: &Opener) -> Option<Sticky> {
+    let key = opener.sticky_key().filter(|_| !row.sticky_cookie.is_empty())?;
+    let ttl_seconds = u32::try_from(row.sticky_ttl_seconds).unwrap_or(0);
+    Some(Sticky { cookie: row.sticky_cookie.as_str().into(), ttl_seconds, key: Arc::new(key) })
 }

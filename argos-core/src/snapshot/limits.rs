@@ -38,6 +38,8 @@ pub struct ProxySettings {
     pub tunnel_idle_timeout: Duration,
     /// Further targets tried.
     pub max_retries: u32,
+    /// Further tries in percent of the requests of a group, over ten seconds.
+    pub retry_budget_percent: u32,
     /// 404 or 503.
     pub disabled_host_status: u16,
     /// Whether upstreams get `Forwarded`.
@@ -116,6 +118,7 @@ impl ProxySettings {
             upstream_idle_timeout: v.millis("proxy.upstream_idle_timeout_ms"),
             tunnel_idle_timeout: v.millis("proxy.tunnel_idle_timeout_ms"),
             max_retries: v.number("proxy.max_retries"),
+            retry_budget_percent: v.number("proxy.retry_budget_percent"),
             max_connections_per_ip: v.number("proxy.max_connections_per_ip"),
             min_body_rate: v.number("proxy.min_body_rate_bytes"),
             h2_max_streams: v.number("proxy.h2_max_streams"),

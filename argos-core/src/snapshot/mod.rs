@@ -5,24 +5,24 @@
 //! it changed. Nothing here is mutable; health, limits, bans and pools are state and live in `proxy`.
 
 mod compile;
-mod headers;
 mod limits;
 mod parts;
 mod rule;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use argos_seclang::RuleSet;
 
 pub use compile::{HostFault, compile, compile_all, reload};
-pub use headers::{FieldChange, FieldRule, HeaderRules};
 pub use limits::{AppsecSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
 use crate::certs::{Clients, Opener, Served, UpstreamTls};
-use crate::schema::{AppsecMode, GroupId, HostId, TargetId, TlsMode, WafMode};
+use crate::schema::{Algorithm, AppsecMode, GroupId, HostId, StatusSet, TargetId, TlsMode, WafMode};
+use crate::secret::Secret;
 use crate::waf::{RuleSource, Tuned};
 
 /// The whole configuration in the form that requests use.
@@ -108,8 +108,6 @@ pub struct Host {
     pub waf: Option<Waf>,
     /// How often its clients may ask; none = as often as they like.
     pub limit: Option<Limit>,
-    /// What it changes about the fields of requests and answers; none = nothing.
-    pub headers: Option<Arc<HeaderRules>>,
     /// How it is served over TLS.
     pub tls: HostTls,
     /// Why this host can't be served; it answers 503.
@@ -226,8 +224,66 @@ pub struct Group {
     pub response_timeout_ms: Option<u32>,
     /// Further targets tried; `None` = the setting.
     pub max_retries: Option<u32>,
+    /// How a target is chosen.
+    pub algorithm: Algorithm,
+    /// How targets are checked; none = they are not.
+    pub check: Option<Check>,
+    /// Milliseconds over which a weight grows; 0 = it is whole at once.
+    pub slow_start_ms: u64,
+    /// How a client goes on with its target; none = it does not.
+    pub sticky: Option<Sticky>,
     /// Enabled targets, by id.
     pub targets: Box<[Target]>,
+}
+
+impl Group {
+    /// A group that takes turns, all else at its default.
+    #[must_use]
+    pub fn plain(id: GroupId, name: &str, targets: Box<[Target]>) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            preserve_host: true,
+            connect_timeout_ms: None,
+            response_timeout_ms: None,
+            max_retries: None,
+            algorithm: Algorithm::RoundRobin,
+            check: None,
+            slow_start_ms: 0,
+            sticky: None,
+            targets,
+        }
+    }
+}
+
+/// How the targets of a group are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `GET`, `HEAD` or `POST`.
+    pub method: &'static str,
+    /// Path and query.
+    pub path: Box<str>,
+    /// Good statuses.
+    pub expect: StatusSet,
+    /// Time between two checks.
+    pub interval: Duration,
+    /// Time until a check fails.
+    pub timeout: Duration,
+    /// Failures in a row until a target is out.
+    pub fails: u32,
+    /// Successes in a row until it is back.
+    pub passes: u32,
+}
+
+/// How a client goes on with the target that it was given.
+#[derive(Clone, Debug)]
+pub struct Sticky {
+    /// The name of the cookie.
+    pub cookie: Box<str>,
+    /// Seconds for which it counts; 0 = until the browser is closed.
+    pub ttl_seconds: u32,
+    /// What proves that the cookie is ours.
+    pub key: Arc<Secret<[u8; 32]>>,
 }
 
 /// An enabled target.

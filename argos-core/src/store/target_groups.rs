@@ -1,13 +1,15 @@
 //! `target_groups`.
 
-use rusqlite::{Row, named_params};
+use rusqlite::{Row, ToSql, named_params};
 
 use super::columns::{parsed, time};
 use super::span::Span;
 use super::tx::{Read, TARGET_GROUPS, TARGETS, Tx};
 use super::{rules, targets};
 use crate::error::{Error, Result};
-use crate::schema::{Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HostId, HttpVersion, TargetGroup};
+use crate::schema::{
+    Algorithm, GroupId, GroupName, GroupProtocol, HealthMethod, HostId, HttpVersion, StatusSet, TargetGroup,
+};
 
 /// The fields of a group that are stored as they are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,52 @@ pub struct GroupFields {
     pub response_timeout_ms: Option<i64>,
     /// Further targets tried.
     pub max_retries: Option<i64>,
+    /// How a target is chosen.
+    pub algorithm: Algorithm,
+    /// How targets are checked.
+    pub check: CheckFields,
+    /// Seconds over which a weight grows.
+    pub slow_start_seconds: i64,
+    /// Name of the cookie of sticky sessions; empty = none.
+    pub sticky_cookie: String,
+    /// Seconds that they last; 0 = until the browser is closed.
+    pub sticky_ttl_seconds: i64,
+}
+
+/// How the targets of a group are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckFields {
+    /// Whether they are.
+    pub enabled: bool,
+    /// What is asked for.
+    pub path: String,
+    /// How.
+    pub method: HealthMethod,
+    /// Accepted statuses.
+    pub expect_status: String,
+    /// Seconds between checks.
+    pub interval_seconds: i64,
+    /// Seconds until a check fails.
+    pub timeout_seconds: i64,
+    /// Failures in a row until a target is out.
+    pub fails_to_unhealthy: i64,
+    /// Successes in a row until it is back.
+    pub passes_to_healthy: i64,
+}
+
+impl Default for CheckFields {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            path: "/".into(),
+            method: HealthMethod::Get,
+            expect_status: StatusSet::default().as_str().into(),
+            interval_seconds: 30,
+            timeout_seconds: 5,
+            fails_to_unhealthy: 2,
+            passes_to_healthy: 2,
+        }
+    }
 }
 
 impl GroupFields {
@@ -55,6 +103,44 @@ impl GroupFields {
             connect_timeout_ms: None,
             response_timeout_ms: None,
             max_retries: None,
+            algorithm: Algorithm::RoundRobin,
+            check: CheckFields::default(),
+            slow_start_seconds: 0,
+            sticky_cookie: String::new(),
+            sticky_ttl_seconds: 0,
+        }
+    }
+
+    /// Those of a stored group, whose key's envelope is `client_key_encrypted`.
+    #[must_use]
+    pub fn of(group: TargetGroup, client_key_encrypted: String) -> Self {
+        Self {
+            name: group.name,
+            protocol: group.protocol,
+            verify_tls: group.verify_tls,
+            http_version: group.http_version,
+            tls_server_name: group.tls_server_name,
+            ca_bundle_pem: group.ca_bundle_pem,
+            client_cert_pem: group.client_cert_pem,
+            client_key_encrypted,
+            preserve_host: group.preserve_host,
+            connect_timeout_ms: group.connect_timeout_ms,
+            response_timeout_ms: group.response_timeout_ms,
+            max_retries: group.max_retries,
+            algorithm: group.algorithm,
+            check: CheckFields {
+                enabled: group.health_check_enabled,
+                path: group.health_check_path,
+                method: group.health_check_method,
+                expect_status: group.health_check_expect_status,
+                interval_seconds: group.health_check_interval_seconds,
+                timeout_seconds: group.health_check_timeout_seconds,
+                fails_to_unhealthy: group.health_check_fails_to_unhealthy,
+                passes_to_healthy: group.health_check_passes_to_healthy,
+            },
+            slow_start_seconds: group.slow_start_seconds,
+            sticky_cookie: group.sticky_cookie,
+            sticky_ttl_seconds: group.sticky_ttl_seconds,
         }
     }
 }
@@ -62,7 +148,7 @@ impl GroupFields {
 const SELECT: &str = "SELECT id, name, protocol, verify_tls, algorithm, health_check_enabled, health_check_path,
         health_check_method, health_check_expect_status, health_check_interval_seconds, health_check_timeout_seconds,
         health_check_fails_to_unhealthy, health_check_passes_to_healthy, http_version, preserve_host,
-        tls_server_name, slow_start_seconds, connect_timeout_ms, response_timeout_ms, max_retries,
+        tls_server_name, slow_start_seconds, sticky_cookie, sticky_ttl_seconds, connect_timeout_ms, response_timeout_ms, max_retries,
         ca_bundle_pem, client_cert_pem, client_key_encrypted <> '' AS client_key_pem_set, created_at, updated_at
     FROM target_groups";
 
@@ -97,6 +183,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TargetGroup> {
         preserve_host: row.get("preserve_host")?,
         tls_server_name: row.get("tls_server_name")?,
         slow_start_seconds: row.get("slow_start_seconds")?,
+        sticky_cookie: row.get("sticky_cookie")?,
+        sticky_ttl_seconds: row.get("sticky_ttl_seconds")?,
         connect_timeout_ms: row.get("connect_timeout_ms")?,
         response_timeout_ms: row.get("response_timeout_ms")?,
         max_retries: row.get("max_retries")?,
@@ -196,30 +284,16 @@ fn complete(read: &Read<'_>, group: &mut TargetGroup) -> Result<()> {
 /// `target_group.name_taken`.
 pub fn insert(tx: &Tx<'_>, fields: &GroupFields) -> Result<GroupId> {
     refuse_taken(tx, &fields.name, None)?;
-    let id = tx.insert(
-        TARGET_GROUPS,
-        "INSERT INTO target_groups (name, protocol, verify_tls, http_version, tls_server_name, ca_bundle_pem, client_cert_pem,
-            client_key_encrypted, preserve_host, connect_timeout_ms, response_timeout_ms, max_retries, created_at,
+    let sql = "INSERT INTO target_groups (name, protocol, verify_tls, http_version, tls_server_name, ca_bundle_pem,
+            client_cert_pem, client_key_encrypted, preserve_host, connect_timeout_ms, response_timeout_ms, max_retries,
+            algorithm, health_check_enabled, health_check_path, health_check_method, health_check_expect_status,
+            health_check_interval_seconds, health_check_timeout_seconds, health_check_fails_to_unhealthy,
+            health_check_passes_to_healthy, slow_start_seconds, sticky_cookie, sticky_ttl_seconds, created_at,
             updated_at)
-         VALUES (:name, :protocol, :verify, :version, :server_name, :bundle, :cert, :key, :preserve_host, :connect, :response,
-            :retries, :now, :now)",
-        named_params! {
-            ":name": fields.name.as_str(),
-            ":protocol": fields.protocol.as_str(),
-            ":verify": fields.verify_tls,
-            ":version": fields.http_version.as_str(),
-            ":server_name": fields.tls_server_name,
-            ":bundle": fields.ca_bundle_pem,
-            ":cert": fields.client_cert_pem,
-            ":key": fields.client_key_encrypted,
-            ":preserve_host": fields.preserve_host,
-            ":connect": fields.connect_timeout_ms,
-            ":response": fields.response_timeout_ms,
-            ":retries": fields.max_retries,
-            ":now": tx.now().0,
-        },
-    )?;
-    Ok(GroupId(id))
+         VALUES (:name, :protocol, :verify, :version, :server_name, :bundle, :cert, :key, :preserve_host, :connect,
+            :response, :retries, :algorithm, :check, :check_path, :check_method, :check_status, :check_interval,
+            :check_timeout, :fails, :passes, :slow_start, :sticky, :sticky_ttl, :now, :now)";
+    with_params(tx, fields, &[], |params| tx.insert(TARGET_GROUPS, sql, params)).map(GroupId)
 }
 
 /// Replaces the fields of a group.
@@ -228,31 +302,55 @@ pub fn insert(tx: &Tx<'_>, fields: &GroupFields) -> Result<GroupId> {
 /// `target_group.name_taken`.
 pub fn update(tx: &Tx<'_>, id: GroupId, fields: &GroupFields) -> Result<()> {
     refuse_taken(tx, &fields.name, Some(id))?;
-    tx.update(
-        TARGET_GROUPS,
-        id.0,
-        "UPDATE target_groups SET name = :name, protocol = :protocol, verify_tls = :verify,
+    let sql = "UPDATE target_groups SET name = :name, protocol = :protocol, verify_tls = :verify,
             http_version = :version, tls_server_name = :server_name, ca_bundle_pem = :bundle, client_cert_pem = :cert,
             client_key_encrypted = :key, preserve_host = :preserve_host, connect_timeout_ms = :connect,
-            response_timeout_ms = :response, max_retries = :retries, updated_at = :now
-         WHERE id = :id",
-        named_params! {
-            ":id": id.0,
-            ":name": fields.name.as_str(),
-            ":protocol": fields.protocol.as_str(),
-            ":verify": fields.verify_tls,
-            ":version": fields.http_version.as_str(),
-            ":server_name": fields.tls_server_name,
-            ":bundle": fields.ca_bundle_pem,
-            ":cert": fields.client_cert_pem,
-            ":key": fields.client_key_encrypted,
-            ":preserve_host": fields.preserve_host,
-            ":connect": fields.connect_timeout_ms,
-            ":response": fields.response_timeout_ms,
-            ":retries": fields.max_retries,
-            ":now": tx.now().0,
-        },
-    )
+            response_timeout_ms = :response, max_retries = :retries, algorithm = :algorithm,
+            health_check_enabled = :check, health_check_path = :check_path, health_check_method = :check_method,
+            health_check_expect_status = :check_status, health_check_interval_seconds = :check_interval,
+            health_check_timeout_seconds = :check_timeout, health_check_fails_to_unhealthy = :fails,
+            health_check_passes_to_healthy = :passes, slow_start_seconds = :slow_start, sticky_cookie = :sticky,
+            sticky_ttl_seconds = :sticky_ttl, updated_at = :now
+         WHERE id = :id";
+    with_params(tx, fields, &[(":id", &id.0)], |params| tx.update(TARGET_GROUPS, id.0, sql, params))
+}
+
+/// Calls `run` with what both statements bind.
+fn with_params<T>(
+    tx: &Tx<'_>,
+    fields: &GroupFields,
+    more: &[(&str, &dyn ToSql)],
+    run: impl FnOnce(&[(&str, &dyn ToSql)]) -> Result<T>,
+) -> Result<T> {
+    let check = &fields.check;
+    let params: &[(&str, &dyn ToSql)] = named_params! {
+        ":name": fields.name.as_str(),
+        ":protocol": fields.protocol.as_str(),
+        ":verify": fields.verify_tls,
+        ":version": fields.http_version.as_str(),
+        ":server_name": fields.tls_server_name,
+        ":bundle": fields.ca_bundle_pem,
+        ":cert": fields.client_cert_pem,
+        ":key": fields.client_key_encrypted,
+        ":preserve_host": fields.preserve_host,
+        ":connect": fields.connect_timeout_ms,
+        ":response": fields.response_timeout_ms,
+        ":retries": fields.max_retries,
+        ":algorithm": fields.algorithm.as_str(),
+        ":check": check.enabled,
+        ":check_path": check.path,
+        ":check_method": check.method.as_str(),
+        ":check_status": check.expect_status,
+        ":check_interval": check.interval_seconds,
+        ":check_timeout": check.timeout_seconds,
+        ":fails": check.fails_to_unhealthy,
+        ":passes": check.passes_to_healthy,
+        ":slow_start": fields.slow_start_seconds,
+        ":sticky": fields.sticky_cookie,
+        ":sticky_ttl": fields.sticky_ttl_seconds,
+        ":now": tx.now().0,
+    };
+    run(&[params, more].concat())
 }
 
 /// Deletes a group that nothing uses, with its targets.

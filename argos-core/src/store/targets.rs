@@ -45,6 +45,22 @@ pub fn list(read: &Read<'_>, group: GroupId, span: Span) -> Result<Vec<Target>> 
     read.all(&sql, named_params! { ":group": group.0, ":after": span.after, ":limit": span.limit }, from_row)
 }
 
+/// Targets of all groups, or of one, by id, each with the name of its group.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_with_group_names(read: &Read<'_>, group: Option<GroupId>, span: Span) -> Result<Vec<(Target, String)>> {
+    let sql = format!(
+        "SELECT t.id, t.target_group_id, t.host, t.port, t.weight, t.enabled, t.created_at, t.updated_at,
+            g.name AS group_name
+         FROM targets t JOIN target_groups g ON g.id = t.target_group_id
+         WHERE (:group IS NULL OR t.target_group_id = :group) AND {}",
+        span.sql("t.id")
+    );
+    let params = named_params! { ":group": group.map(|g| g.0), ":after": span.after, ":limit": span.limit };
+    read.all(&sql, params, |row| Ok((from_row(row)?, row.get("group_name")?)))
+}
+
 /// One target of a group.
 ///
 /// # Errors

@@ -76,6 +76,7 @@ pub fn sample(name: &str) -> Value {
     match name {
         "hosts.list"
         | "target_groups.list"
+        | "target_health.list"
         | "settings.list"
         | "config.versions"
         | "tokens.list"

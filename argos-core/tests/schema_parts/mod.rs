@@ -30,7 +30,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         " id:PK created_at:NOW updated_at:NOW domain:TEXT target_group_id:INT tls_mode:TEXT=auto tls_email:T0
           enabled:BOOL1 auth_required:BOOL0 tls_challenge:TEXT=auto tls_directory_url:T0 dns_provider_id:INT?
           https_redirect:BOOL1 hsts_max_age_seconds:INT=0 max_body_bytes:INT? access_log:BOOL1
-          client_auth:TEXT=none client_ca_pem:T0 request_headers:TEXT=[] response_headers:TEXT=[] ",
+          client_auth:TEXT=none client_ca_pem:T0 ",
     ),
     (
         "target_groups",
@@ -39,7 +39,8 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
           health_check_expect_status:TEXT=200 health_check_interval_seconds:INT=30 health_check_timeout_seconds:INT=5
           health_check_fails_to_unhealthy:INT=2 health_check_passes_to_healthy:INT=2 http_version:TEXT=auto
           preserve_host:BOOL1 tls_server_name:T0 slow_start_seconds:INT=0 connect_timeout_ms:INT?
-          response_timeout_ms:INT? max_retries:INT? ca_bundle_pem:T0 client_cert_pem:T0 client_key_encrypted:T0 ",
+          response_timeout_ms:INT? max_retries:INT? ca_bundle_pem:T0 client_cert_pem:T0 client_key_encrypted:T0
+          sticky_cookie:T0 sticky_ttl_seconds:INT=0 ",
     ),
     (
         "targets",
@@ -357,6 +358,7 @@ pub(crate) const RANGES: &[(&str, &str, i64, i64, &str)] = &[
     ("target_groups", "health_check_fails_to_unhealthy", 1, 10, ""),
     ("target_groups", "health_check_passes_to_healthy", 1, 10, ""),
     ("target_groups", "slow_start_seconds", 0, 600, ""),
+    ("target_groups", "sticky_ttl_seconds", 0, 31_536_000, ""),
     ("host_security", "waf_paranoia", 1, 4, ""),
     ("host_security", "waf_detection_paranoia", 1, 4, ""),
     ("host_security", "waf_block_status", 400, 599, ""),
@@ -372,8 +374,6 @@ pub(crate) const RANGES: &[(&str, &str, i64, i64, &str)] = &[
 /// Columns of JSON.
 pub(crate) const JSON: &[(&str, &str)] = &[
     ("users", "oidc_groups"),
-    ("hosts", "request_headers"),
-    ("hosts", "response_headers"),
     ("rules", "action_config"),
     ("rules", "matchers_config"),
     ("certificates", "names"),

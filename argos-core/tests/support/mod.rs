@@ -41,19 +41,20 @@ impl Site {
     }
 
     pub fn with_threads(live: Snapshot, threads: usize) -> Self {
+        Self::with_options(live, ServeOptions { threads, ..ServeOptions::default() })
+    }
+
+    pub fn with_options(live: Snapshot, options: ServeOptions) -> Self {
         let live = Arc::new(ArcSwap::from_pointee(live));
         let logs = Arc::new(Queue::new(|| ()));
-        let options = ServeOptions { http: vec!["127.0.0.1:0".parse().unwrap()], threads, ..ServeOptions::default() };
+        let options = ServeOptions { http: vec!["127.0.0.1:0".parse().unwrap()], ..options };
         let proxy = Proxy::start(options, Arc::clone(&live), Arc::clone(&logs), Clock::system()).unwrap();
         let address = proxy.addresses()[0];
         Self { proxy, live, logs, address }
     }
 
     pub fn connect(&self) -> Client {
-        let socket = TcpStream::connect(self.address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        Client { reader: BufReader::new(socket.try_clone().unwrap()), socket }
+        Client::to(self.address)
     }
 
     /// Sends `request` on a connection of its own and reads one answer.
@@ -99,6 +100,13 @@ pub struct Client {
 }
 
 impl Client {
+    pub fn to(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { reader: BufReader::new(socket.try_clone().unwrap()), socket }
+    }
+
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.socket.write_all(bytes.as_ref()).unwrap();
     }
@@ -317,15 +325,7 @@ pub fn target(id: i64, address: SocketAddr, weight: u32) -> Target {
 }
 
 pub fn group(id: i64, targets: impl IntoIterator<Item = Target>) -> Group {
-    Group {
-        id: GroupId(id),
-        name: format!("group {id}").into(),
-        preserve_host: true,
-        connect_timeout_ms: None,
-        response_timeout_ms: None,
-        max_retries: None,
-        targets: targets.into_iter().collect(),
-    }
+    Group::plain(GroupId(id), &format!("group {id}"), targets.into_iter().collect())
 }
 
 pub fn host(id: i64, domain: &str, group: i64) -> Host {
@@ -339,7 +339,6 @@ pub fn host(id: i64, domain: &str, group: i64) -> Host {
         rules: Arc::default(),
         waf: None,
         limit: None,
-        headers: None,
         tls: HostTls::default(),
         fault: None,
     }

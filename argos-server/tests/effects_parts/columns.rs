@@ -164,26 +164,6 @@ fn hosts() -> Vec<(&'static str, Proof)> {
                 assert_eq!(said().as_deref(), Some("max-age=60"));
             }),
         ),
-        (
-            "request_headers",
-            Effect(|w| {
-                let site = w.site(echo());
-                assert!(!w.get(&site, "/").body.contains("X-Asked:"));
-                let rules = json!([{"op": "set", "name": "X-Asked", "value": "{path}"}]);
-                w.call("hosts.update", json!({"id": site.host, "request_headers": rules}));
-                assert!(w.get(&site, "/for").body.contains("X-Asked: /for\r\n"));
-            }),
-        ),
-        (
-            "response_headers",
-            Effect(|w| {
-                let site = w.site(echo());
-                assert_eq!(w.get(&site, "/").header("x-told"), None);
-                let rules = json!([{"op": "add", "name": "X-Told", "value": "by {host}"}]);
-                w.call("hosts.update", json!({"id": site.host, "response_headers": rules}));
-                assert_eq!(w.get(&site, "/").header("x-told").unwrap(), format!("by {}", site.domain));
-            }),
-        ),
         ("client_auth", clients("whoever_shows_none_is_refused_in_words_where_one_is_required")),
         ("client_ca_pem", clients("a_certificate_that_is_not_trusted_ends_the_handshake_and_the_log_says_why")),
         (
@@ -306,7 +286,10 @@ fn cert_status() -> Vec<(&'static str, Proof)> {
 }
 
 fn target_groups() -> Vec<(&'static str, Proof)> {
-    let later = |field, value: Value| later("target_groups.update", field, value);
+    let checked = |test| ShownBy("argos-core/tests/health_checks.rs", test);
+    let columns = || checked("the_columns_of_a_group_say_how_it_is_checked");
+    let sticky =
+        || ShownBy("argos-core/tests/upstreams.rs", "a_browser_stays_with_its_target_for_as_long_as_the_group_says");
     let dates = |w: &World| {
         let id = json!({"id": w.group(echo())});
         times(w, "target_groups.get", id.clone(), |n| {
@@ -333,15 +316,15 @@ fn target_groups() -> Vec<(&'static str, Proof)> {
         ),
         ("protocol", upstream("an_upstream_that_an_authority_of_the_bundle_vouches_for_is_asked")),
         ("verify_tls", upstream("whom_nobody_vouches_for_is_refused_in_words_unless_nothing_is_checked")),
-        ("algorithm", later("algorithm", json!("random"))),
-        ("health_check_enabled", later("health_check_enabled", json!(true))),
-        ("health_check_path", later("health_check_path", json!("/up"))),
-        ("health_check_method", later("health_check_method", json!("HEAD"))),
-        ("health_check_expect_status", later("health_check_expect_status", json!("2xx"))),
-        ("health_check_interval_seconds", later("health_check_interval_seconds", json!(31))),
-        ("health_check_timeout_seconds", later("health_check_timeout_seconds", json!(6))),
-        ("health_check_fails_to_unhealthy", later("health_check_fails_to_unhealthy", json!(3))),
-        ("health_check_passes_to_healthy", later("health_check_passes_to_healthy", json!(3))),
+        ("algorithm", ShownBy("argos-core/tests/upstreams.rs", "a_group_chooses_as_its_column_says")),
+        ("health_check_enabled", columns()),
+        ("health_check_path", columns()),
+        ("health_check_method", columns()),
+        ("health_check_expect_status", columns()),
+        ("health_check_interval_seconds", columns()),
+        ("health_check_timeout_seconds", checked("a_check_that_gets_no_answer_in_time_fails")),
+        ("health_check_fails_to_unhealthy", checked("so_many_in_a_row_take_a_target_out_and_bring_it_back")),
+        ("health_check_passes_to_healthy", checked("so_many_in_a_row_take_a_target_out_and_bring_it_back")),
         ("created_at", Effect(dates)),
         ("updated_at", Effect(dates)),
         ("http_version", ShownBy("argos-core/tests/http2_upstream.rs", "the_version_is_that_of_the_group")),
@@ -361,7 +344,9 @@ fn target_groups() -> Vec<(&'static str, Proof)> {
         ("ca_bundle_pem", upstream("an_upstream_that_an_authority_of_the_bundle_vouches_for_is_asked")),
         ("client_cert_pem", upstream("an_upstream_is_shown_the_certificate_it_asks_for")),
         ("client_key_encrypted", upstream("an_upstream_is_shown_the_certificate_it_asks_for")),
-        ("slow_start_seconds", later("slow_start_seconds", json!(1))),
+        ("slow_start_seconds", columns()),
+        ("sticky_cookie", sticky()),
+        ("sticky_ttl_seconds", sticky()),
         (
             "connect_timeout_ms",
             Effect(|w| {

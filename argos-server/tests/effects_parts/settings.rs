@@ -67,6 +67,7 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ("proxy.max_retries", Effect(max_retries)),
         ("proxy.max_uri_bytes", Effect(max_uri_bytes)),
         ("proxy.response_timeout_ms", Effect(response_timeout)),
+        ("proxy.retry_budget_percent", ShownBy("argos-core/tests/upstreams.rs", "further_tries_end_with_the_budget")),
         ("proxy.send_forwarded", Effect(send_forwarded)),
         ("proxy.trusted_proxies", Effect(trusted_proxies)),
         ("proxy.tunnel_idle_timeout_ms", Effect(tunnel_idle_timeout)),

@@ -470,8 +470,8 @@ fn judge(soak: &Soak, base: Use, marks: &[(u64, Use)]) -> bool {
         if end.rss > then.rss + GROWTH.max(then.rss / 10) {
             fail(format!("memory grew from {} to {} KiB", then.rss, end.rss));
         }
-        if end.files > base.files {
-            fail(format!("{} files are open, {} were before", end.files, base.files));
+        if end.files > then.files {
+            fail(format!("{} files are open, {} were at the first mark", end.files, then.files));
         }
         if end.threads > base.threads {
             fail(format!("{} threads run, {} did before", end.threads, base.threads));

@@ -160,6 +160,9 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
                 Short::Stalled => "its body stalled",
                 Short::Body(_) => "its body is cut short",
             };
+            if let Some(busy) = &link.busy {
+                busy.target().doubt.notify_one();
+            }
             ex.facts.action = AccessAction::UpstreamError;
             ex.facts.message = text;
             ex.record_fault("upstream", true, ex.reply.status, text);
@@ -305,7 +308,7 @@ fn content_of<'a>(ex: &Exchange, answer: &'a Answer, grpc: bool) -> Content<'a> 
     }
 }
 
-/// Writes the fields of an answer of our own, as the host's rules amend them.
+/// Writes the fields of an answer of our own.
 fn answer_fields(
     out: &mut impl Lines,
     ex: &Exchange,
@@ -314,13 +317,6 @@ fn answer_fields(
     content: &Content<'_>,
     close: bool,
 ) {
-    match ex.facts.headers.as_deref() {
-        Some(rules) => forward::amended(out, ex, rules, |draft| own_fields(draft, ex, core, answer, content, close)),
-        None => own_fields(out, ex, core, answer, content, close),
-    }
-}
-
-fn own_fields(out: &mut impl Lines, ex: &Exchange, core: &Core, answer: &Answer, content: &Content<'_>, close: bool) {
     if !matches!(answer.status, 204 | 304) {
         out.put("Content-Type", content.kind.as_bytes());
     }

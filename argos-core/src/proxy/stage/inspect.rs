@@ -15,7 +15,7 @@ use std::sync::Arc;
 use argos_seclang::{Disruption, Interruption, Mode, Now, Transaction};
 
 use coding::Coding;
-pub(crate) use hold::{Held, HeldReply};
+pub(crate) use hold::{Held, HeldReply, gather};
 
 use super::upstream::{self, Reply};
 use crate::proxy::core::Core;

@@ -121,7 +121,6 @@ mod tests {
                 rules: Arc::default(),
                 waf: None,
                 limit: None,
-                headers: None,
                 tls: HostTls::default(),
                 fault: None,
             };

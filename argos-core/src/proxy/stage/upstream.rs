@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::balance::Choice;
-use super::inspect::{Held, HeldReply};
+use super::inspect::{Held, HeldReply, gather};
 use crate::logs::Version;
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
@@ -36,6 +36,7 @@ use crate::proxy::pool::Line;
 use crate::proxy::stop::Stop;
 use crate::proxy::stream::Stream;
 use crate::proxy::tls::Outbound;
+use crate::proxy::upstreams::target::Busy;
 use crate::schema::TargetId;
 use crate::snapshot::Snapshot;
 
@@ -55,7 +56,12 @@ pub(crate) struct Link {
     pub(crate) input: Vec<u8>,
     /// Where it is kept while it is idle.
     pub(crate) pool: Arc<str>,
+    /// The request counts among those of its target while this is held.
+    pub(crate) busy: Option<Busy>,
 }
+
+/// Bytes of a body that are kept to be sent again.
+const REPLAYED: usize = 64 * 1024;
 
 /// Most interim answers before the final one.
 const MOST_INTERIM: usize = 64;
@@ -71,7 +77,32 @@ enum Failure {
     Unsent(String),
     /// It was sent, perhaps in part, and no byte of an answer came.
     Unanswered(String),
+    /// The same, for as long as an answer may take.
+    Late(String),
 }
+
+impl Failure {
+    /// How the request ends where it is not tried again.
+    fn into_stop(self) -> Stop {
+        match self {
+            Self::Final(stop) => stop,
+            Self::Unsent(text) | Self::Unanswered(text) => Stop::Unreachable(text),
+            Self::Late(_) => Stop::UpstreamSlow,
+        }
+    }
+
+    /// What it says against the target; none when it says nothing.
+    fn against_target(&self) -> Option<&str> {
+        match self {
+            Self::Unsent(text) | Self::Unanswered(text) | Self::Late(text) => Some(text),
+            Self::Final(Stop::BadReply(CUT_SHORT)) => Some(CUT_SHORT),
+            Self::Final(_) => None,
+        }
+    }
+}
+
+/// A head that begins and does not end.
+const CUT_SHORT: &str = "its head is cut short";
 
 /// How long one try may take.
 struct Patience {
@@ -87,40 +118,56 @@ pub(crate) async fn send(
     mut choice: Choice<'_>,
 ) -> Result<Reply, Stop> {
     let began = Instant::now();
+    let idempotent = is_idempotent(ex.method());
+    let short = !matches!(ex.body.source, Source::Length(n) if n > REPLAYED as u64);
+    if idempotent && short && !ex.body.done() && ex.held.is_none() && !ex.head.expects_continue {
+        // Whole in memory it can be sent once more.
+        ex.held = Some(gather(ex, core, REPLAYED, live.proxy.body_idle_timeout).await?.0);
+    }
     let start = first_bytes(ex, core)?;
-    let repeatable = ex.body.done() && is_idempotent(ex.method());
+    let repeatable = idempotent && ex.body.done();
     let retries = choice.group.max_retries.unwrap_or(live.proxy.max_retries) as usize;
     let mut tried: SmallVec<[TargetId; 4]> = SmallVec::new();
     let mut fresh = false;
     loop {
         ex.facts.attempts = ex.facts.attempts.saturating_add(1);
-        ex.facts.upstream = Some(Arc::clone(&choice.target.authority));
+        ex.facts.upstream = Some(Arc::clone(&choice.target().authority));
         let (pooled, tried_one) = attempt(ex, live, core, &choice, start.content(), fresh).await;
-        let text = match tried_one {
-            Ok(reply) => {
+        let failure = match tried_one {
+            Ok(mut reply) => {
                 ex.facts.upstream_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                choice.answered(core, ex.reply.status);
+                ex.facts.cookie = choice.cookie(ex);
+                reply.link.busy = Some(choice.picked.busy);
                 if let Start::Bytes(start) = start {
                     core.buffers.give(start);
                 }
                 return Ok(reply);
             }
-            Err(Failure::Final(stop)) => return Err(stop),
-            // What is gone can't be sent again, whoever has or has not looked at it.
-            Err(Failure::Unsent(text) | Failure::Unanswered(text)) if ex.drawn || ex.cut => {
-                return Err(Stop::Unreachable(text));
-            }
-            Err(Failure::Unanswered(text)) if !repeatable => return Err(Stop::Unreachable(text)),
-            // It was closed while it was idle; that says nothing about the target.
-            Err(Failure::Unsent(_) | Failure::Unanswered(_)) if pooled => {
-                fresh = true;
-                continue;
-            }
-            Err(Failure::Unsent(text) | Failure::Unanswered(text)) => text,
+            Err(failure) => failure,
         };
-        tried.push(choice.target.id);
-        if tried.len() > retries || !choice.advance(core, &tried) {
-            return Err(Stop::Unreachable(text));
+        // What is gone can't be sent again, whoever has or has not looked at it.
+        let gone = ex.drawn || ex.cut;
+        let sent = !matches!(failure, Failure::Unsent(_));
+        // It was closed while it was idle; that says nothing about the target.
+        if pooled && matches!(failure, Failure::Unsent(_) | Failure::Unanswered(_)) {
+            if gone || (sent && !repeatable) {
+                return Err(failure.into_stop());
+            }
+            fresh = true;
+            continue;
         }
+        if let Some(reason) = failure.against_target() {
+            choice.missed(core, reason);
+        }
+        if gone || (sent && !repeatable) || matches!(failure, Failure::Final(_)) {
+            return Err(failure.into_stop());
+        }
+        tried.push(choice.target().id);
+        if tried.len() > retries || !choice.advance(ex, core, &tried, live.proxy.retry_budget_percent) {
+            return Err(failure.into_stop());
+        }
+        let text = failure.against_target().unwrap_or_default();
         ex.record_fault("upstream", false, 0, &format!("{text}; the next target is tried"));
         fresh = false;
     }
@@ -180,7 +227,7 @@ async fn attempt(
     start: &[u8],
     fresh: bool,
 ) -> (bool, Result<Reply, Failure>) {
-    let (group, target) = (choice.group, choice.target);
+    let (group, target) = (choice.group, choice.target());
     let millis = |own: Option<u32>, setting| own.map_or(setting, |ms| Duration::from_millis(ms.into()));
     let only_http1 = ex.head.websocket;
     let idle = if fresh { None } else { core.pool.take(&target.pool, only_http1) };
@@ -226,7 +273,7 @@ async fn attempt(
         }
     };
     ex.body.replay(start, &mut out);
-    let mut link = Link { socket, input: core.buffers.small(), pool: Arc::clone(&target.pool) };
+    let mut link = Link { socket, input: core.buffers.small(), pool: Arc::clone(&target.pool), busy: None };
     let rest = Framer { limit: ex.body.limit, ..Framer::new(Source::Done, Sink::Plain, 0) };
     ex.sending = Some(Pump::new(std::mem::replace(&mut ex.body, rest), out));
     let response = millis(group.response_timeout_ms, live.proxy.response_timeout);
@@ -235,7 +282,7 @@ async fn attempt(
         Ok(()) => (pooled, Ok(Reply { link, held: None })),
         Err(failure) => {
             core.buffers.give(link.input);
-            if matches!(failure, Failure::Final(Stop::UpstreamSlow)) {
+            if matches!(failure, Failure::Late(_)) {
                 core.pool.leave(&target.pool, &shared);
             }
             // A whole or unsent body is there for the next try.
@@ -386,7 +433,7 @@ fn poll_head(
                 };
                 return fail(Failure::Unanswered(text));
             }
-            Poll::Ready(_) => return fail(Failure::Final(Stop::BadReply("its head is cut short"))),
+            Poll::Ready(_) => return fail(Failure::Final(Stop::BadReply(CUT_SHORT))),
             Poll::Pending => break,
         }
     }
@@ -401,7 +448,10 @@ fn poll_head(
     }
     if ex.deadline.poll(cx).is_ready() {
         let client = ex.sending.as_ref().is_some_and(Pump::starves);
-        return fail(Failure::Final(if client { Stop::SlowClient } else { Stop::UpstreamSlow }));
+        return fail(match client {
+            true => Failure::Final(Stop::SlowClient),
+            false => Failure::Late(format!("no answer within {} ms", patience.response.as_millis())),
+        });
     }
     Poll::Pending
 }

@@ -25,7 +25,7 @@ const RECORD_ADDS: usize = 256 + 5;
 
 /// A connection inside TLS.
 pub(crate) struct TlsStream<S = Inbound> {
-    socket: TcpStream,
+    pub(in crate::proxy) socket: TcpStream,
     buffers: Rc<Buffers>,
     session: S,
     /// Received bytes that are no whole record yet.

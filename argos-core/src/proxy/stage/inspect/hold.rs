@@ -86,17 +86,27 @@ pub(super) async fn request(
     if std::mem::take(&mut ex.head.expects_continue) && ex.at == ex.input.len() {
         response::go_on(ex, idle).await?;
     }
-    let open = ex.waf.as_ref().is_some_and(|w| w.appsec.fail_open);
+    let (held, fits) = gather(ex, core, limit, idle).await?;
+    if !fits {
+        let open = ex.waf.as_ref().is_some_and(|w| w.appsec.fail_open);
+        failed(ex, open, "too many bodies are held")?;
+    }
+    if rejects && held.bytes.len() > limit {
+        return Err(Stop::TooLarge);
+    }
+    Ok(Some(held))
+}
+
+/// Reads the request's body until it ends, is longer than `limit`, or no more may be held, which the second result tells.
+pub(crate) async fn gather(ex: &mut Exchange, core: &Core, limit: usize, idle: Duration) -> Result<(Held, bool), Stop> {
     let mut held = Held::new(&core.shared);
+    let mut fits;
     let sink = std::mem::replace(&mut ex.body.sink, Sink::Plain);
     let mut came = 0;
     loop {
         ex.at += ex.body.push(&ex.input[ex.at..], &mut held.bytes).map_err(client_fault)?;
-        if !held.count() {
-            failed(ex, open, "too many bodies are held")?;
-            break;
-        }
-        if ex.body.done() || held.bytes.len() > limit {
+        fits = held.count();
+        if !fits || ex.body.done() || held.bytes.len() > limit {
             break;
         }
         // All that came is taken; behind the head is room for more.
@@ -120,10 +130,7 @@ pub(super) async fn request(
     }
     ex.deadline.clear();
     ex.body.sink = sink;
-    if rejects && held.bytes.len() > limit {
-        return Err(Stop::TooLarge);
-    }
-    Ok(Some(held))
+    Ok((held, fits))
 }
 
 /// Reads the answer's body up to `limit`; what is beyond stays unread.

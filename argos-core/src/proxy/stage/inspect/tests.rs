@@ -22,7 +22,7 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let queue = Arc::new(Queue::new(|| ()));
     let live = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    let core = Core::new(live, Arc::clone(&queue), Clock::system(), Arc::new(Shared::default()));
+    let core = Core::new(0, live, Arc::clone(&queue), Clock::system(), Arc::new(Shared::default()));
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
