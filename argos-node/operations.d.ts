@@ -632,6 +632,25 @@ export interface HeaderConfig {
   negate?: boolean
 }
 
+/** What is done with a header. */
+export type HeaderOp =
+  /** Every line of the name makes way for one with this value. */
+  | 'set'
+  /** One more line. */
+  | 'add'
+  /** Every line of the name goes. */
+  | 'remove'
+
+/** One change of a header. */
+export interface HeaderRule {
+  /** What is done. */
+  op: HeaderOp
+  /** The header's name. */
+  name: string
+  /** The value, with `{host} {path} {query} {uri} {scheme} {remote_ip}`; absent for `remove`. */
+  value?: string | null
+}
+
 /** The state of the process. */
 export interface Health {
   /** Generation of the stored configuration. */
@@ -693,6 +712,10 @@ export interface Host extends Tagged {
   clientAuth: ClientAuth
   /** The authorities that vouch for clients, in PEM. */
   clientCaPem: string
+  /** What is changed about the headers of requests before an upstream gets them, in this order. */
+  requestHeaders: HeaderRule[]
+  /** What is changed about the headers of answers, also of Argos's own, in this order. */
+  responseHeaders: HeaderRule[]
   /** When it was made. */
   createdAt: string
   /** When it was last changed. */
@@ -1586,6 +1609,10 @@ export class HostsResource {
     tlsDirectoryUrl?: string | null
     /** Provider for DNS-01; default none. */
     dnsProviderId?: number | null
+    /** What is changed about the headers of requests before an upstream gets them, at most 64 rules; default none. */
+    requestHeaders?: HeaderRule[] | null
+    /** What is changed about the headers of answers, also of Argos's own, at most 64 rules; default none. */
+    responseHeaders?: HeaderRule[] | null
     /** Whether visitors must sign in; default false. */
     authRequired?: boolean | null
   }, terms?: {
@@ -1620,6 +1647,10 @@ export class HostsResource {
     tlsChallenge?: TlsChallenge
     /** ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`. */
     tlsDirectoryUrl?: string
+    /** What is changed about the headers of requests before an upstream gets them, in this order, at most 64 rules. */
+    requestHeaders?: HeaderRule[]
+    /** What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules. */
+    responseHeaders?: HeaderRule[]
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes?: number | null
     /** Provider for DNS-01; null = none. */
@@ -1658,6 +1689,10 @@ export class HostsResource {
     tlsChallenge: TlsChallenge
     /** ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`. */
     tlsDirectoryUrl: string
+    /** What is changed about the headers of requests before an upstream gets them, in this order, at most 64 rules. */
+    requestHeaders: HeaderRule[]
+    /** What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules. */
+    responseHeaders: HeaderRule[]
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes: number | null
     /** Provider for DNS-01; null = none. */

@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rules: Arc::default(),
         waf: None,
         limit: None,
+        headers: None,
         tls: HostTls::default(),
         fault: None,
     };

@@ -51,7 +51,8 @@ fn calls() -> Vec<(&'static str, Value)> {
             json!({"id": 1, "domain": "c.example", "target_group_id": 1, "tls_mode": "none", "enabled": true,
                 "access_log": true, "max_body_bytes": null, "dns_provider_id": null, "auth_required": false,
                 "tls_email": "", "tls_challenge": "auto", "tls_directory_url": "", "https_redirect": true,
-                "client_auth": "none", "client_ca_pem": "", "hsts_max_age_seconds": 0}),
+                "client_auth": "none", "client_ca_pem": "", "hsts_max_age_seconds": 0,
+                "request_headers": [], "response_headers": []}),
         ),
         (
             "target_groups.replace",

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use argos_core::schema::LogSource;
+use argos_core::schema::{HeaderOp, HeaderRule, LogSource};
+use argos_core::snapshot::{HeaderRules, Host};
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
@@ -71,6 +72,21 @@ impl Server {
 fn before(addresses: &[SocketAddr]) -> Site {
     let targets = addresses.iter().zip(1..).map(|(a, id)| target(id, *a, 1).known_to_speak_http2());
     Site::start(snapshot([host(1, "*", 1)], [group(1, targets)]))
+}
+
+#[test]
+fn the_header_rules_of_the_host_hold() {
+    let server = Server::telling();
+    let op = |op, name: &str, value: Option<&str>| HeaderRule { op, name: name.into(), value: value.map(Into::into) };
+    let request = [op(HeaderOp::Set, "X-Asked", Some("{path}")), op(HeaderOp::Remove, "X-Bad", None)];
+    let reply = [op(HeaderOp::Add, "X-Told", Some("1"))];
+    let headers = HeaderRules::compile(&request, &reply).unwrap();
+    let host = Host { headers: Some(Arc::new(headers)), ..host(1, "*", 1) };
+    let target = target(1, server.address, 1).known_to_speak_http2();
+    let site = Site::start(snapshot([host], [group(1, [target])]));
+    let answer = site.ask("GET /x HTTP/1.1\r\nHost: a\r\nX-Bad: 1\r\n\r\n");
+    assert_eq!(answer.header("x-told"), Some("1"));
+    assert!(answer.text().contains("\"x-asked\": \"/x\"") && !answer.text().contains("x-bad"), "{}", answer.text());
 }
 
 #[test]

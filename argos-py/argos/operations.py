@@ -62,6 +62,8 @@ __all__ = [
     "Freshness",
     "GroupProtocol",
     "HeaderConfig",
+    "HeaderOp",
+    "HeaderRule",
     "Health",
     "HealthMethod",
     "Host",
@@ -261,6 +263,17 @@ class GroupProtocol(StrEnum):
     """Plain HTTP."""
     HTTPS = "https"
     """HTTP over TLS."""
+
+
+class HeaderOp(StrEnum):
+    """What is done with a header."""
+
+    SET = "set"
+    """Every line of the name makes way for one with this value."""
+    ADD = "add"
+    """One more line."""
+    REMOVE = "remove"
+    """Every line of the name goes."""
 
 
 class HealthMethod(StrEnum):
@@ -1033,6 +1046,18 @@ class HeaderConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderRule:
+    """One change of a header."""
+
+    op: HeaderOp
+    """What is done."""
+    name: str
+    """The header's name."""
+    value: str | None = None
+    """The value, with ``{host} {path} {query} {uri} {scheme} {remote_ip}``; absent for ``remove``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """The state of the process."""
 
@@ -1088,6 +1113,10 @@ class Host(records.Resource):
     """Whether clients show a certificate."""
     client_ca_pem: str
     """The authorities that vouch for clients, in PEM."""
+    request_headers: Sequence[HeaderRule]
+    """What is changed about the headers of requests before an upstream gets them, in this order."""
+    response_headers: Sequence[HeaderRule]
+    """What is changed about the headers of answers, also of Argos's own, in this order."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime
@@ -1975,6 +2004,8 @@ class HostsResource:
         tls_challenge: TlsChallenge | None | Unset = UNSET,
         tls_directory_url: str | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
+        request_headers: Sequence[HeaderRule] | None | Unset = UNSET,
+        response_headers: Sequence[HeaderRule] | None | Unset = UNSET,
         auth_required: bool | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
@@ -2002,6 +2033,10 @@ class HostsResource:
             tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
                 Encrypt's); default empty = ``acme.directory_url``.
             dns_provider_id: Provider for DNS-01; default none.
+            request_headers: What is changed about the headers of requests before an upstream gets them,
+                at most 64 rules; default none.
+            response_headers: What is changed about the headers of answers, also of Argos's own, at most
+                64 rules; default none.
             auth_required: Whether visitors must sign in; default false.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
@@ -2023,6 +2058,8 @@ class HostsResource:
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
             "dns_provider_id": dns_provider_id,
+            "request_headers": request_headers,
+            "response_headers": response_headers,
             "auth_required": auth_required,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
@@ -2042,6 +2079,8 @@ class HostsResource:
         tls_email: str | Unset = UNSET,
         tls_challenge: TlsChallenge | Unset = UNSET,
         tls_directory_url: str | Unset = UNSET,
+        request_headers: Sequence[HeaderRule] | Unset = UNSET,
+        response_headers: Sequence[HeaderRule] | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
         auth_required: bool | Unset = UNSET,
@@ -2066,6 +2105,10 @@ class HostsResource:
                 and DNS-01 for a wildcard.
             tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
                 Encrypt's); empty = ``acme.directory_url``.
+            request_headers: What is changed about the headers of requests before an upstream gets them,
+                in this order, at most 64 rules.
+            response_headers: What is changed about the headers of answers, also of Argos's own, in this
+                order, at most 64 rules.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -2088,6 +2131,8 @@ class HostsResource:
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
+            "request_headers": request_headers,
+            "response_headers": response_headers,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,
@@ -2109,6 +2154,8 @@ class HostsResource:
         tls_email: str,
         tls_challenge: TlsChallenge,
         tls_directory_url: str,
+        request_headers: Sequence[HeaderRule],
+        response_headers: Sequence[HeaderRule],
         max_body_bytes: int | None,
         dns_provider_id: int | None,
         auth_required: bool,
@@ -2133,6 +2180,10 @@ class HostsResource:
                 and DNS-01 for a wildcard.
             tls_directory_url: ACME directory: an https URL, ``production`` or ``staging`` (Let's
                 Encrypt's); empty = ``acme.directory_url``.
+            request_headers: What is changed about the headers of requests before an upstream gets them,
+                in this order, at most 64 rules.
+            response_headers: What is changed about the headers of answers, also of Argos's own, in this
+                order, at most 64 rules.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -2155,6 +2206,8 @@ class HostsResource:
             "tls_email": tls_email,
             "tls_challenge": tls_challenge,
             "tls_directory_url": tls_directory_url,
+            "request_headers": request_headers,
+            "response_headers": response_headers,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,

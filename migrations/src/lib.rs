@@ -31,6 +31,7 @@ pub const ALL: &[Migration] = &[
         sql: include_str!("../migrations/0006_certificate_directory.sql"),
     },
     Migration { version: "0007_sticky_sessions", sql: include_str!("../migrations/0007_sticky_sessions.sql") },
+    Migration { version: "0008_header_rules", sql: include_str!("../migrations/0008_header_rules.sql") },
 ];
 
 // Numbers that repeat, go backwards or have not four digits fail the build.

@@ -12,8 +12,10 @@ use super::{Context, Mutation, Page, Query, View, in_range, input_with_later};
 use crate::certs::{self, check_client_ca};
 use crate::error::{Error, Result};
 use crate::schema::{
-    ClientAuth, GroupId, GroupName, GroupProtocol, Host, HostId, Hostname, Order, TargetHost, TlsChallenge, TlsMode,
+    ClientAuth, GroupId, GroupName, GroupProtocol, HeaderRule, Host, HostId, Hostname, Order, TargetHost, TlsChallenge,
+    TlsMode,
 };
+use crate::snapshot::HeaderRules;
 use crate::store::hosts::{self, HostFields, HostFilter};
 use crate::store::target_groups::{self, GroupFields};
 use crate::store::targets::TargetFields;
@@ -140,6 +142,10 @@ input_with_later! {
         tls_directory_url: Option<String>,
         /// Provider for DNS-01; default none.
         dns_provider_id: Option<i64>,
+        /// What is changed about the headers of requests before an upstream gets them, at most 64 rules; default none.
+        request_headers: Option<Vec<HeaderRule>>,
+        /// What is changed about the headers of answers, also of Argos's own, at most 64 rules; default none.
+        response_headers: Option<Vec<HeaderRule>>,
     }
     later {
         /// Whether visitors must sign in; default false.
@@ -182,7 +188,16 @@ impl CreateHost {
             client_ca_pem: None,
             https_redirect: None,
             hsts_max_age_seconds: None,
+            request_headers: None,
+            response_headers: None,
         }
+    }
+}
+
+fn check_headers(fields: &HostFields) -> Result<()> {
+    match HeaderRules::compile(&fields.request_headers, &fields.response_headers) {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(Error::invalid("host.header_rule", fault.field, fault.reason)),
     }
 }
 
@@ -234,7 +249,10 @@ impl Mutation for CreateHost {
             tls_challenge: self.tls_challenge.unwrap_or(TlsChallenge::Auto),
             tls_directory_url: self.tls_directory_url.unwrap_or_default(),
             dns_provider_id: self.dns_provider_id,
+            request_headers: self.request_headers.unwrap_or_default(),
+            response_headers: self.response_headers.unwrap_or_default(),
         };
+        check_headers(&fields)?;
         check_issuance(tx, &fields)?;
         let id = hosts::insert(tx, &fields)?;
         let host = with_certificate(tx, cx, id)?;
@@ -310,6 +328,10 @@ changes! {
         tls_challenge: TlsChallenge,
         /// ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); empty = `acme.directory_url`.
         tls_directory_url: String,
+        /// What is changed about the headers of requests before an upstream gets them, in this order, at most 64 rules.
+        request_headers: Vec<HeaderRule>,
+        /// What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules.
+        response_headers: Vec<HeaderRule>,
     }
     nullable {
         /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
@@ -343,6 +365,8 @@ pub(super) fn fields_of(host: &Host) -> HostFields {
         tls_challenge: host.tls_challenge,
         tls_directory_url: host.tls_directory_url.clone(),
         dns_provider_id: host.dns_provider_id,
+        request_headers: host.request_headers.clone(),
+        response_headers: host.response_headers.clone(),
     }
 }
 
@@ -375,6 +399,9 @@ impl Mutation for UpdateHost {
         if issuance_of(&new) != issuance_of(&old) {
             check_issuance(tx, &new)?;
         }
+        new.request_headers = self.request_headers.unwrap_or(new.request_headers);
+        new.response_headers = self.response_headers.unwrap_or(new.response_headers);
+        check_headers(&new)?;
         if let Some(group) = self.target_group_id {
             require_group(tx, group)?;
             new.target_group_id = group;

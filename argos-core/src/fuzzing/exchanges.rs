@@ -117,6 +117,7 @@ fn host(rule: Option<Rule>) -> Host {
         rules: rule.into_iter().collect(),
         waf: None,
         limit: None,
+        headers: None,
         tls: HostTls::default(),
         fault: None,
     }

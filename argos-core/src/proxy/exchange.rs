@@ -25,7 +25,7 @@ use crate::certs::Shown;
 use crate::clock::Timestamp;
 use crate::logs::{Access, AccessAction, Fault, Record, Texts, Timings};
 use crate::schema::{HostId, RuleId};
-use crate::snapshot::{Host, Snapshot};
+use crate::snapshot::{HeaderRules, Host, Snapshot};
 
 /// One request and its answer.
 #[derive(Debug)]
@@ -107,6 +107,8 @@ pub(crate) struct Facts {
     pub(crate) hsts_max_age: u32,
     /// Whether the host asks clients for a certificate.
     pub(crate) client_auth: bool,
+    /// What the host changes about the fields of requests and answers.
+    pub(crate) headers: Option<Arc<HeaderRules>>,
     /// What the client has left, where the host limits requests.
     pub(crate) standing: Option<Standing>,
     /// What tells the client with which target it shall go on.
@@ -329,6 +331,7 @@ impl Exchange {
     pub(crate) fn serve_by(&mut self, host: &Host, live: &Snapshot) {
         self.facts.host = Some(host.id);
         self.facts.access_log = host.access_log;
+        self.facts.headers.clone_from(&host.headers);
         self.facts.client_auth = host.tls.clients.is_some();
         // Over plain HTTP the header means nothing. Source: RFC 6797 §7.2.
         self.facts.hsts_max_age = if self.https { host.tls.hsts_max_age } else { 0 };
@@ -466,6 +469,7 @@ impl Facts {
             waf_score: None,
             hsts_max_age: 0,
             client_auth: false,
+            headers: None,
             standing: None,
             cookie: None,
         }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use http::{Request, Uri};
 
+use super::amend::Draft;
 use super::exchange::Exchange;
 use super::framed::fields::Fields;
 use super::h1::body::Sink;
@@ -12,7 +13,7 @@ use super::h1::head::{Framing, split_authority};
 use super::stage::balance::Choice;
 use super::upstreams::sticky;
 use crate::logs::Version;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{HeaderRules, Snapshot};
 
 /// Source: RFC 6797 §6.1.
 const HSTS: &str = "Strict-Transport-Security";
@@ -94,9 +95,21 @@ pub(crate) fn authority<'a>(ex: &'a Exchange, choice: &'a Choice<'_>) -> &'a [u8
     }
 }
 
-/// Writes the fields that the upstream gets, but for the authority. `waits` says that the client's
-/// `Expect: 100-continue` is passed on.
+/// Writes the fields that the upstream gets, but for the authority, as the host's rules amend them. `waits` says that
+/// the client's `Expect: 100-continue` is passed on.
 pub(crate) fn request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, choice: &Choice<'_>, waits: bool) {
+    match ex.facts.headers.as_deref() {
+        Some(rules) if !rules.request.is_empty() => {
+            let mut draft = Draft::default();
+            own_request_fields(&mut draft, ex, live, choice, waits);
+            draft.amend(&rules.request, ex);
+            draft.write(out);
+        }
+        _ => own_request_fields(out, ex, live, choice, waits),
+    }
+}
+
+fn own_request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, choice: &Choice<'_>, waits: bool) {
     let (bytes, head) = (ex.bytes(), &ex.head);
     let host = head.host.map(|h| h.of_bytes(bytes));
     let trace = ex.known(Known::Traceparent).filter(|t| is_traceparent(t));
@@ -261,7 +274,7 @@ fn put_cookies(out: &mut impl Lines, name: &[u8], value: &[u8], own: Option<&[u8
 }
 
 // Some upstreams decode names, drop quotes or read `.` as `_`; all those spellings count.
-fn is_session(cookie: &[u8]) -> bool {
+pub(crate) fn is_session(cookie: &[u8]) -> bool {
     let name = cookie.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
     if name.len() < SESSION_COOKIE.len() {
         return false;
@@ -273,8 +286,26 @@ fn is_session(cookie: &[u8]) -> bool {
 }
 
 /// Writes the fields that the client gets with the upstream's answer in `ex.reply`, whose bytes are `bytes` and whose
-/// body goes out as `sink` says; `close` says that the connection ends after it.
+/// body goes out as `sink` says, as the host's rules amend them; `close` says that the connection ends after it.
 pub(crate) fn reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sink, close: bool) {
+    match ex.facts.headers.as_deref() {
+        // An interim answer is about the request, not about what is answered.
+        Some(rules) if ex.reply.status >= 200 => amended(out, ex, rules, |draft| {
+            own_reply_fields(draft, ex, bytes, sink, close);
+        }),
+        _ => own_reply_fields(out, ex, bytes, sink, close),
+    }
+}
+
+/// Writes the fields of an answer that `write` gives, as the host's rules amend them.
+pub(crate) fn amended(out: &mut impl Lines, ex: &Exchange, rules: &HeaderRules, write: impl FnOnce(&mut Draft)) {
+    let mut draft = Draft::default();
+    write(&mut draft);
+    draft.amend(&rules.reply, ex);
+    draft.write(out);
+}
+
+fn own_reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sink, close: bool) {
     let head = &ex.reply;
     let framed = sink == Sink::Frames;
     let interim = head.status < 200;

@@ -15,6 +15,7 @@
 //! # Ok::<(), argos_core::error::Error>(())
 //! ```
 
+mod amend;
 mod budget;
 mod buffer;
 pub(crate) mod client;

@@ -1,6 +1,6 @@
 //! A public name and how it is served.
 
-use super::{CertificateId, CertificateKind, GroupId, HostId, Hostname, WafMode, text_enum};
+use super::{CertificateId, CertificateKind, GroupId, HeaderRule, HostId, Hostname, WafMode, text_enum};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 
@@ -79,6 +79,10 @@ pub struct Host {
     pub client_auth: ClientAuth,
     /// The authorities that vouch for clients, in PEM.
     pub client_ca_pem: String,
+    /// What is changed about the headers of requests before an upstream gets them, in this order.
+    pub request_headers: Vec<HeaderRule>,
+    /// What is changed about the headers of answers, also of Argos's own, in this order.
+    pub response_headers: Vec<HeaderRule>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

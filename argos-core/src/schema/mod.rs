@@ -9,6 +9,7 @@ mod certificate;
 mod custom_rule;
 mod dns_provider;
 mod exclusion;
+mod header_rule;
 mod host;
 mod host_security;
 mod hostname;
@@ -37,6 +38,7 @@ pub use dns_provider::{
     DnsConfig, DnsConfigShown, DnsProvider, DnsProviderKind, DnsProviderTest, DnsTestStep, TsigAlgorithm,
 };
 pub use exclusion::{Exclusion, MOST_PATH};
+pub use header_rule::{HeaderOp, HeaderRule};
 pub use host::{CertificateSummary, ClientAuth, Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;

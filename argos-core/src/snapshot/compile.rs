@@ -11,8 +11,8 @@ use argos_seclang::RuleSet;
 
 use super::limits::Values;
 use super::{
-    AppsecSettings, Check, Group, Host, HostTls, Limit, LimitBy, ProxySettings, Rule, Snapshot, Sticky, Target, Waf,
-    WafKey,
+    AppsecSettings, Check, Group, HeaderRules, Host, HostTls, Limit, LimitBy, ProxySettings, Rule, Snapshot, Sticky,
+    Target, Waf, WafKey,
 };
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
@@ -276,6 +276,9 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
     // Without rules a host passes uninspected or is at fault, as for an engine that fails.
     let unusable = next.rules.is_unusable() && next.appsec.fail_open;
     let limit = limit(&security);
+    let headers = HeaderRules::compile(&row.request_headers, &row.response_headers)
+        .map_err(|fault| Error::invalid("host.header_rule", fault.field, fault.reason))?;
+    let headers = (!headers.is_empty()).then(|| Arc::new(headers));
     let waf = if security.waf_enabled && !unusable {
         let key = WafKey {
             paranoia: security.waf_paranoia,
@@ -307,6 +310,7 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
         rules: compiled.into(),
         waf,
         limit,
+        headers,
         fault: None,
     })
 }
@@ -382,6 +386,7 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
         rules: Arc::default(),
         waf: None,
         limit: None,
+        headers: None,
         tls: HostTls { mode: row.tls_mode, clients: clients(row, &Snapshot::default()), ..HostTls::default() },
         fault: Some(error.message().into()),
     }

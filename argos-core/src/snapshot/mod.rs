@@ -5,6 +5,7 @@
 //! it changed. Nothing here is mutable; health, limits, bans and pools are state and live in `proxy`.
 
 mod compile;
+mod headers;
 mod limits;
 mod parts;
 mod rule;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use argos_seclang::RuleSet;
 
 pub use compile::{HostFault, compile, compile_all, reload};
+pub use headers::{FieldChange, FieldRule, HeaderRules};
 pub use limits::{AppsecSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
@@ -108,6 +110,8 @@ pub struct Host {
     pub waf: Option<Waf>,
     /// How often its clients may ask; none = as often as they like.
     pub limit: Option<Limit>,
+    /// What it changes about the fields of requests and answers; none = nothing.
+    pub headers: Option<Arc<HeaderRules>>,
     /// How it is served over TLS.
     pub tls: HostTls,
     /// Why this host can't be served; it answers 503.

@@ -17,8 +17,8 @@ pub(super) fn parsed<T>(row: &Row<'_>, column: impl RowIndex, parse: impl FnOnce
 }
 
 /// A stored JSON text.
-pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T> {
-    let index = row.as_ref().column_index(column)?;
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
+    let index = column.idx(row.as_ref())?;
     let text = row.get_ref(index)?.as_str()?;
     serde_json::from_str(text).map_err(|e| Error::FromSqlConversionFailure(index, Type::Text, e.into()))
 }

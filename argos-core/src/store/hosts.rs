@@ -5,10 +5,10 @@ use rusqlite::{Row, named_params};
 use super::columns::{json, parsed, time};
 use super::span::Span;
 use super::tx::{HOST_SECURITY, HOSTS, RULES, Read, Tx, table_named};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::{
-    CertificateId, CertificateKind, CertificateSummary, ClientAuth, GroupId, Host, HostError, HostId, Hostname,
-    SecuritySummary, TlsChallenge, TlsMode, WafMode,
+    CertificateId, CertificateKind, CertificateSummary, ClientAuth, GroupId, HeaderRule, Host, HostError, HostId,
+    Hostname, SecuritySummary, TlsChallenge, TlsMode, WafMode,
 };
 
 /// The fields of a host that are stored as they are given.
@@ -42,13 +42,17 @@ pub struct HostFields {
     pub tls_directory_url: String,
     /// Provider for DNS-01.
     pub dns_provider_id: Option<i64>,
+    /// What is changed about the headers of requests.
+    pub request_headers: Vec<HeaderRule>,
+    /// What is changed about the headers of answers.
+    pub response_headers: Vec<HeaderRule>,
 }
 
 const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
         h.tls_challenge, h.tls_directory_url, h.dns_provider_id, h.https_redirect, h.hsts_max_age_seconds,
         h.max_body_bytes, h.access_log, h.created_at, h.updated_at,
         s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled, h.client_auth, h.client_ca_pem,
-        c.id, c.kind, c.issuer, c.not_after, c.names
+        c.id, c.kind, c.issuer, c.not_after, c.names, h.request_headers, h.response_headers
     FROM hosts h JOIN host_security s ON s.host_id = h.id
         LEFT JOIN certificates c
             ON c.id = (SELECT MAX(id) FROM certificates WHERE host_id = h.id AND active = 1)";
@@ -74,6 +78,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
         access_log: row.get(13)?,
         client_auth: parsed(row, 20, ClientAuth::parse)?,
         client_ca_pem: row.get(21)?,
+        request_headers: json(row, 27)?,
+        response_headers: json(row, 28)?,
         created_at: time(row, 14)?,
         updated_at: time(row, 15)?,
         certificate: match row.get::<_, Option<i64>>(22)? {
@@ -159,15 +165,17 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
     refuse_taken(tx, &fields.domain, None)?;
     let id = tx.insert(
         HOSTS,
-        "INSERT INTO hosts (client_auth, client_ca_pem,
+        "INSERT INTO hosts (client_auth, client_ca_pem, request_headers, response_headers,
             domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, https_redirect,
             hsts_max_age_seconds, tls_email, tls_challenge, tls_directory_url, dns_provider_id, created_at, updated_at)
-         VALUES (:client_auth, :client_ca,
+         VALUES (:client_auth, :client_ca, :request_headers, :response_headers,
             :domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :https_redirect,
             :hsts_max_age_seconds, :tls_email, :tls_challenge, :tls_directory_url, :dns_provider_id, :now, :now)",
         named_params! {
             ":client_auth": fields.client_auth.as_str(),
             ":client_ca": fields.client_ca_pem,
+            ":request_headers": text(&fields.request_headers)?,
+            ":response_headers": text(&fields.response_headers)?,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),
@@ -198,6 +206,7 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
         HOSTS,
         id.0,
         "UPDATE hosts SET client_auth = :client_auth, client_ca_pem = :client_ca,
+            request_headers = :request_headers, response_headers = :response_headers,
             domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
             enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log,
             https_redirect = :https_redirect, hsts_max_age_seconds = :hsts_max_age_seconds, tls_email = :tls_email,
@@ -208,6 +217,8 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
             ":id": id.0,
             ":client_auth": fields.client_auth.as_str(),
             ":client_ca": fields.client_ca_pem,
+            ":request_headers": text(&fields.request_headers)?,
+            ":response_headers": text(&fields.response_headers)?,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),
@@ -223,6 +234,10 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
             ":now": tx.now().0,
         },
     )
+}
+
+fn text(rules: &[HeaderRule]) -> Result<String> {
+    serde_json::to_string(rules).map_err(|e| Error::internal(format!("header rules as JSON: {e}")))
 }
 
 /// Deletes a host and all configuration below it; its log rows stay.

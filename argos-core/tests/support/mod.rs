@@ -339,6 +339,7 @@ pub fn host(id: i64, domain: &str, group: i64) -> Host {
         rules: Arc::default(),
         waf: None,
         limit: None,
+        headers: None,
         tls: HostTls::default(),
         fault: None,
     }

@@ -164,6 +164,26 @@ fn hosts() -> Vec<(&'static str, Proof)> {
                 assert_eq!(said().as_deref(), Some("max-age=60"));
             }),
         ),
+        (
+            "request_headers",
+            Effect(|w| {
+                let site = w.site(echo());
+                assert!(!w.get(&site, "/").body.contains("X-Asked:"));
+                let rules = json!([{"op": "set", "name": "X-Asked", "value": "{path}"}]);
+                w.call("hosts.update", json!({"id": site.host, "request_headers": rules}));
+                assert!(w.get(&site, "/for").body.contains("X-Asked: /for\r\n"));
+            }),
+        ),
+        (
+            "response_headers",
+            Effect(|w| {
+                let site = w.site(echo());
+                assert_eq!(w.get(&site, "/").header("x-told"), None);
+                let rules = json!([{"op": "add", "name": "X-Told", "value": "by {host}"}]);
+                w.call("hosts.update", json!({"id": site.host, "response_headers": rules}));
+                assert_eq!(w.get(&site, "/").header("x-told").unwrap(), format!("by {}", site.domain));
+            }),
+        ),
         ("client_auth", clients("whoever_shows_none_is_refused_in_words_where_one_is_required")),
         ("client_ca_pem", clients("a_certificate_that_is_not_trusted_ends_the_handshake_and_the_log_says_why")),
         (

@@ -308,7 +308,7 @@ fn content_of<'a>(ex: &Exchange, answer: &'a Answer, grpc: bool) -> Content<'a> 
     }
 }
 
-/// Writes the fields of an answer of our own.
+/// Writes the fields of an answer of our own, as the host's rules amend them.
 fn answer_fields(
     out: &mut impl Lines,
     ex: &Exchange,
@@ -317,6 +317,13 @@ fn answer_fields(
     content: &Content<'_>,
     close: bool,
 ) {
+    match ex.facts.headers.as_deref() {
+        Some(rules) => forward::amended(out, ex, rules, |draft| own_fields(draft, ex, core, answer, content, close)),
+        None => own_fields(out, ex, core, answer, content, close),
+    }
+}
+
+fn own_fields(out: &mut impl Lines, ex: &Exchange, core: &Core, answer: &Answer, content: &Content<'_>, close: bool) {
     if !matches!(answer.status, 204 | 304) {
         out.put("Content-Type", content.kind.as_bytes());
     }

@@ -10,6 +10,7 @@ use crate::schema::GroupId;
 use crate::snapshot::{Action, Host, Piece, Rule, Template};
 
 use matching::{Captures, matches};
+pub(crate) use template::filled;
 use template::{Scope, fill, holds_control};
 
 /// The group that the first matching rule, or else the host, sends the request to.

@@ -121,6 +121,7 @@ mod tests {
                 rules: Arc::default(),
                 waf: None,
                 limit: None,
+                headers: None,
                 tls: HostTls::default(),
                 fault: None,
             };

@@ -41,6 +41,12 @@ pub(super) fn fill(template: &Template, scope: &Scope<'_>) -> Vec<u8> {
     out
 }
 
+/// The text of a template outside a rule, which has no captures.
+pub(crate) fn filled(template: &Template, ex: &Exchange) -> Vec<u8> {
+    let query = ex.forwarded_query().unwrap_or_default();
+    fill(template, &Scope { ex, path: ex.forwarded_path(), query, captures: &Captures::default() })
+}
+
 /// Whether a location, path or query can't be sent as it is.
 pub(super) fn holds_control(text: &[u8]) -> bool {
     text.iter().any(|b| *b < 0x20 || *b == 0x7f)
