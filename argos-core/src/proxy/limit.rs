@@ -5,24 +5,27 @@
 //! scheduling.
 
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher as _;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use hashlink::LruCache;
-use hashlink::linked_hash_map::RawEntryMut;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::clock;
 use crate::schema::HostId;
 use crate::snapshot::Limit;
 
-/// Most keys of all hosts together; beyond, the one that was asked for the longest ago goes.
-pub const MOST_KEYS: usize = 200_000;
+/// Most keys of all hosts together; beyond, those that were asked for the longest ago go.
+pub const MOST_KEYS: usize = SHARDS * SETS * WAYS;
 
 /// Parts with a lock each.
-const SHARDS: usize = 64;
+const SHARDS: usize = 50;
+/// Sets of a part. The hash of a key says in which one it is.
+const SETS: usize = 125;
+/// Keys of a set, which lie side by side: a list over all keys would cost a request several looks into far memory.
+/// Who is among the last 100,000 is pushed out of a set of so many once in 7,000 times.
+const WAYS: usize = 32;
 
 /// What a request is counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,17 +57,22 @@ pub struct Standing {
 pub struct Quotas {
     secret: [u8; 16],
     origin: Instant,
-    shards: Box<[Mutex<Shard>]>,
+    shards: [Mutex<Shard>; SHARDS],
 }
 
-/// By the hash of a key: nanoseconds since the origin.
-type Shard = LruCache<u128, u64, BuildHasherDefault<Spread>>;
+/// The sets of a part, one after the other; nothing until one is asked for. In each set the key that was asked for last
+/// stands first.
+#[derive(Default)]
+struct Shard {
+    /// Hashes of keys; 0 = none.
+    keys: Vec<u64>,
+    /// At the same places, when their quota will be whole: nanoseconds since the origin.
+    moments: Vec<u64>,
+}
 
 impl Default for Quotas {
     fn default() -> Self {
-        // An entry may be made before the oldest one goes.
-        let shard = || Mutex::new(Shard::with_hasher(MOST_KEYS / SHARDS - 1, BuildHasherDefault::default()));
-        let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
+        let shards = std::array::from_fn(|_| Mutex::default());
         Self { secret: clock::random(), origin: Instant::now(), shards }
     }
 }
@@ -85,21 +93,13 @@ impl Quotas {
     /// The same, `now` nanoseconds after the origin.
     fn take_at(&self, host: HostId, limit: &Limit, key: Key<'_>, now: u64) -> Standing {
         let hash = self.hash(host, key);
-        let shard = &self.shards[(hash >> 64) as usize % SHARDS];
-        // What a thread that panicked left is a moment like any other.
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        match shard.raw_entry_mut().from_key(&hash) {
-            RawEntryMut::Occupied(mut entry) => {
-                entry.to_back();
-                count(entry.get_mut(), limit, now)
-            }
-            RawEntryMut::Vacant(entry) => {
-                let mut whole_at = 0;
-                let standing = count(&mut whole_at, limit, now);
-                entry.insert(hash, whole_at);
-                standing
-            }
-        }
+        let set = (hash >> 64) as usize % (SHARDS * SETS);
+        self.shard(set / SETS).count(set % SETS, hash as u64, limit, now)
+    }
+
+    // What a thread that panicked left are moments like any others.
+    fn shard(&self, n: usize) -> MutexGuard<'_, Shard> {
+        self.shards[n].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // Keyed, so that nobody can choose values that count as one; short, so that memory is bounded whatever a header
@@ -128,7 +128,27 @@ impl Quotas {
     /// How many keys are held.
     #[must_use]
     pub fn keys(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+        let of_one = |n| self.shard(n).keys.iter().filter(|key| **key != 0).count();
+        (0..SHARDS).map(of_one).sum()
+    }
+}
+
+impl Shard {
+    fn count(&mut self, set: usize, key: u64, limit: &Limit, now: u64) -> Standing {
+        if self.keys.is_empty() {
+            self.keys = vec![0; SETS * WAYS];
+            self.moments = vec![0; SETS * WAYS];
+        }
+        let (key, places) = (key.max(1), set * WAYS..(set + 1) * WAYS);
+        let (keys, moments) = (&mut self.keys[places.clone()], &mut self.moments[places]);
+        let known = keys.iter().position(|known| *known == key);
+        let at = known.unwrap_or(WAYS - 1);
+        if known.is_none() {
+            (keys[at], moments[at]) = (key, 0);
+        }
+        keys[..=at].rotate_right(1);
+        moments[..=at].rotate_right(1);
+        count(&mut moments[0], limit, now)
     }
 }
 
@@ -152,28 +172,6 @@ fn count(whole_at: &mut u64, limit: &Limit, now: u64) -> Standing {
         window: limit.window,
         left: u32::try_from(free / step).unwrap_or(u32::MAX),
         seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
-    }
-}
-
-/// Takes its place in a table from what is a hash already.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..piece.len()].copy_from_slice(piece);
-            self.0 ^= u64::from_le_bytes(word);
-        }
-    }
-
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 
