@@ -716,6 +716,8 @@ export interface Host extends Tagged {
   requestHeaders: HeaderRule[]
   /** What is changed about the headers of answers, also of Argos's own, in this order. */
   responseHeaders: HeaderRule[]
+  /** Whether answers of upstreams are compressed as clients like it. */
+  compression: boolean
   /** When it was made. */
   createdAt: string
   /** When it was last changed. */
@@ -1613,6 +1615,8 @@ export class HostsResource {
     requestHeaders?: HeaderRule[] | null
     /** What is changed about the headers of answers, also of Argos's own, at most 64 rules; default none. */
     responseHeaders?: HeaderRule[] | null
+    /** Whether answers of upstreams are compressed as clients like it; default false. */
+    compression?: boolean | null
     /** Whether visitors must sign in; default false. */
     authRequired?: boolean | null
   }, terms?: {
@@ -1651,6 +1655,8 @@ export class HostsResource {
     requestHeaders?: HeaderRule[]
     /** What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules. */
     responseHeaders?: HeaderRule[]
+    /** Whether answers of upstreams are compressed as clients like it. */
+    compression?: boolean
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes?: number | null
     /** Provider for DNS-01; null = none. */
@@ -1693,6 +1699,8 @@ export class HostsResource {
     requestHeaders: HeaderRule[]
     /** What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules. */
     responseHeaders: HeaderRule[]
+    /** Whether answers of upstreams are compressed as clients like it. */
+    compression: boolean
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes: number | null
     /** Provider for DNS-01; null = none. */

@@ -197,7 +197,7 @@ CREATE TABLE hosts (
     max_body_bytes INTEGER NULL CHECK (max_body_bytes >= 0), -- [ext]
     access_log INTEGER NOT NULL DEFAULT 1 CHECK (access_log IN (0, 1)) -- [ext]
 , client_auth TEXT NOT NULL DEFAULT 'none'
-    CHECK (client_auth IN ('none', 'optional', 'required')), client_ca_pem TEXT NOT NULL DEFAULT '', request_headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(request_headers)), response_headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(response_headers)));
+    CHECK (client_auth IN ('none', 'optional', 'required')), client_ca_pem TEXT NOT NULL DEFAULT '', request_headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(request_headers)), response_headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(response_headers)), compression INTEGER NOT NULL DEFAULT 0 CHECK (compression IN (0, 1)));
 
 CREATE INDEX hosts_enabled ON hosts (enabled);
 

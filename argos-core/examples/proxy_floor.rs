@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         waf: None,
         limit: None,
         headers: None,
+        compression: false,
         tls: HostTls::default(),
         fault: None,
     };

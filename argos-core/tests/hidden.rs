@@ -52,7 +52,7 @@ fn calls() -> Vec<(&'static str, Value)> {
                 "access_log": true, "max_body_bytes": null, "dns_provider_id": null, "auth_required": false,
                 "tls_email": "", "tls_challenge": "auto", "tls_directory_url": "", "https_redirect": true,
                 "client_auth": "none", "client_ca_pem": "", "hsts_max_age_seconds": 0,
-                "request_headers": [], "response_headers": []}),
+                "request_headers": [], "response_headers": [], "compression": false}),
         ),
         (
             "target_groups.replace",

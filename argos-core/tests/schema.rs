@@ -307,7 +307,7 @@ fn switches_are_0_or_1() {
             }
         }
     }
-    assert_eq!(switches, 22);
+    assert_eq!(switches, 23);
 }
 
 #[test]

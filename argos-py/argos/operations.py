@@ -1117,6 +1117,8 @@ class Host(records.Resource):
     """What is changed about the headers of requests before an upstream gets them, in this order."""
     response_headers: Sequence[HeaderRule]
     """What is changed about the headers of answers, also of Argos's own, in this order."""
+    compression: bool
+    """Whether answers of upstreams are compressed as clients like it."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime
@@ -2006,6 +2008,7 @@ class HostsResource:
         dns_provider_id: int | None | Unset = UNSET,
         request_headers: Sequence[HeaderRule] | None | Unset = UNSET,
         response_headers: Sequence[HeaderRule] | None | Unset = UNSET,
+        compression: bool | None | Unset = UNSET,
         auth_required: bool | None | Unset = UNSET,
         dry_run: bool = False,
         idempotency_key: str | None = None,
@@ -2037,6 +2040,7 @@ class HostsResource:
                 at most 64 rules; default none.
             response_headers: What is changed about the headers of answers, also of Argos's own, at most
                 64 rules; default none.
+            compression: Whether answers of upstreams are compressed as clients like it; default false.
             auth_required: Whether visitors must sign in; default false.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
             idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
@@ -2060,6 +2064,7 @@ class HostsResource:
             "dns_provider_id": dns_provider_id,
             "request_headers": request_headers,
             "response_headers": response_headers,
+            "compression": compression,
             "auth_required": auth_required,
         }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
 
@@ -2081,6 +2086,7 @@ class HostsResource:
         tls_directory_url: str | Unset = UNSET,
         request_headers: Sequence[HeaderRule] | Unset = UNSET,
         response_headers: Sequence[HeaderRule] | Unset = UNSET,
+        compression: bool | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
         auth_required: bool | Unset = UNSET,
@@ -2109,6 +2115,7 @@ class HostsResource:
                 in this order, at most 64 rules.
             response_headers: What is changed about the headers of answers, also of Argos's own, in this
                 order, at most 64 rules.
+            compression: Whether answers of upstreams are compressed as clients like it.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -2133,6 +2140,7 @@ class HostsResource:
             "tls_directory_url": tls_directory_url,
             "request_headers": request_headers,
             "response_headers": response_headers,
+            "compression": compression,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,
@@ -2156,6 +2164,7 @@ class HostsResource:
         tls_directory_url: str,
         request_headers: Sequence[HeaderRule],
         response_headers: Sequence[HeaderRule],
+        compression: bool,
         max_body_bytes: int | None,
         dns_provider_id: int | None,
         auth_required: bool,
@@ -2184,6 +2193,7 @@ class HostsResource:
                 in this order, at most 64 rules.
             response_headers: What is changed about the headers of answers, also of Argos's own, in this
                 order, at most 64 rules.
+            compression: Whether answers of upstreams are compressed as clients like it.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
@@ -2208,6 +2218,7 @@ class HostsResource:
             "tls_directory_url": tls_directory_url,
             "request_headers": request_headers,
             "response_headers": response_headers,
+            "compression": compression,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
             "auth_required": auth_required,

@@ -32,6 +32,7 @@ pub const ALL: &[Migration] = &[
     },
     Migration { version: "0007_sticky_sessions", sql: include_str!("../migrations/0007_sticky_sessions.sql") },
     Migration { version: "0008_header_rules", sql: include_str!("../migrations/0008_header_rules.sql") },
+    Migration { version: "0009_compression", sql: include_str!("../migrations/0009_compression.sql") },
 ];
 
 // Numbers that repeat, go backwards or have not four digits fail the build.

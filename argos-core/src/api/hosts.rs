@@ -146,6 +146,8 @@ input_with_later! {
         request_headers: Option<Vec<HeaderRule>>,
         /// What is changed about the headers of answers, also of Argos's own, at most 64 rules; default none.
         response_headers: Option<Vec<HeaderRule>>,
+        /// Whether answers of upstreams are compressed as clients like it; default false.
+        compression: Option<bool>,
     }
     later {
         /// Whether visitors must sign in; default false.
@@ -190,6 +192,7 @@ impl CreateHost {
             hsts_max_age_seconds: None,
             request_headers: None,
             response_headers: None,
+            compression: None,
         }
     }
 }
@@ -251,6 +254,7 @@ impl Mutation for CreateHost {
             dns_provider_id: self.dns_provider_id,
             request_headers: self.request_headers.unwrap_or_default(),
             response_headers: self.response_headers.unwrap_or_default(),
+            compression: self.compression.unwrap_or(false),
         };
         check_headers(&fields)?;
         check_issuance(tx, &fields)?;
@@ -332,6 +336,8 @@ changes! {
         request_headers: Vec<HeaderRule>,
         /// What is changed about the headers of answers, also of Argos's own, in this order, at most 64 rules.
         response_headers: Vec<HeaderRule>,
+        /// Whether answers of upstreams are compressed as clients like it.
+        compression: bool,
     }
     nullable {
         /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
@@ -367,6 +373,7 @@ pub(super) fn fields_of(host: &Host) -> HostFields {
         dns_provider_id: host.dns_provider_id,
         request_headers: host.request_headers.clone(),
         response_headers: host.response_headers.clone(),
+        compression: host.compression,
     }
 }
 
@@ -402,6 +409,7 @@ impl Mutation for UpdateHost {
         new.request_headers = self.request_headers.unwrap_or(new.request_headers);
         new.response_headers = self.response_headers.unwrap_or(new.response_headers);
         check_headers(&new)?;
+        new.compression = self.compression.unwrap_or(new.compression);
         if let Some(group) = self.target_group_id {
             require_group(tx, group)?;
             new.target_group_id = group;

@@ -118,6 +118,7 @@ fn host(rule: Option<Rule>) -> Host {
         waf: None,
         limit: None,
         headers: None,
+        compression: false,
         tls: HostTls::default(),
         fault: None,
     }

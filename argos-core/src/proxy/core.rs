@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) of_address: Mutex<HashMap<IpAddr, usize>>,
     /// Bytes of bodies that are held for inspection.
     pub(crate) held: AtomicUsize,
+    /// Bytes that codings of answers take.
+    pub(crate) coding: AtomicUsize,
     /// Where inspected requests are written, beside the log's rows.
     pub(crate) audit_log: Option<Arc<AuditLog>>,
     /// The last requests that rules had something to say about.

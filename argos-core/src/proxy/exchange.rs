@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::client::Client;
+use super::compress::Plan;
 use super::core::{Core, Live};
 use super::h1::body::{Framer, Pump, Sink, Source};
 use super::h1::field::{Known, Span};
@@ -109,6 +110,10 @@ pub(crate) struct Facts {
     pub(crate) client_auth: bool,
     /// What the host changes about the fields of requests and answers.
     pub(crate) headers: Option<Arc<HeaderRules>>,
+    /// Whether the host compresses answers.
+    pub(crate) compression: bool,
+    /// What becomes of this answer, where it is one for compressing.
+    pub(crate) plan: Option<Plan>,
     /// What the client has left, where the host limits requests.
     pub(crate) standing: Option<Standing>,
     /// What tells the client with which target it shall go on.
@@ -332,6 +337,7 @@ impl Exchange {
         self.facts.host = Some(host.id);
         self.facts.access_log = host.access_log;
         self.facts.headers.clone_from(&host.headers);
+        self.facts.compression = host.compression;
         self.facts.client_auth = host.tls.clients.is_some();
         // Over plain HTTP the header means nothing. Source: RFC 6797 §7.2.
         self.facts.hsts_max_age = if self.https { host.tls.hsts_max_age } else { 0 };
@@ -470,6 +476,8 @@ impl Facts {
             hsts_max_age: 0,
             client_auth: false,
             headers: None,
+            compression: false,
+            plan: None,
             standing: None,
             cookie: None,
         }

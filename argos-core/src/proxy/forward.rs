@@ -5,6 +5,7 @@ use std::io::Write as _;
 use http::{Request, Uri};
 
 use super::amend::Draft;
+use super::compress::{self, Plan};
 use super::exchange::Exchange;
 use super::framed::fields::Fields;
 use super::h1::body::Sink;
@@ -311,13 +312,16 @@ fn own_reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sin
     let interim = head.status < 200;
     let alt_svc = alt_svc(ex);
     let (mut dated, mut sized) = (interim, false);
+    let plan = ex.facts.plan.filter(|_| !interim);
+    let coding = plan.and_then(Plan::coding);
+    let mut varies = false;
     for field in &head.fields {
         let (name, value) = (field.name.of_bytes(bytes), field.value.of_bytes(bytes));
         match field.known {
             Known::Connection | Known::Hop | Known::Coding | Known::Te | Known::RequestId => continue,
             Known::Upgrade if !head.websocket || framed => continue,
             Known::Length if sized || head.status == 204 || interim => continue,
-            Known::Length if matches!(sink, Sink::Chunked { .. }) => continue,
+            Known::Length if matches!(sink, Sink::Chunked { .. }) || coding.is_some() => continue,
             Known::Length => {
                 sized = true;
                 put_length(out, name, value);
@@ -340,7 +344,19 @@ fn own_reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sin
         if framed && head.websocket && name.eq_ignore_ascii_case(b"sec-websocket-accept") {
             continue;
         }
+        if plan.is_some() && field.known == Known::Other {
+            varies |= compress::varies(name, value);
+            if coding.is_some() && compress::put_instead(out, name, value) {
+                continue;
+            }
+        }
         out.line(name, value);
+    }
+    if let Some(coding) = coding {
+        out.put("Content-Encoding", coding.name().as_bytes());
+    }
+    if plan.is_some() && !varies {
+        out.put("Vary", b"Accept-Encoding");
     }
     if matches!(sink, Sink::Chunked { .. }) {
         out.hop("Transfer-Encoding", b"chunked");

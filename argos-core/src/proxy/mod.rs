@@ -19,6 +19,7 @@ mod amend;
 mod budget;
 mod buffer;
 pub(crate) mod client;
+mod compress;
 pub(crate) mod core;
 pub(crate) mod exchange;
 pub(crate) mod forward;

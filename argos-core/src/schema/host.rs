@@ -83,6 +83,8 @@ pub struct Host {
     pub request_headers: Vec<HeaderRule>,
     /// What is changed about the headers of answers, also of Argos's own, in this order.
     pub response_headers: Vec<HeaderRule>,
+    /// Whether answers of upstreams are compressed as clients like it.
+    pub compression: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -311,6 +311,7 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
         waf,
         limit,
         headers,
+        compression: row.compression,
         fault: None,
     })
 }
@@ -387,6 +388,7 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
         waf: None,
         limit: None,
         headers: None,
+        compression: false,
         tls: HostTls { mode: row.tls_mode, clients: clients(row, &Snapshot::default()), ..HostTls::default() },
         fault: Some(error.message().into()),
     }

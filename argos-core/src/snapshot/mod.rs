@@ -112,6 +112,8 @@ pub struct Host {
     pub limit: Option<Limit>,
     /// What it changes about the fields of requests and answers; none = nothing.
     pub headers: Option<Arc<HeaderRules>>,
+    /// Whether answers of its upstreams are compressed.
+    pub compression: bool,
     /// How it is served over TLS.
     pub tls: HostTls,
     /// Why this host can't be served; it answers 503.

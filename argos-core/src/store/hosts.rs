@@ -46,13 +46,15 @@ pub struct HostFields {
     pub request_headers: Vec<HeaderRule>,
     /// What is changed about the headers of answers.
     pub response_headers: Vec<HeaderRule>,
+    /// Whether answers are compressed.
+    pub compression: bool,
 }
 
 const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
         h.tls_challenge, h.tls_directory_url, h.dns_provider_id, h.https_redirect, h.hsts_max_age_seconds,
         h.max_body_bytes, h.access_log, h.created_at, h.updated_at,
         s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled, h.client_auth, h.client_ca_pem,
-        c.id, c.kind, c.issuer, c.not_after, c.names, h.request_headers, h.response_headers
+        c.id, c.kind, c.issuer, c.not_after, c.names, h.request_headers, h.response_headers, h.compression
     FROM hosts h JOIN host_security s ON s.host_id = h.id
         LEFT JOIN certificates c
             ON c.id = (SELECT MAX(id) FROM certificates WHERE host_id = h.id AND active = 1)";
@@ -80,6 +82,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
         client_ca_pem: row.get(21)?,
         request_headers: json(row, 27)?,
         response_headers: json(row, 28)?,
+        compression: row.get(29)?,
         created_at: time(row, 14)?,
         updated_at: time(row, 15)?,
         certificate: match row.get::<_, Option<i64>>(22)? {
@@ -165,10 +168,10 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
     refuse_taken(tx, &fields.domain, None)?;
     let id = tx.insert(
         HOSTS,
-        "INSERT INTO hosts (client_auth, client_ca_pem, request_headers, response_headers,
+        "INSERT INTO hosts (client_auth, client_ca_pem, request_headers, response_headers, compression,
             domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, https_redirect,
             hsts_max_age_seconds, tls_email, tls_challenge, tls_directory_url, dns_provider_id, created_at, updated_at)
-         VALUES (:client_auth, :client_ca, :request_headers, :response_headers,
+         VALUES (:client_auth, :client_ca, :request_headers, :response_headers, :compression,
             :domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :https_redirect,
             :hsts_max_age_seconds, :tls_email, :tls_challenge, :tls_directory_url, :dns_provider_id, :now, :now)",
         named_params! {
@@ -176,6 +179,7 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
             ":client_ca": fields.client_ca_pem,
             ":request_headers": text(&fields.request_headers)?,
             ":response_headers": text(&fields.response_headers)?,
+            ":compression": fields.compression,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),
@@ -206,7 +210,7 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
         HOSTS,
         id.0,
         "UPDATE hosts SET client_auth = :client_auth, client_ca_pem = :client_ca,
-            request_headers = :request_headers, response_headers = :response_headers,
+            request_headers = :request_headers, response_headers = :response_headers, compression = :compression,
             domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
             enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log,
             https_redirect = :https_redirect, hsts_max_age_seconds = :hsts_max_age_seconds, tls_email = :tls_email,
@@ -219,6 +223,7 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
             ":client_ca": fields.client_ca_pem,
             ":request_headers": text(&fields.request_headers)?,
             ":response_headers": text(&fields.response_headers)?,
+            ":compression": fields.compression,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),

@@ -30,7 +30,8 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         " id:PK created_at:NOW updated_at:NOW domain:TEXT target_group_id:INT tls_mode:TEXT=auto tls_email:T0
           enabled:BOOL1 auth_required:BOOL0 tls_challenge:TEXT=auto tls_directory_url:T0 dns_provider_id:INT?
           https_redirect:BOOL1 hsts_max_age_seconds:INT=0 max_body_bytes:INT? access_log:BOOL1
-          client_auth:TEXT=none client_ca_pem:T0 request_headers:TEXT=[] response_headers:TEXT=[] ",
+          client_auth:TEXT=none client_ca_pem:T0 request_headers:TEXT=[] response_headers:TEXT=[]
+          compression:BOOL0 ",
     ),
     (
         "target_groups",

@@ -340,6 +340,7 @@ pub fn host(id: i64, domain: &str, group: i64) -> Host {
         waf: None,
         limit: None,
         headers: None,
+        compression: false,
         tls: HostTls::default(),
         fault: None,
     }

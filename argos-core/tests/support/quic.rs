@@ -97,7 +97,8 @@ impl Client {
     pub async fn ask_whole(&mut self, request: Request<()>) -> super::versions::Whole {
         let mut stream = self.sender.send_request(request).await.unwrap();
         stream.finish().await.unwrap();
-        let (head, ()) = stream.recv_response().await.unwrap().into_parts();
+        let Ok(head) = stream.recv_response().await else { return super::versions::Whole::cut() };
+        let (head, ()) = head.into_parts();
         let (status, fields) = (head.status.as_u16(), head.headers);
         let mut answer = super::versions::Whole { status, fields, body: Vec::new(), whole: true };
         loop {

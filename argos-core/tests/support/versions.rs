@@ -29,6 +29,7 @@ impl Version {
 /// An answer as it was read.
 #[derive(Debug)]
 pub struct Whole {
+    /// 0 where the answer ended before its head.
     pub status: u16,
     pub fields: HeaderMap,
     pub body: Vec<u8>,
@@ -37,6 +38,11 @@ pub struct Whole {
 }
 
 impl Whole {
+    /// An answer that was cut before its head.
+    pub fn cut() -> Self {
+        Self { status: 0, fields: HeaderMap::new(), body: Vec::new(), whole: false }
+    }
+
     /// The values of a field, in order, joined by ` | `; none = it is not there.
     pub fn field(&self, name: &str) -> Option<String> {
         let values: Vec<_> = self.fields.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
@@ -164,7 +170,8 @@ async fn over_tls(address: SocketAddr, roots: &RootCertStore, protocol: &[u8], a
 }
 
 async fn two(sender: &mut h2::client::SendRequest<Bytes>, request: Request<()>) -> Whole {
-    let (head, mut body) = sender.send_request(request, true).unwrap().0.await.unwrap().into_parts();
+    let Ok(answer) = sender.send_request(request, true).unwrap().0.await else { return Whole::cut() };
+    let (head, mut body) = answer.into_parts();
     let mut answer = Whole { status: head.status.as_u16(), fields: head.headers, body: Vec::new(), whole: true };
     while let Some(piece) = body.data().await {
         match piece {

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from upstreams import pattern
+from gateway import host
+from upstreams import pattern, prose
 
 
 @pytest.fixture
@@ -133,3 +134,20 @@ def test_h2load(run, shared, scheme):
     assert "h2" in re.search(r"Application protocol: (\S+)", out)[1]
     out = run("h2load", "--h1", "-n", "100", "-c", "5", f"{scheme}://localhost:{port}/nobody", ca=shared.ca)
     assert "status codes: 100 2xx" in out, out
+
+
+def test_compression(run, start, upstream, tmp_path):
+    """Every coding that curl reads, over each version, is the text that the upstream gave."""
+    argos = start(host(upstream.address, compression=True))
+    out, head = tmp_path / "out", tmp_path / "head"
+    for _, scheme, how in VERSIONS[2:6]:
+        port = (argos.https if scheme == "https" else argos.http)[1]
+        words = ["-sS", "--cacert", argos.ca, "--resolve", f"app.test:{port}:127.0.0.1", "-o", out, "-D", head, *how]
+        url = f"{scheme}://app.test:{port}/prose/20000"
+        for accept in ("gzip", "br", "zstd"):
+            run("curl", *words, "--compressed", "-H", f"Accept-Encoding: {accept}", url)
+            assert out.read_bytes() == prose(20000)
+            assert f"content-encoding: {accept}\n" in head.read_text().lower()
+        run("curl", *words, url)
+        assert out.read_bytes() == prose(20000)
+        assert "content-encoding" not in head.read_text().lower()

@@ -122,6 +122,9 @@ class Answers(BaseHTTPRequestHandler):
     def answer_bytes(self) -> None:
         self.say(pattern(self.number()), content_type="application/octet-stream")
 
+    def answer_prose(self) -> None:
+        self.say(prose(self.number()), content_type="text/plain; charset=utf-8")
+
     def answer_status(self) -> None:
         self.say(b"as asked", self.number())
 
@@ -252,6 +255,11 @@ def exactly(read, n: int) -> bytes:
             raise ConnectionResetError("the other side ended the connection")
         found += piece
     return found
+
+
+def prose(lines: int) -> bytes:
+    """Text with little in it."""
+    return b"".join(b"%d: the same words again, and %d again\n" % (i, i * 7919 % 1000) for i in range(lines))
 
 
 def pattern(size: int) -> bytes:

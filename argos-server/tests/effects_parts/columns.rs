@@ -184,6 +184,24 @@ fn hosts() -> Vec<(&'static str, Proof)> {
                 assert_eq!(w.get(&site, "/").header("x-told").unwrap(), format!("by {}", site.domain));
             }),
         ),
+        (
+            "compression",
+            Effect(|w| {
+                let site = w.site(super::world::upstream(|asked| {
+                    let body = if asked.starts_with("HEAD") { String::new() } else { "text ".repeat(1000) };
+                    Some(format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5000\r\n\r\n{body}"))
+                }));
+                let coding = || {
+                    let answer = w.request(&site, "HEAD", "/", &[("Accept-Encoding", "gzip")], "");
+                    answer.header("content-encoding").map(str::to_owned)
+                };
+                assert_eq!(coding(), None);
+                w.call("hosts.update", json!({"id": site.host, "compression": true}));
+                assert_eq!(coding().as_deref(), Some("gzip"));
+                // Whoever asks for no coding gets none.
+                assert_eq!(w.get(&site, "/").body.len(), 5000);
+            }),
+        ),
         ("client_auth", clients("whoever_shows_none_is_refused_in_words_where_one_is_required")),
         ("client_ca_pem", clients("a_certificate_that_is_not_trusted_ends_the_handshake_and_the_log_says_why")),
         (

@@ -13,6 +13,7 @@ use super::field::Known;
 use super::reply_head::ReplyFraming;
 use crate::logs::{AccessAction, Version};
 use crate::proxy::buffer::SMALL;
+use crate::proxy::compress::{self, Plan, Room, Squeeze};
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::forward::{self, Lines};
@@ -68,8 +69,20 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
         ReplyFraming::Chunked => Source::Chunked(Box::default()),
         ReplyFraming::Close => Source::Close,
     };
+    ex.facts.plan = compress::plan(ex, &link.input);
+    let room = match ex.facts.plan {
+        Some(Plan::In(coding)) if !matches!(source, Source::Done) => {
+            let room = Room::take(&core.shared, coding);
+            if room.is_none() {
+                ex.facts.plan = Some(Plan::Plain);
+            }
+            room
+        }
+        _ => None,
+    };
     let sink = match ex.reply.framing {
         _ if framed => Sink::Frames,
+        _ if room.is_some() => Sink::Chunked { trailers },
         ReplyFraming::Chunked | ReplyFraming::Close if !old => Sink::Chunked { trailers },
         _ => Sink::Plain,
     };
@@ -81,16 +94,19 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
     if !framed {
         reply_head(&mut out, ex, &link.input, sink, close);
     }
-    let (framer, mut extra) = match reply.held {
+    // What is coded is framed afterwards.
+    let mut plain = Vec::new();
+    let (first, to) = if room.is_some() { (&mut plain, Sink::Plain) } else { (&mut out, sink) };
+    let (mut framer, mut extra) = match reply.held {
         Some(mut held) => {
-            let content = std::mem::replace(&mut held.framer, Framer::new(Source::Done, sink, 0));
-            let mut framer = Framer { sink, ..content };
-            framer.replay(held.bytes(), &mut out);
+            let content = std::mem::replace(&mut held.framer, Framer::new(Source::Done, to, 0));
+            let mut framer = Framer { sink: to, ..content };
+            framer.replay(held.bytes(), first);
             (framer, held.extra)
         }
         None => {
-            let mut framer = Framer::new(source, sink, u64::MAX);
-            match framer.push(&link.input[ex.reply.end..], &mut out) {
+            let mut framer = Framer::new(source, to, u64::MAX);
+            match framer.push(&link.input[ex.reply.end..], first) {
                 Ok(used) => (framer, link.input.len() > ex.reply.end + used),
                 Err(_) => {
                     return stopped(ex, core, Stop::BadReply("its chunked body is not well-formed"), idle).await;
@@ -98,6 +114,14 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
             }
         }
     };
+    let mut squeeze = None;
+    if let Some(room) = room {
+        let content = std::mem::replace(&mut framer, Framer::new(Source::Close, sink, u64::MAX));
+        match Squeeze::new(room, content, plain) {
+            Ok(coded) => squeeze = Some(coded),
+            Err(_) => return After::Cut,
+        }
+    }
     if framed {
         let ends = framer.done() && out.is_empty() && framer.trailers.is_empty();
         if send_reply_fields(ex, &link.input, ends).is_err() {
@@ -123,7 +147,11 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
                 Poll::Pending => {}
             }
         }
-        if let Poll::Ready(end) = down.poll(cx, &mut link.socket, &mut ex.socket, &core.buffers) {
+        let moving = match &mut squeeze {
+            None => down.poll(cx, &mut link.socket, &mut ex.socket, &core.buffers),
+            Some(squeeze) => down.poll(cx, &mut squeeze.of(&mut link.socket), &mut ex.socket, &core.buffers),
+        };
+        if let Poll::Ready(end) = moving {
             return Poll::Ready(end.map_err(Short::Body));
         }
         let now = down.moved + ex.sending.as_ref().map_or(0, |up| up.moved);
@@ -138,7 +166,11 @@ async fn pass(ex: &mut Exchange, core: &Core, reply: Reply, idle: Duration) -> A
     ex.facts.bytes_out = down.framer.content;
     let starves = down.starves();
     let left = down.finish(&core.buffers);
-    extra |= !left.is_empty();
+    extra |= !left.is_empty() || squeeze.as_ref().is_some_and(Squeeze::has_more);
+    let end = match (end, squeeze.and_then(Squeeze::broken)) {
+        (Err(Short::Body(Broken::Read)), Some(broken)) => Err(Short::Body(broken)),
+        (end, _) => end,
+    };
     core.buffers.give(left);
     match end {
         Ok(()) => {

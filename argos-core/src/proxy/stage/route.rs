@@ -122,6 +122,7 @@ mod tests {
                 waf: None,
                 limit: None,
                 headers: None,
+                compression: false,
                 tls: HostTls::default(),
                 fault: None,
             };
