@@ -81,6 +81,18 @@ export interface BlockConfig {
   contentType?: string
 }
 
+/** A target that may be chosen. */
+export interface CandidateShown {
+  /** The target. */
+  targetId: number
+  /** Its `host:port`. */
+  address: string
+  /** Its part of all weights, 0–1. */
+  share: number
+  /** Requests under way. */
+  inFlight: number
+}
+
 /** A rule that hosts run. */
 export interface CatalogueRule {
   /** Its id. */
@@ -530,6 +542,18 @@ export interface Explanation {
   mode?: WafMode | null
 }
 
+/** A matcher that did not hold. */
+export interface FailedMatcher {
+  /** Its place in the rule, from 0. */
+  index: number
+  /** Its type, such as `path`. */
+  type: string
+  /** What it wants: its `config` as JSON text. */
+  expected: string
+  /** What the request has in its place; of several values all, null = none. */
+  found?: string | null
+}
+
 /** A host that can't be served. */
 export interface FaultyHost {
   /** Its name. */
@@ -724,6 +748,8 @@ export interface Host extends Tagged {
   updatedAt: string
   /** What protects it, in short. */
   security: SecuritySummary
+  /** What its owner should know, such as that no request can reach it. */
+  warnings: string[]
   /** Provider for DNS-01. */
   dnsProviderId?: number | null
   /** Largest request body in bytes; null = `proxy.max_body_bytes`, 0 = no limit. */
@@ -760,6 +786,27 @@ export interface HostHeaderConfig {
   negate?: boolean
 }
 
+/** How a host answers for a name. */
+export type HostMatch =
+  /** It is its name. */
+  | 'exact'
+  /** Its wildcard covers the name. */
+  | 'wildcard'
+  /** The name is the address that the client reached. */
+  | 'address'
+  /** It takes names that no other host serves. */
+  | 'catch_all'
+
+/** Where a request arrived. */
+export interface HostShown {
+  /** The host. */
+  hostId: number
+  /** Its name. */
+  domain: string
+  /** How it answers for the requested name. */
+  matchedBy: HostMatch
+}
+
 /** The HTTP version spoken to targets. */
 export type HttpVersion =
   /** ALPN over TLS, HTTP/1.1 over plain TCP. */
@@ -791,6 +838,20 @@ export interface InstalledRules {
   ruleSet: RuleSetSummary
   /** What has no effect in them, at most 1,000 findings. */
   loadWarnings: LoadWarning[]
+}
+
+/** What is left of a host's rate limit. */
+export interface LimitShown {
+  /** Whether the request would pass. */
+  allowed: boolean
+  /** Requests in a window. */
+  requests: number
+  /** Its seconds. */
+  windowSeconds: number
+  /** Requests left after this one. */
+  left: number
+  /** Seconds until there is one more. */
+  seconds: number
 }
 
 /** A finding of a load, with its place. */
@@ -972,6 +1033,16 @@ export interface PathExactConfig {
   negate?: boolean
 }
 
+/** The three forms of a path. */
+export interface PathFormsShown {
+  /** As received. */
+  raw: string
+  /** Decoded and without dot segments: what rules compare. */
+  matching: string
+  /** What the target gets, as far as no rule rewrites it. */
+  forwarded: string
+}
+
 /** A search in the matching form of the path; gives captures 1–9. */
 export interface PathRegexConfig {
   /** A linear-time regular expression. */
@@ -1146,6 +1217,46 @@ export interface RolledBack {
   certificatesKept: number
 }
 
+/** What is done with a request. */
+export interface RouteAction {
+  /** `forward`, `redirect`, `fixed_response`, `block`, `rewrite`; `default` where no rule matched; `refuse` where what a rule makes can't be sent. */
+  type: string
+  /** The status of an answer of our own; null = the target answers. */
+  status?: number | null
+  /** Where a redirect leads. */
+  location?: string | null
+  /** The target group that is asked. */
+  targetGroupId?: number | null
+  /** Path and query that the target gets. */
+  targetUri?: string | null
+}
+
+/** Where a request would go, and why. */
+export interface RouteExplanation {
+  /** What the client gets, in words. */
+  outcome: string
+  /** The name that is asked for. */
+  name: string
+  /** The client's address, behind trusted proxies. */
+  client: string
+  /** Whether it comes over https, to us or to a trusted proxy. */
+  https: boolean
+  /** Whether the host wants a sign-in. */
+  authRequired: boolean
+  /** The status of an answer of our own; null = the target answers. */
+  status?: number | null
+  /** The log's action of an answer of our own; null = the target answers. */
+  action?: string | null
+  /** The host that answers; null = none. */
+  host?: HostShown | null
+  /** How the client stands with the host's rate limit; null = it has none. */
+  limit?: LimitShown | null
+  /** What the WAF says; null = it was not asked, or is off. */
+  waf?: WafShown | null
+  /** What the rules do; null = no host answers. */
+  rules?: RuleMatch | null
+}
+
 /** One rule of a host. The first enabled rule in order of priority whose matchers all hold decides. */
 export interface Rule extends Tagged {
   /** Identity. */
@@ -1166,6 +1277,8 @@ export interface Rule extends Tagged {
   createdAt: string
   /** When it was last changed. */
   updatedAt: string
+  /** What its owner should know, such as that another rule leaves it no request. */
+  warnings: string[]
 }
 
 /** Something wrong with a rule's text, or something to know about it. */
@@ -1178,6 +1291,22 @@ export interface RuleFinding {
   code: string
   /** The finding in words. */
   text: string
+}
+
+/** What the rules of a host do with a request. */
+export interface RuleMatch {
+  /** What is done. */
+  action: RouteAction
+  /** Captures of the rule's first `path_regex`, from 1. */
+  captures: string[]
+  /** The path that the rules compare. */
+  pathForms: PathFormsShown
+  /** Each rule that was tried, in order. */
+  tried: TriedRule[]
+  /** The rule that decides; null = none matches. */
+  ruleId?: number | null
+  /** Which target is asked; null where none is. */
+  target?: TargetChoice | null
 }
 
 /** A rule set in short. */
@@ -1296,6 +1425,24 @@ export interface Target extends Tagged {
   createdAt: string
   /** When it was last changed. */
   updatedAt: string
+}
+
+/** Which target would be asked, and why. */
+export interface TargetChoice {
+  /** The group. */
+  targetGroupId: number
+  /** Its name. */
+  targetGroup: string
+  /** How it chooses. */
+  algorithm: Algorithm
+  /** Why. */
+  reason: string
+  /** The targets among which it is chosen. */
+  candidates: CandidateShown[]
+  /** The target; null = that is settled only when the request comes, or there is none. */
+  targetId?: number | null
+  /** Its `host:port`. */
+  address?: string | null
 }
 
 /** A pool of endpoints with one protocol, one algorithm and one health check. */
@@ -1424,6 +1571,18 @@ export type TokenRole =
   /** Everything that tokens may. */
   | 'admin'
 
+/** How one rule did. */
+export interface TriedRule {
+  /** The rule. */
+  ruleId: number
+  /** Its name. */
+  name: string
+  /** Whether all its matchers held. */
+  matched: boolean
+  /** The first that did not; null = all did. */
+  failedMatcher?: FailedMatcher | null
+}
+
 /** What came of one rule on one target. */
 export type TryResult =
   /** The value matched. */
@@ -1506,6 +1665,16 @@ export interface WafOverview {
   from: string
   /** Hosts of which rules found something, most stopped requests first; at most 1,000. */
   hosts: HostFindings[]
+}
+
+/** What the WAF says of a request. */
+export interface WafShown {
+  /** Whether a disruptive outcome is done or recorded. */
+  mode: WafMode
+  /** What it comes to. */
+  verdict: WafVerdict
+  /** What the rules found. */
+  result: ResultLine
 }
 
 /** What the WAF does over all hosts. */
@@ -2114,6 +2283,35 @@ export class RulesResource {
     /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
     idempotencyKey?: string
   }): Promise<Applied<Page<Rule>>>
+  /** Tries a request on the rules of a host: each rule, what of it did not hold, and which target is asked. */
+  matchRequest(uri: string, fields?: {
+    /** The method; default `GET`. */
+    method?: string | null
+    /** Names and values; without `Host` the host's own name. */
+    headers?: string[][]
+    /** The client; default 127.0.0.1. */
+    remoteIp?: string | null
+  }): Promise<RuleMatch>
+}
+
+/** Requests on the way that they would take. */
+export class RequestsResource {
+  private constructor()
+  /** Explains where a request would go: host, rate limit, WAF, rules, target, and why. Nothing is sent or counted. */
+  explain(fields?: {
+    /** The method; default `GET`. */
+    method?: string | null
+    /** The URL, such as `https://shop.example/cart?id=1`. */
+    url?: string | null
+    /** Names and values. */
+    headers?: string[][]
+    /** The client; default 127.0.0.1. */
+    remoteIp?: string | null
+    /** The request as a curl command, such as `curl -X POST -d a=1 http://shop.example/`. */
+    curl?: string | null
+    /** Whether the WAF judges it, too; default false. */
+    waf?: boolean | null
+  }): Promise<RouteExplanation>
 }
 
 /** What protects one host. */
@@ -2832,6 +3030,8 @@ export class Operations {
   readonly targetHealth: TargetHealthResource
   /** The rules of one host. */
   rules(hostId: number): RulesResource
+  /** Requests on the way that they would take. */
+  readonly requests: RequestsResource
   /** What protects one host. */
   security(hostId: number): SecurityResource
   /** What one host leaves out of the rules it runs. */

@@ -161,6 +161,22 @@ class RulesResource {
   reorder(fields, terms) {
     return records.changePage(this.#argos, 'rules.reorder', { ...fields, hostId: this.#hostId }, terms)
   }
+
+  matchRequest(uri, fields = {}) {
+    return records.query(this.#argos, 'rules.match_request', { ...fields, hostId: this.#hostId, uri })
+  }
+}
+
+class RequestsResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  explain(fields = {}) {
+    return records.query(this.#argos, 'requests.explain', { ...fields })
+  }
 }
 
 class SecurityResource {
@@ -556,6 +572,10 @@ class Operations {
 
   rules(hostId) {
     return new RulesResource(this, hostId)
+  }
+
+  get requests() {
+    return new RequestsResource(this)
   }
 
   security(hostId) {

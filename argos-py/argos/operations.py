@@ -19,6 +19,7 @@ __all__ = [
     "ApiToken",
     "AppsecMode",
     "BlockConfig",
+    "CandidateShown",
     "CatalogueRule",
     "CertStatus",
     "Certificate",
@@ -52,6 +53,7 @@ __all__ = [
     "ExplainedLimits",
     "ExplainedStep",
     "Explanation",
+    "FailedMatcher",
     "FaultyHost",
     "FieldBlame",
     "FieldChange",
@@ -69,10 +71,13 @@ __all__ = [
     "Host",
     "HostFindings",
     "HostHeaderConfig",
+    "HostMatch",
+    "HostShown",
     "HostsResource",
     "HttpVersion",
     "Installed",
     "InstalledRules",
+    "LimitShown",
     "LoadWarning",
     "LogEntry",
     "LogSource",
@@ -86,6 +91,7 @@ __all__ = [
     "Order",
     "PathConfig",
     "PathExactConfig",
+    "PathFormsShown",
     "PathRegexConfig",
     "Proposal",
     "ProposedExclusion",
@@ -96,13 +102,17 @@ __all__ = [
     "RemoteIpConfig",
     "Renewal",
     "RequestLine",
+    "RequestsResource",
     "ResponseLine",
     "ResultLine",
     "RewriteConfig",
     "Role",
     "RolledBack",
+    "RouteAction",
+    "RouteExplanation",
     "Rule",
     "RuleFinding",
+    "RuleMatch",
     "RuleSetSummary",
     "RulesReport",
     "RulesResource",
@@ -115,6 +125,7 @@ __all__ = [
     "SetupResource",
     "SystemResource",
     "Target",
+    "TargetChoice",
     "TargetGroup",
     "TargetGroupsResource",
     "TargetHealth",
@@ -125,6 +136,7 @@ __all__ = [
     "TlsMode",
     "TokenRole",
     "TokensResource",
+    "TriedRule",
     "TryResult",
     "TsigAlgorithm",
     "UploadedCertificate",
@@ -133,6 +145,7 @@ __all__ = [
     "WafMode",
     "WafOverview",
     "WafResource",
+    "WafShown",
     "WafStatus",
     "WafVerdict",
     "WouldBlock",
@@ -285,6 +298,19 @@ class HealthMethod(StrEnum):
     """``HEAD``"""
     POST = "POST"
     """``POST``"""
+
+
+class HostMatch(StrEnum):
+    """How a host answers for a name."""
+
+    EXACT = "exact"
+    """It is its name."""
+    WILDCARD = "wildcard"
+    """Its wildcard covers the name."""
+    ADDRESS = "address"
+    """The name is the address that the client reached."""
+    CATCH_ALL = "catch_all"
+    """It takes names that no other host serves."""
 
 
 class HttpVersion(StrEnum):
@@ -495,6 +521,20 @@ class BlockConfig:
     """Literal text; empty = the standard page."""
     content_type: str = "text/plain; charset=utf-8"
     """``Content-Type`` of ``body``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateShown:
+    """A target that may be chosen."""
+
+    target_id: int
+    """The target."""
+    address: str
+    """Its ``host:port``."""
+    share: float
+    """Its part of all weights, 0–1."""
+    in_flight: int
+    """Requests under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -940,6 +980,20 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedMatcher:
+    """A matcher that did not hold."""
+
+    index: int
+    """Its place in the rule, from 0."""
+    type: str
+    """Its type, such as ``path``."""
+    expected: str
+    """What it wants: its ``config`` as JSON text."""
+    found: str | None = None
+    """What the request has in its place; of several values all, null = none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultyHost:
     """A host that can't be served."""
 
@@ -1125,6 +1179,8 @@ class Host(records.Resource):
     """When it was last changed."""
     security: SecuritySummary
     """What protects it, in short."""
+    warnings: Sequence[str]
+    """What its owner should know, such as that no request can reach it."""
     dns_provider_id: int | None = None
     """Provider for DNS-01."""
     max_body_bytes: int | None = None
@@ -1168,6 +1224,18 @@ class HostHeaderConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostShown:
+    """Where a request arrived."""
+
+    host_id: int
+    """The host."""
+    domain: str
+    """Its name."""
+    matched_by: HostMatch
+    """How it answers for the requested name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """What lies in the data folder."""
 
@@ -1193,6 +1261,22 @@ class InstalledRules:
     """The rules."""
     load_warnings: Sequence[LoadWarning]
     """What has no effect in them, at most 1,000 findings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitShown:
+    """What is left of a host's rate limit."""
+
+    allowed: bool
+    """Whether the request would pass."""
+    requests: int
+    """Requests in a window."""
+    window_seconds: int
+    """Its seconds."""
+    left: int
+    """Requests left after this one."""
+    seconds: int
+    """Seconds until there is one more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1353,6 +1437,18 @@ class PathExactConfig:
     """Any of these."""
     negate: bool = False
     """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathFormsShown:
+    """The three forms of a path."""
+
+    raw: str
+    """As received."""
+    matching: str
+    """Decoded and without dot segments: what rules compare."""
+    forwarded: str
+    """What the target gets, as far as no rule rewrites it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1550,6 +1646,52 @@ class RolledBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteAction:
+    """What is done with a request."""
+
+    type: str
+    """``forward``, ``redirect``, ``fixed_response``, ``block``, ``rewrite``; ``default`` where no rule
+    matched; ``refuse`` where what a rule makes can't be sent.
+    """
+    status: int | None = None
+    """The status of an answer of our own; null = the target answers."""
+    location: str | None = None
+    """Where a redirect leads."""
+    target_group_id: int | None = None
+    """The target group that is asked."""
+    target_uri: str | None = None
+    """Path and query that the target gets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteExplanation:
+    """Where a request would go, and why."""
+
+    outcome: str
+    """What the client gets, in words."""
+    name: str
+    """The name that is asked for."""
+    client: str
+    """The client's address, behind trusted proxies."""
+    https: bool
+    """Whether it comes over https, to us or to a trusted proxy."""
+    auth_required: bool
+    """Whether the host wants a sign-in."""
+    status: int | None = None
+    """The status of an answer of our own; null = the target answers."""
+    action: str | None = None
+    """The log's action of an answer of our own; null = the target answers."""
+    host: HostShown | None = None
+    """The host that answers; null = none."""
+    limit: LimitShown | None = None
+    """How the client stands with the host's rate limit; null = it has none."""
+    waf: WafShown | None = None
+    """What the WAF says; null = it was not asked, or is off."""
+    rules: RuleMatch | None = None
+    """What the rules do; null = no host answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(records.Resource):
     """One rule of a host. The first enabled rule in order of priority whose matchers all hold decides."""
 
@@ -1571,6 +1713,8 @@ class Rule(records.Resource):
     """When it was made."""
     updated_at: datetime
     """When it was last changed."""
+    warnings: Sequence[str]
+    """What its owner should know, such as that another rule leaves it no request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1585,6 +1729,24 @@ class RuleFinding:
     """Stable code, such as ``seclang.unknown_operator``."""
     text: str
     """The finding in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleMatch:
+    """What the rules of a host do with a request."""
+
+    action: RouteAction
+    """What is done."""
+    captures: Sequence[str]
+    """Captures of the rule's first ``path_regex``, from 1."""
+    path_forms: PathFormsShown
+    """The path that the rules compare."""
+    tried: Sequence[TriedRule]
+    """Each rule that was tried, in order."""
+    rule_id: int | None = None
+    """The rule that decides; null = none matches."""
+    target: TargetChoice | None = None
+    """Which target is asked; null where none is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1720,6 +1882,26 @@ class Target(records.Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetChoice:
+    """Which target would be asked, and why."""
+
+    target_group_id: int
+    """The group."""
+    target_group: str
+    """Its name."""
+    algorithm: Algorithm
+    """How it chooses."""
+    reason: str
+    """Why."""
+    candidates: Sequence[CandidateShown]
+    """The targets among which it is chosen."""
+    target_id: int | None = None
+    """The target; null = that is settled only when the request comes, or there is none."""
+    address: str | None = None
+    """Its ``host:port``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetGroup(records.Resource):
     """A pool of endpoints with one protocol, one algorithm and one health check."""
 
@@ -1810,6 +1992,20 @@ class TargetHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriedRule:
+    """How one rule did."""
+
+    rule_id: int
+    """The rule."""
+    name: str
+    """Its name."""
+    matched: bool
+    """Whether all its matchers held."""
+    failed_matcher: FailedMatcher | None = None
+    """The first that did not; null = all did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedCertificate:
     """A certificate that was uploaded."""
 
@@ -1865,6 +2061,18 @@ class WafOverview:
     """The figures begin here: 24 hours ago."""
     hosts: Sequence[HostFindings]
     """Hosts of which rules found something, most stopped requests first; at most 1,000."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WafShown:
+    """What the WAF says of a request."""
+
+    mode: WafMode
+    """Whether a disruptive outcome is done or recorded."""
+    verdict: WafVerdict
+    """What it comes to."""
+    result: ResultLine
+    """What the rules found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -3061,6 +3269,70 @@ class RulesResource:
             "host_id": self._host_id,
             "rule_ids": rule_ids,
         }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def match_request(
+        self,
+        uri: str,
+        *,
+        method: str | None | Unset = UNSET,
+        headers: Sequence[Sequence[str]] | Unset = UNSET,
+        remote_ip: str | None | Unset = UNSET,
+    ) -> RuleMatch:
+        """Tries a request on the rules of a host: each rule, what of it did not hold, and which target is
+        asked.
+
+        Arguments:
+            uri: Path and query, or a whole URL.
+            method: The method; default ``GET``.
+            headers: Names and values; without ``Host`` the host's own name.
+            remote_ip: The client; default 127.0.0.1.
+        """
+        return records.query(self._caller, RuleMatch, "rules.match_request", {
+            "host_id": self._host_id,
+            "uri": uri,
+            "method": method,
+            "headers": headers,
+            "remote_ip": remote_ip,
+        })
+
+
+class RequestsResource:
+    """Requests on the way that they would take."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def explain(
+        self,
+        *,
+        method: str | None | Unset = UNSET,
+        url: str | None | Unset = UNSET,
+        headers: Sequence[Sequence[str]] | Unset = UNSET,
+        remote_ip: str | None | Unset = UNSET,
+        curl: str | None | Unset = UNSET,
+        waf: bool | None | Unset = UNSET,
+    ) -> RouteExplanation:
+        """Explains where a request would go: host, rate limit, WAF, rules, target, and why. Nothing is
+        sent or counted.
+
+        Arguments:
+            method: The method; default ``GET``.
+            url: The URL, such as ``https://shop.example/cart?id=1``.
+            headers: Names and values.
+            remote_ip: The client; default 127.0.0.1.
+            curl: The request as a curl command, such as ``curl -X POST -d a=1 http://shop.example/``.
+            waf: Whether the WAF judges it, too; default false.
+        """
+        return records.query(self._caller, RouteExplanation, "requests.explain", {
+            "method": method,
+            "url": url,
+            "headers": headers,
+            "remote_ip": remote_ip,
+            "curl": curl,
+            "waf": waf,
+        })
 
 
 class SecurityResource:
@@ -4698,6 +4970,11 @@ class Operations:
     def rules(self, host_id: int) -> RulesResource:
         """The rules of one host."""
         return RulesResource(self, host_id)
+
+    @property
+    def requests(self) -> RequestsResource:
+        """Requests on the way that they would take."""
+        return RequestsResource(self)
 
     def security(self, host_id: int) -> SecurityResource:
         """What protects one host."""

@@ -9,6 +9,7 @@ mod client;
 mod crs;
 mod demo;
 mod environment;
+mod explain;
 mod file;
 mod http;
 mod logs;

@@ -225,3 +225,38 @@ fn what_holds_a_secret_is_read_from_a_file_and_its_faults_do_not_show_it() {
     let (exit, stderr) = code(&folder, &missing);
     assert!(exit == 5 && stderr.contains("/nowhere/config.json"), "{stderr}");
 }
+
+#[test]
+fn a_request_is_explained_by_method_and_url_and_as_a_curl_command() {
+    let folder = Folder::new();
+    let ran = |args: &[&str]| {
+        let out = folder.run(args);
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    let targets = r#"[{"host":"127.0.0.1","port":3000}]"#;
+    ran(&["target-group", "create", "pool", "--targets", targets, "--create"]);
+    ran(&["host", "create", "--domain", "shop.test", "--tls-mode", "none", "--target-group-id", "1"]);
+    let matchers = r#"[{"type":"header","config":{"name":"X-A","value":"it's"}}]"#;
+    ran(&["rule", "create", "1", "--matchers", matchers, "--action", r#"{"type":"block","config":{}}"#]);
+    for (args, expected) in [
+        (&["GET", "http://shop.test/x"][..], "→       forwarded to pool, 127.0.0.1:3000: no rule matches"),
+        (&["http://shop.test/x", "-H", "X-A: it's"], "→       answered with 403: rule 1 (block)"),
+        (&["curl", "-H", "X-A: it's", "-X", "PUT", "http://shop.test/x"], "→       answered with 403: rule 1 (block)"),
+        (&["curl -H 'X-A: 1' http://shop.test/x"], "does not hold for \"1\""),
+        (&["http://nobody.test/"], "→       answered with 404: no host has this name"),
+        (&["--from", "192.0.2.7", "--waf", "http://shop.test/"], "client  192.0.2.7 over http"),
+    ] {
+        let text = ran(&[&["explain"], args].concat());
+        assert!(text.contains(expected), "{args:?}: {text}");
+    }
+    let shown: serde_json::Value = serde_json::from_str(&ran(&["explain", "--json", "http://shop.test/"])).unwrap();
+    assert_eq!(shown["rules"]["target"]["target_id"], 1);
+    for (args, expected) in [
+        (&["explain", "http://shop.test/", "-H", "nothing"][..], "has no colon"),
+        (&["explain", "curl", "--upload-file", "x", "http://shop.test/"], "--upload-file"),
+    ] {
+        let (code, text) = code(&folder, args);
+        assert!(code == 5 && text.contains(expected), "{args:?}: {code} {text}");
+    }
+}

@@ -203,7 +203,7 @@ fn no_host() -> Error {
 }
 
 /// What a host judges by, on its own: judging takes long, and needs no view.
-struct Bench {
+pub(super) struct Bench {
     waf: Waf,
     mode: WafMode,
     web_app: String,
@@ -213,7 +213,7 @@ struct Bench {
 
 impl Bench {
     /// That of the host as it runs, in the mode that holds for it.
-    fn of(view: &View<'_>, id: HostId) -> Result<Self> {
+    pub(super) fn of(view: &View<'_>, id: HostId) -> Result<Self> {
         let host = view.live.names.get(&id).and_then(|name| view.live.hosts.get(name));
         let host = host.ok_or_else(|| Error::not_found("host.not_found", format!("host {id}")))?;
         let off = || {
@@ -235,7 +235,7 @@ impl Bench {
         })
     }
 
-    fn judge(&self) -> Judge<'_> {
+    pub(super) fn judge(&self) -> Judge<'_> {
         let Self { waf, mode, web_app, now, masked } = self;
         Judge { rules: &waf.rules, tuned: waf.tuned.as_deref(), mode: *mode, web_app, now: *now, masked }
     }

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::logs::Queue;
 use crate::proxy::Upstreams;
+use crate::proxy::limit::Quotas;
 use crate::schema::Role;
 use crate::secret::{MasterKey, Subkey};
 use crate::snapshot::Snapshot;
@@ -203,6 +204,8 @@ pub struct Context {
     pub challenges: Arc<Challenges>,
     /// What is known of targets.
     pub upstreams: Arc<Upstreams>,
+    /// What clients have left, where hosts limit their requests.
+    pub quotas: Arc<Quotas>,
     /// Told after each change, for whoever orders certificates.
     pub changed: Arc<Notify>,
     /// Where events go.

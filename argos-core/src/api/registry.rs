@@ -32,7 +32,11 @@ macro_rules! for_each_operation {
             rules: Rules (host_id: HostId) {
                 list: query ListRules, get: query GetRule, create: change CreateRule,
                 update: change UpdateRule, replace: change ReplaceRule, delete: change DeleteRule,
-                toggle: change ToggleRule, reorder: change ReorderRules,
+                toggle: change ToggleRule, reorder: change ReorderRules, match_request: query MatchRules,
+            }
+            /// Requests on the way that they would take.
+            requests: Requests () {
+                explain: query ExplainRoute,
             }
             /// What protects one host.
             security: SecurityOf (host_id: HostId) {

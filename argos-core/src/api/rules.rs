@@ -10,9 +10,10 @@ use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::{Context, Mutation, Page, Query, View, in_range};
 use crate::error::{Error, Result};
+use crate::explain::overlap::oddities;
 use crate::schema::{Action, HostId, Matcher, Order, Rule, RuleId};
 use crate::store::rules::{self, MAX_PRIORITY, RuleFields};
-use crate::store::{Span, Tx, hosts};
+use crate::store::{Read, Span, Tx, hosts, target_groups};
 
 list_input! {
     /// Lists the rules of a host in order of priority.
@@ -29,7 +30,11 @@ impl Query for ListRules {
 
     fn run(self, view: &View<'_>) -> Result<Page<Rule>> {
         hosts::get(&view.read, self.host_id)?;
-        let fetch = |span| rules::list(&view.read, self.host_id, span);
+        let fetch = |span| {
+            let mut items = rules::list(&view.read, self.host_id, span)?;
+            note_oddities(&view.read, self.host_id, &mut items)?;
+            Ok(items)
+        };
         let of = format!("rules of {}", self.host_id);
         by_number(view, &of, &self.asked(Order::Asc), fetch, |r| r.priority)
     }
@@ -56,7 +61,7 @@ impl Query for GetRule {
     const CONFIGURED: bool = true;
 
     fn run(self, view: &View<'_>) -> Result<Rule> {
-        rules::get(&view.read, self.host_id, self.id)
+        shown(&view.read, self.host_id, self.id)
     }
 }
 
@@ -87,6 +92,35 @@ impl CreateRule {
     pub fn new(host_id: HostId, action: Action, matchers: Vec<Matcher>) -> Self {
         Self { host_id, priority: None, name: String::new(), enabled: None, action, matchers }
     }
+}
+
+/// A rule with what is odd about it beside the others.
+fn shown(read: &Read<'_>, host: HostId, id: RuleId) -> Result<Rule> {
+    let mut one = [rules::get(read, host, id)?];
+    note_oddities(read, host, &mut one)?;
+    let [rule] = one;
+    Ok(rule)
+}
+
+/// Rules of a host up to which lists say how they stand to each other: of more, each one that is shown alone does.
+const ALL_WITH_ALL: usize = 500;
+
+/// Notes what is odd about `some` rules of a host.
+fn note_oddities(read: &Read<'_>, host: HostId, some: &mut [Rule]) -> Result<()> {
+    let domain = hosts::get(read, host)?.domain;
+    let all = rules::list(read, host, Span::ALL)?;
+    let each = some.len() == 1 || all.len() <= ALL_WITH_ALL;
+    for rule in some {
+        if each {
+            rule.warnings = oddities(rule, &all, domain.as_str());
+        }
+        if let Action::Forward(config) = &rule.action
+            && let Some(text) = target_groups::without_targets(read, config.target_group_id)?
+        {
+            rule.warnings.push(text);
+        }
+    }
+    Ok(())
 }
 
 fn check(fields: &RuleFields) -> Result<()> {
@@ -123,7 +157,7 @@ impl Mutation for CreateRule {
         check(&fields)?;
         let id = rules::insert(tx, self.host_id, &fields)?;
         about(tx, "create", self.host_id, id)?;
-        rules::get(tx, self.host_id, id)
+        shown(tx, self.host_id, id)
     }
 }
 
@@ -196,7 +230,7 @@ fn store(
         rules::update(tx, host, id, new)?;
     }
     about(tx, action, host, id)?;
-    rules::get(tx, host, id)
+    shown(tx, host, id)
 }
 
 /// Deletes a rule; its log rows stay.
@@ -277,6 +311,8 @@ impl Mutation for ReorderRules {
             rules::reorder(tx, self.host_id, &self.rule_ids)?;
         }
         about(tx, "reorder", self.host_id, self.host_id)?;
-        Ok(Page { items: rules::list(tx, self.host_id, Span::ALL)?, next_cursor: None })
+        let mut items = rules::list(tx, self.host_id, Span::ALL)?;
+        note_oddities(tx, self.host_id, &mut items)?;
+        Ok(Page { items, next_cursor: None })
     }
 }

@@ -115,6 +115,7 @@ impl Argos {
         let events = Events::default();
         let cx = Context {
             upstreams: Arc::new(Upstreams::new(clock.clone(), events.clone())),
+            quotas: Arc::default(),
             clock,
             key,
             setup: SetupToken::default(),
@@ -156,6 +157,7 @@ impl Argos {
             flagged: inner.cx.flagged.clone(),
             challenges: inner.cx.challenges.clone(),
             upstreams: inner.cx.upstreams.clone(),
+            quotas: inner.cx.quotas.clone(),
             resolvers: Arc::clone(&options.resolvers),
         };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;

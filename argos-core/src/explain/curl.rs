@@ -97,6 +97,14 @@ pub fn is_command(line: &str) -> bool {
 /// # Errors
 /// `waf.curl`, naming the word that can't be read.
 pub fn parse(command: &str) -> Result<RequestLine> {
+    parse_whole(command).map(|(_, line)| line)
+}
+
+/// The same, and whether it goes over https.
+///
+/// # Errors
+/// Those of [`parse`].
+pub fn parse_whole(command: &str) -> Result<(bool, RequestLine)> {
     let mut words = split(command).map_err(refused)?.into_iter();
     if words.next().as_deref() != Some("curl") {
         return Err(refused("the first word must be curl"));
@@ -256,8 +264,9 @@ impl Said {
         self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
 
-    fn request(mut self) -> Result<RequestLine> {
+    fn request(mut self) -> Result<(bool, RequestLine)> {
         let url = self.url.take().ok_or_else(|| refused("no URL is given"))?;
+        let https = url.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case("https://"));
         let rest = match url.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => rest,
             Some((scheme, _)) if !scheme.contains(['/', '?', '#']) => {
@@ -320,7 +329,7 @@ impl Said {
         self.headers.retain(|(name, value)| !value.is_empty() || !taken.contains(&name.to_ascii_lowercase().as_str()));
         headers.append(&mut self.headers);
         let version = self.version.unwrap_or("HTTP/1.1").to_owned();
-        Ok(RequestLine { method, uri, version, headers, body, ..RequestLine::default() })
+        Ok((https, RequestLine { method, uri, version, headers, body, ..RequestLine::default() }))
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub mod curl;
 mod hidden;
+pub mod overlap;
 mod propose;
+pub(crate) mod route;
 mod rows;
 mod scope;
 mod words;

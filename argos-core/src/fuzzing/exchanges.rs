@@ -102,6 +102,7 @@ fn rule(json: &[u8]) -> Option<Rule> {
         matchers,
         created_at: at,
         updated_at: at,
+        warnings: Vec::new(),
     };
     Rule::compile(&stored).ok()
 }
@@ -151,7 +152,7 @@ fn one(ex: &mut Exchange, host: &Host, head: &[u8], options: usize) {
     }
     let mut out = Vec::new();
     let core = Rc::clone(&ex.core);
-    let choice = balance::of_group(ex, &core, &group).expect("the group has a target");
+    let choice = balance::of_group(ex, &core, &live, &group).expect("the group has a target");
     forward::request_head(&mut out, ex, &live, &choice, on(3));
     forwarded(ex, &out, on(3));
 }

@@ -48,7 +48,7 @@ pub(crate) struct Shared {
     /// The last requests that rules had something to say about.
     pub(crate) flagged: Arc<Flagged>,
     /// What the clients of hosts with a rate limit have left.
-    pub(crate) quotas: Quotas,
+    pub(crate) quotas: Arc<Quotas>,
     /// What proofs of names are answered with.
     pub(crate) challenges: Arc<Challenges>,
     /// The port of the first TLS listener.

@@ -44,6 +44,7 @@ mod timer;
 mod tls;
 mod tunnel;
 pub(crate) mod upstreams;
+pub(crate) mod walk;
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
@@ -56,6 +57,7 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::oneshot;
 
 use self::core::{Core, Shared};
+use self::limit::Quotas;
 use self::listener::{Door, Open, Sources};
 use self::timer::TICK;
 use self::tls::Terms;
@@ -95,6 +97,8 @@ pub struct ServeOptions {
     pub challenges: Arc<Challenges>,
     /// What is known of targets; it outlives the proxy.
     pub upstreams: Arc<Upstreams>,
+    /// What clients have left, where hosts limit their requests; it outlives the proxy, too.
+    pub quotas: Arc<Quotas>,
     /// Name servers that are asked for the addresses of upstreams; none = those of the system.
     pub resolvers: Arc<[SocketAddr]>,
 }
@@ -163,6 +167,7 @@ impl Proxy {
         shared.flagged = options.flagged;
         shared.challenges = options.challenges;
         shared.upstreams = options.upstreams;
+        shared.quotas = options.quotas;
         shared.resolvers = options.resolvers;
         shared.cores = count;
         shared.https_port = secure.first().map(SocketAddr::port);

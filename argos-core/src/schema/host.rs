@@ -93,6 +93,8 @@ pub struct Host {
     pub certificate: Option<CertificateSummary>,
     /// What protects it, in short.
     pub security: SecuritySummary,
+    /// What its owner should know, such as that no request can reach it.
+    pub warnings: Vec<String>,
 }
 
 /// The certificate that a host is served with, in short.

@@ -111,12 +111,35 @@ impl Hostname {
         covers(name, &self.0)
     }
 
+    /// Why no request can reach a host of this name; none where one may. Source: RFC 6761 §6.4, RFC 1122 §3.2.1.3,
+    /// RFC 5737, RFC 3849.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<&'static str> {
+        match self.0.parse::<IpAddr>() {
+            Ok(IpAddr::V4(ip)) if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => {
+                Some("no request reaches it: no machine has this address")
+            }
+            Ok(IpAddr::V6(ip)) if ip.is_unspecified() || ip.is_multicast() => {
+                Some("no request reaches it: no machine has this address")
+            }
+            Ok(IpAddr::V4(ip)) if ip.is_documentation() => Some(FOR_DOCUMENTS),
+            Ok(IpAddr::V6(ip)) if ip.segments()[..2] == [0x2001, 0xdb8] => Some(FOR_DOCUMENTS),
+            Ok(_) => None,
+            Err(_) if &*self.0 == "invalid" || self.0.ends_with(".invalid") => {
+                Some("no request reaches it: names under .invalid have no address anywhere")
+            }
+            Err(_) => None,
+        }
+    }
+
     /// Whether it is `*.` and a name.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with("*.")
     }
 }
+
+const FOR_DOCUMENTS: &str = "no request reaches it: the address is set aside for documents";
 
 /// Whether a certificate's `pattern` is good for `name`.
 pub(crate) fn covers(pattern: &str, name: &str) -> bool {

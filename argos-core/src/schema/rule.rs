@@ -29,6 +29,8 @@ pub struct Rule {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// What its owner should know, such as that another rule leaves it no request.
+    pub warnings: Vec<String>,
 }
 
 text_enum! {

@@ -4,6 +4,7 @@ use rusqlite::{Row, named_params};
 
 use super::columns::{json, parsed, time};
 use super::span::Span;
+use super::target_groups::without_targets_text;
 use super::tx::{HOST_SECURITY, HOSTS, RULES, Read, Tx, table_named};
 use crate::error::{Error, Result};
 use crate::schema::{
@@ -54,7 +55,9 @@ const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tl
         h.tls_challenge, h.tls_directory_url, h.dns_provider_id, h.https_redirect, h.hsts_max_age_seconds,
         h.max_body_bytes, h.access_log, h.created_at, h.updated_at,
         s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled, h.client_auth, h.client_ca_pem,
-        c.id, c.kind, c.issuer, c.not_after, c.names, h.request_headers, h.response_headers, h.compression
+        c.id, c.kind, c.issuer, c.not_after, c.names, h.request_headers, h.response_headers, h.compression,
+        (SELECT g.name FROM target_groups g WHERE g.id = h.target_group_id AND NOT EXISTS
+            (SELECT 1 FROM targets t WHERE t.target_group_id = g.id AND t.enabled = 1)) AS idle_group
     FROM hosts h JOIN host_security s ON s.host_id = h.id
         LEFT JOIN certificates c
             ON c.id = (SELECT MAX(id) FROM certificates WHERE host_id = h.id AND active = 1)";
@@ -62,11 +65,17 @@ const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tl
 // By position, in the order of the columns above: a look-up by name costs more than the row itself.
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
     let domain = Hostname::stored(row.get_ref(1)?.as_str()?);
+    let group = GroupId(row.get(2)?);
+    let mut warnings: Vec<String> = domain.unreachable().map(str::to_owned).into_iter().collect();
+    if let Some(name) = row.get::<_, Option<String>>("idle_group")? {
+        warnings.push(without_targets_text(group, &name));
+    }
     Ok(Host {
+        warnings,
         id: HostId(row.get(0)?),
         domain_unicode: domain.to_unicode(),
         domain,
-        target_group_id: GroupId(row.get(2)?),
+        target_group_id: group,
         tls_mode: parsed(row, 3, TlsMode::parse)?,
         tls_email: row.get(4)?,
         enabled: row.get(5)?,

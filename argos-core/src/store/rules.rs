@@ -46,6 +46,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Rule> {
         matchers: json(row, "matchers_config")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
+        warnings: Vec::new(),
     })
 }
 

@@ -259,6 +259,21 @@ pub fn exists(read: &Read<'_>, id: GroupId) -> Result<bool> {
     Ok(read.one(sql, named_params! { ":id": id.0 }, |_| Ok(()))?.is_some())
 }
 
+/// What the owner of a host or rule should know of the group that it sends to: that none of its targets is switched on.
+///
+/// # Errors
+/// Those of the database.
+pub fn without_targets(read: &Read<'_>, id: GroupId) -> Result<Option<String>> {
+    let sql = "SELECT name FROM target_groups g WHERE id = :id
+        AND NOT EXISTS (SELECT 1 FROM targets t WHERE t.target_group_id = g.id AND t.enabled = 1)";
+    let name: Option<String> = read.one(sql, named_params! { ":id": id.0 }, |r| r.get(0))?;
+    Ok(name.map(|name| without_targets_text(id, &name)))
+}
+
+pub(super) fn without_targets_text(id: GroupId, name: &str) -> String {
+    format!("target group {id} ({name}) has no target that is switched on: its requests get 503")
+}
+
 /// Ids of all groups.
 ///
 /// # Errors

@@ -113,6 +113,8 @@ pub fn sample(name: &str) -> Value {
         "targets.replace" => json!({"target_group_id": 1, "id": 1, "port": 7}),
         "targets.toggle" => json!({"target_group_id": 1, "id": 1, "enabled": false}),
         "rules.list" => json!({"host_id": 1}),
+        "rules.match_request" => json!({"host_id": 1, "uri": "/x"}),
+        "requests.explain" => json!({"url": "http://a.example/x"}),
         "rules.get" | "rules.delete" => json!({"host_id": 1, "id": 1}),
         "rules.create" => block("three"),
         "rules.update" => json!({"host_id": 1, "id": 1, "name": "uno"}),

@@ -358,6 +358,7 @@ pub fn rule(id: i64, matchers: &str, action: &str) -> Rule {
         matchers: serde_json::from_str(matchers).unwrap(),
         created_at: argos_core::clock::Timestamp(0),
         updated_at: argos_core::clock::Timestamp(0),
+        warnings: Vec::new(),
     };
     Rule::compile(&rule).unwrap_or_else(|fault| panic!("{fault:?}"))
 }

@@ -1,13 +1,14 @@
 //! Which target of the group is asked, first and again.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::h1::field::Known as Field;
 use crate::proxy::stop::Stop;
 use crate::proxy::upstreams::target::Transition;
-use crate::proxy::upstreams::{Ask, Picked, sticky};
+use crate::proxy::upstreams::{Ask, Looked, Picked, sticky};
 use crate::schema::{Algorithm, GroupId, TargetId};
 use crate::snapshot::{Group, Snapshot, Target};
 
@@ -22,27 +23,54 @@ pub(crate) struct Choice<'a> {
 
 /// Picks the target of `group`; a group without an enabled target ends the request.
 pub(crate) fn pick<'a>(ex: &Exchange, core: &Core, live: &'a Snapshot, group: GroupId) -> Result<Choice<'a>, Stop> {
-    of_group(ex, core, live.groups.get(&group).ok_or(Stop::NoTarget)?)
+    of_group(ex, core, live, live.groups.get(&group).ok_or(Stop::NoTarget)?)
 }
 
 /// Picks a target of this very group.
-pub(crate) fn of_group<'a>(ex: &Exchange, core: &Core, group: &'a Arc<Group>) -> Result<Choice<'a>, Stop> {
-    let told = match &group.sticky {
-        Some(sticky) => {
-            let bytes = ex.bytes();
-            let cookies = ex.head.fields.iter().filter(|f| f.known == Field::Cookie);
-            sticky::read(sticky, group.id, cookies.map(|f| f.value.of_bytes(bytes)), ex.facts.at)
-        }
-        None => None,
-    };
-    let picked = next(ex, core, group, told, &[]).ok_or(Stop::NoTarget)?;
+pub(crate) fn of_group<'a>(
+    ex: &Exchange,
+    core: &Core,
+    live: &Snapshot,
+    group: &'a Arc<Group>,
+) -> Result<Choice<'a>, Stop> {
+    let told = told(ex, group);
+    let picked = next(ex, core, live, group, told, &[]).ok_or(Stop::NoTarget)?;
     picked.shared.budget.count(core.shared.upstreams.at_ms(ex.facts.began));
     Ok(Choice { group, picked, told })
+}
+
+/// How the choice of a target of `group` would go, without a request that counts.
+pub(crate) fn look(ex: &Exchange, core: &Core, live: &Snapshot, group: &Arc<Group>) -> Looked {
+    let told = told(ex, group);
+    let ask = Ask {
+        client: ex.client.ip,
+        before: told.map(|told| told.target),
+        tried: &[],
+        random: [0; 2],
+        patience_ms: patience(group, live),
+    };
+    core.turns.look(&core.shared.upstreams, group, &ask)
+}
+
+/// A quarter of the time that an answer may take: what hangs is noticed before its requests fail, and what is slow by
+/// nature has a long time by its group.
+fn patience(group: &Group, live: &Snapshot) -> u64 {
+    let whole = group.response_timeout_ms.map_or(live.proxy.response_timeout, |ms| Duration::from_millis(ms.into()));
+    u64::try_from(whole.as_millis()).unwrap_or(u64::MAX) / 4
+}
+
+/// What the client's cookie says, where clients go on with their targets.
+fn told(ex: &Exchange, group: &Group) -> Option<sticky::Told> {
+    let sticky = group.sticky.as_ref()?;
+    let bytes = ex.bytes();
+    let cookies = ex.head.fields.iter().filter(|f| f.known == Field::Cookie);
+    sticky::read(sticky, group.id, cookies.map(|f| f.value.of_bytes(bytes)), ex.facts.at)
 }
 
 fn next<'a>(
     ex: &Exchange,
     core: &Core,
+    live: &Snapshot,
     group: &'a Arc<Group>,
     told: Option<sticky::Told>,
     tried: &[TargetId],
@@ -51,7 +79,13 @@ fn next<'a>(
         Algorithm::Random => [(); 2].map(|()| u64::from_be_bytes(core.random.borrow_mut().take())),
         _ => [0; 2],
     };
-    let ask = Ask { client: ex.client.ip, before: told.map(|told| told.target), tried, random };
+    let ask = Ask {
+        client: ex.client.ip,
+        before: told.map(|told| told.target),
+        tried,
+        random,
+        patience_ms: patience(group, live),
+    };
     core.turns.pick(&core.shared.upstreams, group, &ask)
 }
 
@@ -60,10 +94,10 @@ impl<'a> Choice<'a> {
         self.picked.target
     }
 
-    /// Goes on to the next target after those that were tried, if one is left and the group's budget allows it: `percent`
-    /// of its requests.
-    pub(crate) fn advance(&mut self, ex: &Exchange, core: &Core, tried: &[TargetId], percent: u32) -> bool {
-        let Some(picked) = next(ex, core, self.group, self.told, tried) else { return false };
+    /// Goes on to the next target after those that were tried, if one is left and the group's budget allows it.
+    pub(crate) fn advance(&mut self, ex: &Exchange, core: &Core, live: &Snapshot, tried: &[TargetId]) -> bool {
+        let Some(picked) = next(ex, core, live, self.group, self.told, tried) else { return false };
+        let percent = live.proxy.retry_budget_percent;
         if !picked.shared.budget.take(core.shared.upstreams.now_ms(), percent) {
             return false;
         }
@@ -72,9 +106,9 @@ impl<'a> Choice<'a> {
     }
 
     /// The head of an answer with this status is there.
-    pub(crate) fn answered(&self, core: &Core, status: u16) {
+    pub(crate) fn answered(&self, core: &Core, status: u16, at: Instant) {
         let all = &core.shared.upstreams;
-        if let Some(transition) = self.picked.busy.answered(|| all.moment()) {
+        if let Some(transition) = self.picked.busy.answered(all.at_ms(at), || all.moment()) {
             self.tell(core, &transition);
         }
         // It may be a fault of the request alone; a check will tell.

@@ -9,15 +9,31 @@ use crate::proxy::stop::Stop;
 use crate::schema::GroupId;
 use crate::snapshot::{Action, Host, Piece, Rule, Template};
 
-use matching::{Captures, matches};
+pub(crate) use matching::Captures;
+use matching::matches;
 pub(crate) use template::filled;
 use template::{Scope, fill, holds_control};
 
 /// The group that the first matching rule, or else the host, sends the request to.
 pub(crate) fn rule(ex: &mut Exchange, host: &Host) -> Result<GroupId, Stop> {
+    tried(ex, host, |_| {})
+}
+
+/// How a rule did.
+pub(crate) struct Tried<'a> {
+    pub(crate) rule: &'a Rule,
+    /// Which matcher did not hold; none = all did.
+    pub(crate) failed: Option<usize>,
+    pub(crate) captures: &'a Captures,
+}
+
+/// The same, with each rule that is tried told to `each`.
+pub(crate) fn tried(ex: &mut Exchange, host: &Host, mut each: impl FnMut(Tried<'_>)) -> Result<GroupId, Stop> {
     for rule in &*host.rules {
         let mut captures = Captures::default();
-        if rule.matchers.iter().all(|m| matches(ex, m, &mut captures)) {
+        let failed = rule.matchers.iter().position(|m| !matches(ex, m, &mut captures));
+        each(Tried { rule, failed, captures: &captures });
+        if failed.is_none() {
             ex.facts.rule = Some(rule.id);
             return act(ex, host, rule, &captures);
         }

@@ -2,7 +2,7 @@
 
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
-use crate::proxy::limit::Key;
+use crate::proxy::limit::{Key, Standing};
 use crate::proxy::stop::Stop;
 use crate::snapshot::{Host, Limit, LimitBy};
 
@@ -17,8 +17,14 @@ pub(crate) fn take(ex: &mut Exchange, core: &Core, host: &Host) -> Result<(), St
     }
 }
 
+/// How the request would stand, where the host limits them; it is not counted.
+pub(crate) fn look(ex: &Exchange, core: &Core, host: &Host) -> Option<Standing> {
+    let limit = host.limit.as_ref()?;
+    Some(core.shared.quotas.look(host.id, limit, key(ex, limit), ex.facts.began))
+}
+
 /// What the request is counted by.
-fn key<'a>(ex: &'a Exchange, limit: &'a Limit) -> Key<'a> {
+pub(crate) fn key<'a>(ex: &'a Exchange, limit: &'a Limit) -> Key<'a> {
     let address = Key::Address(ex.client.ip);
     match &limit.by {
         LimitBy::Address => address,

@@ -135,8 +135,9 @@ pub(crate) async fn send(
         let (pooled, tried_one) = attempt(ex, live, core, &choice, start.content(), fresh).await;
         let failure = match tried_one {
             Ok(mut reply) => {
-                ex.facts.upstream_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-                choice.answered(core, ex.reply.status);
+                let now = Instant::now();
+                ex.facts.upstream_us = u64::try_from(now.duration_since(began).as_micros()).unwrap_or(u64::MAX);
+                choice.answered(core, ex.reply.status, now);
                 ex.facts.cookie = choice.cookie(ex);
                 reply.link.busy = Some(choice.picked.busy);
                 if let Start::Bytes(start) = start {
@@ -164,7 +165,7 @@ pub(crate) async fn send(
             return Err(failure.into_stop());
         }
         tried.push(choice.target().id);
-        if tried.len() > retries || !choice.advance(ex, core, &tried, live.proxy.retry_budget_percent) {
+        if tried.len() > retries || !choice.advance(ex, core, live, &tried) {
             return Err(failure.into_stop());
         }
         let text = failure.against_target().unwrap_or_default();

@@ -137,9 +137,14 @@ async fn keep(core: Rc<Core>, key: TargetKey, group: Rc<RefCell<Arc<Group>>>, ch
         // Doubts that a check does not share are heard less and less.
         hurry = match (hurried, outcome.is_ok()) {
             (true, true) => (hurry * 2).min(check.interval),
-            (_, false) => HURRY,
-            (false, true) => hurry,
+            // The next one waits for nothing but the next doubt.
+            (_, false) => Duration::ZERO,
+            (false, true) => (hurry / 2).max(HURRY),
         };
+        if hurried && outcome.is_err() {
+            // What made one doubt it was a failure, too.
+            note(&core, &now, target, &known, check, outcome.clone());
+        }
         note(&core, &now, target, &known, check, outcome);
         pause = spread(&core, check.interval, 0.9);
     }

@@ -29,7 +29,7 @@ use serde_json::json;
 
 pub(crate) use check::watch;
 pub(crate) use names::Names;
-pub(crate) use turns::{Ask, Picked, Turns};
+pub(crate) use turns::{Ask, Looked, Picked, Turns, Why};
 
 use self::budget::Budget;
 use self::target::{Known, Moment, Shown, Transition};

@@ -2,6 +2,7 @@
 //!
 //! A request that goes well reads two words and writes one. The lock is taken only when something changes.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,8 @@ use crate::schema::{TargetId, TargetState};
 
 /// How long requests keep a target out before one of them may try it.
 pub(crate) const OUT_MS: u64 = 30_000;
+/// Requests that must wait for an answer until a target's silence says something.
+const MANY_WAIT: u32 = 4;
 /// The gate of a target that one request tries.
 const TRIED: u64 = u64::MAX - 1;
 /// The gate of a target that checks took out.
@@ -35,6 +38,10 @@ pub(crate) struct Known {
     failed_at: AtomicU64,
     /// From when on its weight grows; 0 = it is whole.
     grows_from: AtomicU64,
+    /// Requests for which no head of an answer is there.
+    waiting: AtomicU32,
+    /// When a head last came, or a request began to wait after none did.
+    heard_at: AtomicU64,
     /// Rings when an answer makes one doubt it, for its checks.
     pub(crate) doubt: Notify,
     seen: Mutex<Seen>,
@@ -47,6 +54,8 @@ struct Seen {
     until: u64,
     since: Option<Timestamp>,
     last_error: Box<str>,
+    /// Checks that passed in a row since requests last failed.
+    passed: u32,
 }
 
 /// A target went out or came back.
@@ -84,6 +93,8 @@ impl Known {
             gate: AtomicU64::new(0),
             failed_at: AtomicU64::new(0),
             grows_from: AtomicU64::new(grows_from),
+            waiting: AtomicU32::new(0),
+            heard_at: AtomicU64::new(0),
             doubt: Notify::new(),
             seen: Mutex::default(),
         }
@@ -101,6 +112,11 @@ impl Known {
             TRIED | SHUT => false,
             until => until <= now_ms(),
         }
+    }
+
+    /// Whether several requests wait for it and none has been answered for `patience_ms`: it hangs, or is far behind.
+    pub(crate) fn is_silent(&self, patience_ms: u64, now_ms: impl FnOnce() -> u64) -> bool {
+        self.waiting.load(Relaxed) >= MANY_WAIT && now_ms().saturating_sub(self.heard_at.load(Relaxed)) > patience_ms
     }
 
     /// When it last failed.
@@ -139,11 +155,17 @@ impl Known {
         self.change(now, |seen| match outcome {
             Ok(()) => {
                 seen.health.passed(wanted);
+                seen.passed = seen.passed.saturating_add(1);
+                if seen.health.is_ejected() && seen.passed >= wanted.passes {
+                    // It answers again, so that a request may try it before the time is over.
+                    seen.until = seen.until.min(now.ms);
+                }
                 told()
             }
             Err(reason) => {
                 self.failed_at.store(now.ms.max(1), Relaxed);
                 seen.health.failed(wanted);
+                seen.passed = 0;
                 seen.last_error.clone_from(&reason);
                 reason
             }
@@ -169,6 +191,7 @@ impl Known {
     pub(crate) fn missed(&self, reason: &str, now: Moment) -> Option<Transition> {
         self.failed_at.store(now.ms.max(1), Relaxed);
         self.change(now, |seen| {
+            seen.passed = 0;
             if seen.health.missed() {
                 seen.until = now.ms + OUT_MS;
             }
@@ -259,18 +282,23 @@ pub(crate) struct Busy {
     known: Rc<OnCore>,
     /// Whether the target was out when it began.
     trial: bool,
+    /// Whether no head of an answer is there yet.
+    waits: Cell<bool>,
 }
 
 impl Busy {
     /// A request that `target` gets now; none where it is out and somebody else tries it already, unless nobody else is
     /// left to be asked.
-    pub(crate) fn begin(target: &Rc<OnCore>, last_resort: bool) -> Option<Self> {
+    pub(crate) fn begin(target: &Rc<OnCore>, last_resort: bool, now_ms: impl FnOnce() -> u64) -> Option<Self> {
         let trial = target.gate.load(Relaxed) != 0;
         if trial && !target.claim(last_resort) {
             return None;
         }
         target.in_flight.fetch_add(1, Relaxed);
-        Some(Self { known: Rc::clone(target), trial })
+        if target.waiting.fetch_add(1, Relaxed) == 0 {
+            target.heard_at.store(now_ms(), Relaxed);
+        }
+        Some(Self { known: Rc::clone(target), trial, waits: Cell::new(true) })
     }
 
     pub(crate) fn target(&self) -> &Known {
@@ -278,16 +306,25 @@ impl Busy {
     }
 
     /// The head of its answer is there.
-    pub(crate) fn answered(&self, now: impl FnOnce() -> Moment) -> Option<Transition> {
+    pub(crate) fn answered(&self, now_ms: u64, now: impl FnOnce() -> Moment) -> Option<Transition> {
+        self.waits_no_more();
+        self.known.heard_at.store(now_ms, Relaxed);
         if self.known.calm.load(Relaxed) {
             return None;
         }
         self.known.answered(self.trial, now())
     }
+
+    fn waits_no_more(&self) {
+        if self.waits.replace(false) {
+            self.known.waiting.fetch_sub(1, Relaxed);
+        }
+    }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.waits_no_more();
         self.known.in_flight.fetch_sub(1, Relaxed);
         if self.trial && self.known.gate.load(Relaxed) == TRIED {
             self.known.tried_in_vain();
@@ -310,29 +347,29 @@ mod tests {
     #[test]
     fn three_misses_take_it_out_for_thirty_seconds_and_then_one_request_tries_it() {
         let known = known();
-        let old = Busy::begin(&known, false).unwrap();
+        let old = Busy::begin(&known, false, || 0).unwrap();
         assert_eq!(known.missed("refused", at(1)), None);
         assert_eq!(known.missed("refused", at(2)), None);
         let out = known.missed("refused", at(3)).unwrap();
         assert_eq!((out.state, &*out.reason), (TargetState::Unhealthy, "requests fail: refused"));
         assert!(!known.admits(|| 30_002) && known.admits(|| 30_003));
 
-        let trial = Busy::begin(&known, false).unwrap();
+        let trial = Busy::begin(&known, false, || 0).unwrap();
         assert!(!known.admits(|| 99_999), "one at a time");
-        assert!(Busy::begin(&known, false).is_none());
+        assert!(Busy::begin(&known, false, || 0).is_none());
         assert_eq!(known.missed("refused again", at(31_000)), None);
         drop(trial);
         assert!(!known.admits(|| 60_999) && known.admits(|| 61_000), "thirty more seconds");
 
-        let trial = Busy::begin(&known, false).unwrap();
+        let trial = Busy::begin(&known, false, || 0).unwrap();
         drop(trial);
         assert!(known.admits(|| 61_001), "a trial that said nothing is made again");
-        let trial = Busy::begin(&known, false).unwrap();
-        assert_eq!(old.answered(|| at(61_001)), None, "what began before it was out does not bring it back");
-        let back = trial.answered(|| at(61_002)).unwrap();
+        let trial = Busy::begin(&known, false, || 0).unwrap();
+        assert_eq!(old.answered(0, || at(61_001)), None, "what began before it was out does not bring it back");
+        let back = trial.answered(0, || at(61_002)).unwrap();
         assert_eq!(back.state, TargetState::Healthy);
         assert!(known.admits(|| 61_003));
-        assert_eq!(old.answered(|| unreachable!("a calm target asks for no time")), None);
+        assert_eq!(old.answered(0, || unreachable!("a calm target asks for no time")), None);
         drop((old, trial));
         let shown = known.shown(UNIT);
         assert_eq!((shown.since, &*shown.last_error, shown.in_flight), (Some(Timestamp(1_061_002)), "", 0));
@@ -345,9 +382,9 @@ mod tests {
         let out = known.checked(wanted, Err("status 500".into()), at(5), || unreachable!()).unwrap();
         assert_eq!((out.state, &*out.reason), (TargetState::Unhealthy, "status 500"));
         assert!(!known.admits(|| u64::MAX - 2));
-        assert!(Busy::begin(&known, false).is_none());
-        let busy = Busy::begin(&known, true).unwrap();
-        assert_eq!(busy.answered(|| at(6)), None);
+        assert!(Busy::begin(&known, false, || 0).is_none());
+        let busy = Busy::begin(&known, true, || 0).unwrap();
+        assert_eq!(busy.answered(0, || at(6)), None);
         drop(busy);
         assert!(!known.admits(|| u64::MAX - 2), "an answered request does not overrule the checks");
         let back = known.checked(wanted, Ok(()), at(7), || "check passed".into()).unwrap();
@@ -360,10 +397,47 @@ mod tests {
         let known = known();
         assert_eq!(known.weight(5, 10_000, || unreachable!()), 500, "what never was out is whole");
         (0..3).for_each(|_| drop(known.missed("reset", at(0))));
-        Busy::begin(&known, true).unwrap().answered(|| at(1000)).unwrap();
+        Busy::begin(&known, true, || 0).unwrap().answered(0, || at(1000)).unwrap();
         for (now, weight) in [(1000, 1), (2000, 50), (6000, 250), (10_999, 499), (11_000, 500), (11_001, 500)] {
             assert_eq!(known.weight(5, 10_000, || now), weight, "at {now}");
         }
         assert_eq!(known.weight(5, 0, || unreachable!()), 500);
+    }
+
+    #[test]
+    fn passing_checks_let_a_request_try_it_before_the_time_is_over() {
+        let known = known();
+        let wanted = Thresholds { fails: 2, passes: 2 };
+        let pass = |ms| known.checked(wanted, Ok(()), at(ms), || "checks pass".into());
+        (0..5).for_each(|ms| drop(pass(ms)));
+        (5..8).for_each(|ms| drop(known.missed("refused", at(ms))));
+        assert!(!known.admits(|| 9), "what passed before counts for nothing");
+        pass(9);
+        assert!(!known.admits(|| 10));
+        pass(11);
+        assert!(known.admits(|| 11), "one request may try it");
+        let trial = Busy::begin(&known, false, || 11).unwrap();
+        assert!(!known.admits(|| 12));
+        known.missed("refused", at(13));
+        drop(trial);
+        assert!(!known.admits(|| 14) && known.admits(|| 30_013));
+    }
+
+    #[test]
+    fn it_is_silent_when_several_wait_and_nobody_is_answered() {
+        let known = known();
+        let mut waiting: Vec<_> = (0..3).map(|_| Busy::begin(&known, false, || 100).unwrap()).collect();
+        assert!(!known.is_silent(250, || 9_999), "three may be slow requests");
+        waiting.push(Busy::begin(&known, false, || 200).unwrap());
+        assert!(!known.is_silent(250, || 350) && known.is_silent(250, || 351));
+        waiting.push(Busy::begin(&known, false, || 360).unwrap());
+        waiting[0].answered(360, || at(360));
+        assert!(!known.is_silent(250, || 600) && known.is_silent(250, || 611), "an answer says that it lives");
+        // An answer whose body is under way waits for nothing.
+        waiting[1].answered(700, || at(700));
+        assert!(!known.is_silent(250, || 9_999));
+        assert_eq!(known.in_flight(), 5);
+        waiting.clear();
+        assert_eq!((known.in_flight(), known.waiting.load(Relaxed)), (0, 0));
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Ask<'a> {
     /// Those that were asked already.
     pub(crate) tried: &'a [TargetId],
     pub(crate) random: [u64; 2],
+    /// How long a target at which several requests wait may answer none of them.
+    pub(crate) patience_ms: u64,
 }
 
 /// The target whose turn it is.
@@ -62,6 +64,11 @@ impl Turns {
         let turn = self.of(all, group);
         let (index, busy) = turn.pick(all, ask)?;
         Some(Picked { target: &group.targets[index], busy, shared: Arc::clone(&turn.shared) })
+    }
+
+    /// What [`pick`](Self::pick) would choose among, and why, without a request that counts.
+    pub(crate) fn look(&self, all: &Upstreams, group: &Arc<Group>, ask: &Ask<'_>) -> Looked {
+        self.of(all, group).look(all, ask)
     }
 
     /// What all cores know of `group`.
@@ -84,7 +91,71 @@ impl Turns {
     }
 }
 
+/// How a choice would go.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// Which of the group's targets; none where that is not settled before the request comes.
+    pub(crate) chosen: Option<usize>,
+    pub(crate) why: Why,
+    /// Those among which it is made.
+    pub(crate) candidates: SmallVec<[Candidate; 8]>,
+}
+
+/// Why a target is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The client had it before.
+    Before,
+    /// It is the only one that is in.
+    Only,
+    /// The client's address.
+    Address,
+    /// It is the least busy.
+    LeastBusy,
+    /// Several are, and take turns.
+    EquallyBusy,
+    /// They take turns, on each core for itself.
+    Turns,
+    /// Two are drawn by lot.
+    Lot,
+    /// All are out; it failed the longest ago.
+    LastResort,
+    /// There is none.
+    None,
+}
+
 impl Turn {
+    fn look(&self, all: &Upstreams, ask: &Ask<'_>) -> Looked {
+        let now_ms = all.now_ms();
+        let is_in = |index: &usize| self.targets[*index].known.admits(|| now_ms);
+        let mut candidates: SmallVec<[Candidate; 8]> =
+            (0..self.targets.len()).filter(is_in).map(|index| self.candidate(index, || now_ms)).collect();
+        let silent = |c: &Candidate| self.targets[c.index].known.is_silent(ask.patience_ms, || now_ms);
+        if candidates.iter().any(silent) && !candidates.iter().all(silent) {
+            candidates.retain(|candidate| !silent(candidate));
+        }
+        let before = ask.before.and_then(|id| candidates.iter().find(|c| self.targets[c.index].known.id == id));
+        let load = |c: &Candidate| (u64::from(c.in_flight) + 1) as f64 / f64::from(c.weight);
+        let least = candidates.iter().map(load).fold(f64::INFINITY, f64::min);
+        let mut least_busy = candidates.iter().filter(|c| load(c) <= least);
+        let (why, chosen) = match (&*candidates, self.group.algorithm) {
+            _ if before.is_some() => (Why::Before, before.map(|c| c.index)),
+            ([], _) => {
+                let oldest = (0..self.targets.len()).min_by_key(|index| self.targets[*index].known.failed_at());
+                (if oldest.is_some() { Why::LastResort } else { Why::None }, oldest)
+            }
+            ([only], _) => (Why::Only, Some(only.index)),
+            (_, Algorithm::IpHash) => (Why::Address, choose::by_client(&candidates, ask.client)),
+            (_, Algorithm::LeastConn) => match (least_busy.next(), least_busy.next()) {
+                (Some(one), None) => (Why::LeastBusy, Some(one.index)),
+                _ => (Why::EquallyBusy, None),
+            },
+            (_, Algorithm::RoundRobin) => (Why::Turns, None),
+            (_, Algorithm::Random) => (Why::Lot, None),
+        };
+        Looked { chosen, why, candidates }
+    }
+
     /// The group as it is now; targets that stay keep their credit.
     fn new(all: &Upstreams, group: &Arc<Group>, before: Option<&Self>) -> Self {
         let shared = before.map_or_else(|| all.of_group(group.id), |turn| Arc::clone(&turn.shared));
@@ -122,12 +193,12 @@ impl Turn {
             && let Some(index) = self.targets.iter().position(|place| place.known.id == before)
             && is_left(index)
             && self.targets[index].known.admits(now_ms)
-            && let Some(busy) = Busy::begin(&self.targets[index].known, false)
+            && let Some(busy) = Busy::begin(&self.targets[index].known, false, now_ms)
         {
             return Some((index, busy));
         }
         if let [only] = &*self.targets {
-            let busy = is_left(0).then(|| Busy::begin(&only.known, true)).flatten()?;
+            let busy = is_left(0).then(|| Busy::begin(&only.known, true, now_ms)).flatten()?;
             return Some((0, busy));
         }
         let mut candidates: SmallVec<[Candidate; 8]> = SmallVec::new();
@@ -136,9 +207,14 @@ impl Turn {
                 candidates.push(self.candidate(index, now_ms));
             }
         }
+        // Whoever hangs gets no more until it is heard of, unless all do: then it is the requests that are slow.
+        let silent = |c: &Candidate| self.targets[c.index].known.is_silent(ask.patience_ms, now_ms);
+        if candidates.iter().any(silent) && !candidates.iter().all(silent) {
+            candidates.retain(|candidate| !silent(candidate));
+        }
         // Another core may begin a trial meanwhile: then the choice is made again without that target.
         while let Some(index) = self.choose(&candidates, ask) {
-            if let Some(busy) = Busy::begin(&self.targets[index].known, false) {
+            if let Some(busy) = Busy::begin(&self.targets[index].known, false, now_ms) {
                 return Some((index, busy));
             }
             candidates.retain(|candidate| candidate.index != index);
@@ -147,7 +223,7 @@ impl Turn {
             return None;
         }
         let index = (0..self.targets.len()).min_by_key(|index| self.targets[*index].known.failed_at())?;
-        Some((index, Busy::begin(&self.targets[index].known, true)?))
+        Some((index, Busy::begin(&self.targets[index].known, true, now_ms)?))
     }
 
     fn candidate(&self, index: usize, now_ms: impl FnOnce() -> u64) -> Candidate {

@@ -8,12 +8,17 @@ use crate::snapshot::{Matcher, Test, ValueTest};
 
 /// Captures 1–9 of a rule's first `path_regex`.
 #[derive(Debug, Default)]
-pub(super) struct Captures {
+pub(crate) struct Captures {
     taken: bool,
     groups: Vec<Vec<u8>>,
 }
 
 impl Captures {
+    /// The captures that took part, from 1.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.groups.iter().skip(1).map(Vec::as_slice)
+    }
+
     pub(super) fn get(&self, group: u8) -> &[u8] {
         self.groups.get(usize::from(group)).map(Vec::as_slice).unwrap_or_default()
     }
