@@ -24,7 +24,7 @@ const SHARDS: usize = 50;
 /// Sets of a part. The hash of a key says in which one it is.
 const SETS: usize = 125;
 /// Keys of a set, which lie side by side: a list over all keys would cost a request several looks into far memory.
-/// Who is among the last 100,000 is pushed out of a set of so many once in 7,000 times.
+/// Who is among the last 100,000 is pushed out of a set of so many once in 3,600 times.
 const WAYS: usize = 32;
 
 /// What a request is counted by.
