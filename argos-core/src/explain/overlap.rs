@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use crate::schema::{Matcher, Rule, ValueMode, parse_range};
+use crate::schema::{Hostname, Matcher, Rule, ValueMode, parse_range};
 
 /// Rules that are named one by one.
 const MOST_NAMED: usize = 5;
@@ -18,6 +18,29 @@ pub fn oddities(rule: &Rule, all: &[Rule], domain: &str) -> Vec<String> {
     if !rule.enabled {
         return Vec::new();
     }
+    let named = |rule: &Rule| rule.matchers.iter().any(|matcher| matches!(matcher, Matcher::HostHeader(_)));
+    if !all.iter().chain([rule]).any(named) {
+        return among(rule, all, domain);
+    }
+    let all: Vec<Rule> = all.iter().map(in_canonical_form).collect();
+    among(&in_canonical_form(rule), &all, domain)
+}
+
+/// The rule with the names that it wants as the proxy compares them.
+fn in_canonical_form(rule: &Rule) -> Rule {
+    let mut rule = rule.clone();
+    for matcher in &mut rule.matchers {
+        let Matcher::HostHeader(config) = matcher else { continue };
+        for value in &mut config.values {
+            if let Ok(name) = Hostname::parse(value) {
+                *value = name.as_str().to_owned();
+            }
+        }
+    }
+    rule
+}
+
+fn among(rule: &Rule, all: &[Rule], domain: &str) -> Vec<String> {
     if let Some(reason) = impossible(rule, domain) {
         return vec![format!("it never decides: {reason}")];
     }
@@ -346,6 +369,7 @@ mod tests {
             (json!([m("host_header", json!({"values": ["b.test"]}))]), "*.test", false),
             (json!([m("host_header", json!({"values": ["b.other"]}))]), "*.test", true),
             (json!([m("host_header", json!({"values": ["b.test"]}))]), "*", false),
+            (json!([m("host_header", json!({"values": ["A.Test."]}))]), "a.test", false),
         ] {
             let all = rules(json!([matchers]));
             let found = oddities(&all[0], &all, domain);

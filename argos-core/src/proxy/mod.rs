@@ -171,6 +171,7 @@ impl Proxy {
         shared.resolvers = options.resolvers;
         shared.cores = count;
         shared.https_port = secure.first().map(SocketAddr::port);
+        shared.upstreams.serves_https_at(shared.https_port);
         shared.h3_port = h3.first().map(SocketAddr::port);
         let shared = Arc::new(shared);
         let mut proxy = Self { addresses, secure, h3, threads: Vec::new(), shared };

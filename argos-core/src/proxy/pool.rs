@@ -45,7 +45,7 @@ struct Upstream {
     /// Whether its connections carry many requests, as far as is known.
     many: bool,
     /// Tells that the connection that is being made is there, or can't be had.
-    opening: Option<Rc<Notify>>,
+    opening: Option<Rc<Opened>>,
     /// The name that it was reached by, and the addresses that this had.
     name: Option<Name>,
     /// Which of several addresses is the first to be asked next.
@@ -145,25 +145,41 @@ impl Pool {
         limit: Duration,
         deadline: &Deadline,
     ) -> Result<Line, String> {
-        if !only_http1 && let Some(line) = self.opened_meanwhile(target, limit, deadline).await {
+        if !only_http1 && let Some(line) = self.opened_meanwhile(target, limit, deadline).await? {
             return Ok(line);
         }
-        let _opening = if only_http1 { None } else { self.begin_opening(core, target) };
-        let stream = dial(core, target, only_http1, limit, deadline).await?;
+        let opening = if only_http1 { None } else { self.begin_opening(core, target) };
+        let dialled = dial(core, target, only_http1, limit, deadline).await;
+        if let (Err(text), Some(opening)) = (&dialled, &opening) {
+            *opening.told.failed.borrow_mut() = Some(text.clone());
+        }
+        let stream = dialled?;
         match speaks_http2(target, &stream)? && !only_http1 {
             true => self.share(core, target, stream).await,
             false => Ok(Line::One(stream)),
         }
     }
 
-    /// A connection that somebody else makes: one is enough for many, however many want it at once.
-    async fn opened_meanwhile(&self, target: &Target, limit: Duration, deadline: &Deadline) -> Option<Line> {
+    /// A connection that somebody else makes: one is enough for many, however many want it at once. Where that fails it
+    /// fails for all who waited: each of them would find the same after as long again.
+    async fn opened_meanwhile(
+        &self,
+        target: &Target,
+        limit: Duration,
+        deadline: &Deadline,
+    ) -> Result<Option<Line>, String> {
         loop {
-            let opening = self.0.borrow().get(&*target.pool)?.opening.clone()?;
-            deadline.within(limit, opening.notified()).await.ok()?;
-            // Without room, or where it failed, the first of those who waited makes the next.
+            let opening = self.0.borrow().get(&*target.pool).and_then(|upstream| upstream.opening.clone());
+            let Some(opening) = opening else { return Ok(None) };
+            if deadline.within(limit, opening.ended.notified()).await.is_err() {
+                return Ok(None);
+            }
+            if let Some(text) = &*opening.failed.borrow() {
+                return Err(text.clone());
+            }
+            // Without room the first of those who waited makes the next.
             if let Some(line) = self.take(&target.pool, false) {
-                return Some(line);
+                return Ok(Some(line));
             }
         }
     }
@@ -175,7 +191,7 @@ impl Pool {
         if !(target.http2 || upstream.many) || upstream.opening.is_some() {
             return None;
         }
-        let told = Rc::<Notify>::default();
+        let told = Rc::<Opened>::default();
         upstream.opening = Some(Rc::clone(&told));
         Some(Opening { pool: Rc::clone(&core.pool), key: Arc::clone(&target.pool), told })
     }
@@ -316,11 +332,19 @@ pub(crate) fn speaks_http2(target: &Target, stream: &Stream<Outbound>) -> Result
     }
 }
 
+/// What comes of a connection that is being made.
+#[derive(Debug, Default)]
+struct Opened {
+    ended: Notify,
+    /// Why it can't be had.
+    failed: RefCell<Option<String>>,
+}
+
 /// A connection that is being made.
 struct Opening {
     pool: Rc<Pool>,
     key: Arc<str>,
-    told: Rc<Notify>,
+    told: Rc<Opened>,
 }
 
 impl Drop for Opening {
@@ -328,7 +352,7 @@ impl Drop for Opening {
         if let Some(upstream) = self.pool.0.borrow_mut().get_mut(&*self.key) {
             upstream.opening = None;
         }
-        self.told.notify_waiters();
+        self.told.ended.notify_waiters();
     }
 }
 

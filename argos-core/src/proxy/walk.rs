@@ -64,7 +64,7 @@ impl Walk {
         let mut shared = Shared::default();
         shared.upstreams = Arc::clone(&ground.upstreams);
         shared.quotas = Arc::clone(&ground.quotas);
-        shared.https_port = Some(443);
+        shared.https_port = ground.upstreams.https_port();
         let swap = Arc::new(ArcSwap::from(Arc::clone(&ground.live)));
         let core = Core::new(0, swap, Arc::new(Queue::new(|| ())), ground.clock.clone(), Arc::new(shared));
         let peer = SocketAddr::new(sent.client, 0);

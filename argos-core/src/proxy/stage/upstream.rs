@@ -129,6 +129,8 @@ pub(crate) async fn send(
     let retries = choice.group.max_retries.unwrap_or(live.proxy.max_retries) as usize;
     let mut tried: SmallVec<[TargetId; 4]> = SmallVec::new();
     let mut fresh = false;
+    // A request that may have been read is sent once more for nothing, and not once at each target.
+    let mut asked_again = false;
     loop {
         ex.facts.attempts = ex.facts.attempts.saturating_add(1);
         ex.facts.upstream = Some(Arc::clone(&choice.target().authority));
@@ -151,14 +153,15 @@ pub(crate) async fn send(
         let gone = ex.drawn || ex.cut;
         let sent = !matches!(failure, Failure::Unsent(_));
         // It was closed while it was idle; that says nothing about the target.
-        if pooled && matches!(failure, Failure::Unsent(_) | Failure::Unanswered(_)) {
+        let stale = pooled && matches!(failure, Failure::Unsent(_) | Failure::Unanswered(_));
+        if stale && (!sent || !std::mem::replace(&mut asked_again, true)) {
             if gone || (sent && !repeatable) {
                 return Err(failure.into_stop());
             }
             fresh = true;
             continue;
         }
-        if let Some(reason) = failure.against_target() {
+        if let Some(reason) = failure.against_target().filter(|_| !stale) {
             choice.missed(core, reason);
         }
         if gone || (sent && !repeatable) || matches!(failure, Failure::Final(_)) {
@@ -279,6 +282,9 @@ async fn attempt(
     ex.sending = Some(Pump::new(std::mem::replace(&mut ex.body, rest), out));
     let response = millis(group.response_timeout_ms, live.proxy.response_timeout);
     let patience = Patience { response, idle: live.proxy.body_idle_timeout };
+    if ex.body_is_sent() {
+        choice.picked.busy.waits(|| core.shared.upstreams.now_ms());
+    }
     match converse(ex, &mut link, &patience).await {
         Ok(()) => (pooled, Ok(Reply { link, held: None })),
         Err(failure) => {

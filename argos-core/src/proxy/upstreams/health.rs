@@ -88,6 +88,11 @@ impl Health {
         }
     }
 
+    /// Whether checks have said anything.
+    pub(crate) fn was_checked(&self) -> bool {
+        self.checks != Checks::default()
+    }
+
     /// There are no checks any more; what they said does not count.
     pub(crate) fn unchecked(&mut self) {
         self.checks = Checks::default();

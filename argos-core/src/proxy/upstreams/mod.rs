@@ -22,6 +22,7 @@ mod turns;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -44,6 +45,8 @@ pub struct Upstreams {
     clock: Clock,
     events: Events,
     groups: Mutex<HashMap<GroupId, Arc<OfGroup>>>,
+    /// The port of the first TLS listener; 0 = there is none.
+    https_port: AtomicU16,
 }
 
 /// What is known of one group.
@@ -69,7 +72,16 @@ impl Upstreams {
     /// Nothing is known yet; what changes is told to `events`.
     #[must_use]
     pub fn new(clock: Clock, events: Events) -> Self {
-        Self { epoch: Instant::now(), clock, events, groups: Mutex::default() }
+        Self { epoch: Instant::now(), clock, events, groups: Mutex::default(), https_port: AtomicU16::new(0) }
+    }
+
+    /// Notes the port of TLS, for explanations.
+    pub(crate) fn serves_https_at(&self, port: Option<u16>) {
+        self.https_port.store(port.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(crate) fn https_port(&self) -> Option<u16> {
+        Some(self.https_port.load(Ordering::Relaxed)).filter(|port| *port > 0)
     }
 
     /// Milliseconds since all this was made.

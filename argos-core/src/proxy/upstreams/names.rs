@@ -51,8 +51,8 @@ impl Names {
         Rc::new(Self { resolvers, known: RefCell::default() })
     }
 
-    /// The addresses of `host`, those of IPv4 first. Whoever asks while it is looked up waits for
-    /// the same answer.
+    /// The addresses of `host`, those of IPv4 first. Only where none are known does anybody wait, and all who do wait for
+    /// the same answer: while the DNS is away the last one holds.
     pub(crate) async fn addresses(self: &Rc<Self>, host: &str) -> Found {
         loop {
             let asking = {
@@ -64,7 +64,11 @@ impl Names {
                         if name.until > now {
                             return name.found.clone();
                         }
-                        self.ask(host, name)
+                        let asking = self.ask(host, name);
+                        if name.found.is_ok() {
+                            return name.found.clone();
+                        }
+                        asking
                     }
                     None => self.ask(host, known.entry(host.into()).or_insert_with(|| Name::unknown(now))),
                 }

@@ -18,8 +18,6 @@ use crate::schema::{TargetId, TargetState};
 pub(crate) const OUT_MS: u64 = 30_000;
 /// Requests that must wait for an answer until a target's silence says something.
 const MANY_WAIT: u32 = 4;
-/// The gate of a target that one request tries.
-const TRIED: u64 = u64::MAX - 1;
 /// The gate of a target that checks took out.
 const SHUT: u64 = u64::MAX;
 
@@ -109,7 +107,7 @@ impl Known {
     pub(crate) fn admits(&self, now_ms: impl FnOnce() -> u64) -> bool {
         match self.gate.load(Relaxed) {
             0 => true,
-            TRIED | SHUT => false,
+            SHUT => false,
             until => until <= now_ms(),
         }
     }
@@ -174,6 +172,9 @@ impl Known {
 
     /// There are no checks any more.
     pub(crate) fn unchecked(&self, now: Moment) -> Option<Transition> {
+        if !self.seen().health.was_checked() {
+            return None;
+        }
         self.change(now, |seen| {
             seen.health.unchecked();
             "its group is not checked any more".into()
@@ -200,24 +201,27 @@ impl Known {
         })
     }
 
-    /// A request that tried it ended without saying anything about it.
-    fn tried_in_vain(&self) {
+    /// A request that tried it, and had shut the gate for that, ended without saying anything about it.
+    fn tried_in_vain(&self, claimed: u64) {
         let seen = self.seen();
-        if self.gate.load(Relaxed) == TRIED {
+        if self.gate.load(Relaxed) == claimed {
             self.gate.store(gate(&seen), Relaxed);
         }
     }
 
-    /// Lets a request try it if it is out. False when somebody else does that already.
-    fn claim(&self, even_if_shut: bool) -> bool {
+    /// Lets a request try it if it is out, and nobody else as long as that may take: one that goes on for ever must not
+    /// keep it out. Tells the gate that it shut for that; none when somebody else tries it already.
+    fn claim(&self, even_if_shut: bool, now_ms: u64) -> Option<u64> {
         let _seen = self.seen();
         match self.gate.load(Relaxed) {
-            0 => true,
-            TRIED | SHUT => even_if_shut,
-            _ => {
-                self.gate.store(TRIED, Relaxed);
-                true
+            0 => Some(0),
+            SHUT => even_if_shut.then_some(SHUT),
+            until if until <= now_ms => {
+                let claimed = (now_ms + OUT_MS).max(1);
+                self.gate.store(claimed, Relaxed);
+                Some(claimed)
             }
+            until => even_if_shut.then_some(until),
         }
     }
 
@@ -280,9 +284,9 @@ impl std::ops::Deref for OnCore {
 #[derive(Debug)]
 pub(crate) struct Busy {
     known: Rc<OnCore>,
-    /// Whether the target was out when it began.
-    trial: bool,
-    /// Whether no head of an answer is there yet.
+    /// The gate under which it tries a target that is out; 0 = that is in.
+    trial: u64,
+    /// Whether it is counted among those that wait for a head.
     waits: Cell<bool>,
 }
 
@@ -290,19 +294,23 @@ impl Busy {
     /// A request that `target` gets now; none where it is out and somebody else tries it already, unless nobody else is
     /// left to be asked.
     pub(crate) fn begin(target: &Rc<OnCore>, last_resort: bool, now_ms: impl FnOnce() -> u64) -> Option<Self> {
-        let trial = target.gate.load(Relaxed) != 0;
-        if trial && !target.claim(last_resort) {
-            return None;
-        }
+        let trial = match target.gate.load(Relaxed) {
+            0 => 0,
+            _ => target.claim(last_resort, now_ms())?,
+        };
         target.in_flight.fetch_add(1, Relaxed);
-        if target.waiting.fetch_add(1, Relaxed) == 0 {
-            target.heard_at.store(now_ms(), Relaxed);
-        }
-        Some(Self { known: Rc::clone(target), trial, waits: Cell::new(true) })
+        Some(Self { known: Rc::clone(target), trial, waits: Cell::new(false) })
     }
 
     pub(crate) fn target(&self) -> &Known {
         &self.known
+    }
+
+    /// All of it is sent, and now the target's answer is awaited.
+    pub(crate) fn waits(&self, now_ms: impl FnOnce() -> u64) {
+        if !self.waits.replace(true) && self.known.waiting.fetch_add(1, Relaxed) == 0 {
+            self.known.heard_at.store(now_ms(), Relaxed);
+        }
     }
 
     /// The head of its answer is there.
@@ -312,7 +320,7 @@ impl Busy {
         if self.known.calm.load(Relaxed) {
             return None;
         }
-        self.known.answered(self.trial, now())
+        self.known.answered(self.trial > 0, now())
     }
 
     fn waits_no_more(&self) {
@@ -326,8 +334,8 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.waits_no_more();
         self.known.in_flight.fetch_sub(1, Relaxed);
-        if self.trial && self.known.gate.load(Relaxed) == TRIED {
-            self.known.tried_in_vain();
+        if self.trial > 0 && self.known.gate.load(Relaxed) == self.trial {
+            self.known.tried_in_vain(self.trial);
         }
     }
 }
@@ -354,17 +362,18 @@ mod tests {
         assert_eq!((out.state, &*out.reason), (TargetState::Unhealthy, "requests fail: refused"));
         assert!(!known.admits(|| 30_002) && known.admits(|| 30_003));
 
-        let trial = Busy::begin(&known, false, || 0).unwrap();
-        assert!(!known.admits(|| 99_999), "one at a time");
-        assert!(Busy::begin(&known, false, || 0).is_none());
+        let trial = Busy::begin(&known, false, || 30_500).unwrap();
+        assert!(!known.admits(|| 60_499), "one at a time");
+        assert!(Busy::begin(&known, false, || 30_600).is_none());
+        assert!(known.admits(|| 60_500), "a request that goes on for ever does not keep it out");
         assert_eq!(known.missed("refused again", at(31_000)), None);
         drop(trial);
         assert!(!known.admits(|| 60_999) && known.admits(|| 61_000), "thirty more seconds");
 
-        let trial = Busy::begin(&known, false, || 0).unwrap();
+        let trial = Busy::begin(&known, false, || 61_000).unwrap();
         drop(trial);
         assert!(known.admits(|| 61_001), "a trial that said nothing is made again");
-        let trial = Busy::begin(&known, false, || 0).unwrap();
+        let trial = Busy::begin(&known, false, || 61_001).unwrap();
         assert_eq!(old.answered(0, || at(61_001)), None, "what began before it was out does not bring it back");
         let back = trial.answered(0, || at(61_002)).unwrap();
         assert_eq!(back.state, TargetState::Healthy);
@@ -426,11 +435,21 @@ mod tests {
     #[test]
     fn it_is_silent_when_several_wait_and_nobody_is_answered() {
         let known = known();
-        let mut waiting: Vec<_> = (0..3).map(|_| Busy::begin(&known, false, || 100).unwrap()).collect();
-        assert!(!known.is_silent(250, || 9_999), "three may be slow requests");
-        waiting.push(Busy::begin(&known, false, || 200).unwrap());
+        let wait = |ms: u64| {
+            let busy = Busy::begin(&known, false, || ms).unwrap();
+            busy.waits(|| ms);
+            busy
+        };
+        let mut waiting: Vec<_> = (0..3).map(|_| wait(100)).collect();
+        let uploads: Vec<_> = (0..5).map(|_| Busy::begin(&known, false, || 100).unwrap()).collect();
+        assert!(
+            !known.is_silent(250, || 9_999),
+            "three may be slow requests, and those that are still sent wait for their clients"
+        );
+        waiting.push(wait(200));
         assert!(!known.is_silent(250, || 350) && known.is_silent(250, || 351));
-        waiting.push(Busy::begin(&known, false, || 360).unwrap());
+        drop(uploads);
+        waiting.push(wait(360));
         waiting[0].answered(360, || at(360));
         assert!(!known.is_silent(250, || 600) && known.is_silent(250, || 611), "an answer says that it lives");
         // An answer whose body is under way waits for nothing.

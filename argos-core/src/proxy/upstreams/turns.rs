@@ -130,11 +130,12 @@ impl Turn {
         let is_in = |index: &usize| self.targets[*index].known.admits(|| now_ms);
         let mut candidates: SmallVec<[Candidate; 8]> =
             (0..self.targets.len()).filter(is_in).map(|index| self.candidate(index, || now_ms)).collect();
+        let before =
+            ask.before.and_then(|id| candidates.iter().find(|c| self.targets[c.index].known.id == id).copied());
         let silent = |c: &Candidate| self.targets[c.index].known.is_silent(ask.patience_ms, || now_ms);
         if candidates.iter().any(silent) && !candidates.iter().all(silent) {
             candidates.retain(|candidate| !silent(candidate));
         }
-        let before = ask.before.and_then(|id| candidates.iter().find(|c| self.targets[c.index].known.id == id));
         let load = |c: &Candidate| (u64::from(c.in_flight) + 1) as f64 / f64::from(c.weight);
         let least = candidates.iter().map(load).fold(f64::INFINITY, f64::min);
         let mut least_busy = candidates.iter().filter(|c| load(c) <= least);
