@@ -184,17 +184,7 @@ impl Look {
         let mut builder = if self.resolvers.is_empty() {
             TokioResolver::builder_tokio().map_err(fault)?
         } else {
-            let servers = self.resolvers.iter().map(|at| {
-                let connection = |protocol| {
-                    let mut connection = ConnectionConfig::new(protocol);
-                    connection.port = at.port();
-                    connection
-                };
-                let ways = vec![connection(ProtocolConfig::Udp), connection(ProtocolConfig::Tcp)];
-                NameServerConfig::new(at.ip(), true, ways)
-            });
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            TokioResolver::builder_with_config(asking(&self.resolvers), TokioRuntimeProvider::default())
         };
         let options: &mut ResolverOpts = builder.options_mut();
         options.timeout = TO_ANSWER;
@@ -205,6 +195,20 @@ impl Look {
         options.cache_size = 0;
         builder.build().map_err(fault)
     }
+}
+
+/// Asks these servers and no others, over UDP and TCP.
+pub(crate) fn asking(servers: &[SocketAddr]) -> ResolverConfig {
+    let servers = servers.iter().map(|at| {
+        let connection = |protocol| {
+            let mut connection = ConnectionConfig::new(protocol);
+            connection.port = at.port();
+            connection
+        };
+        let ways = vec![connection(ProtocolConfig::Udp), connection(ProtocolConfig::Tcp)];
+        NameServerConfig::new(at.ip(), true, ways)
+    });
+    ResolverConfig::from_parts(None, Vec::new(), servers.collect())
 }
 
 /// Asks one server, without recursion.

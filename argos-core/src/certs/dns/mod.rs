@@ -31,6 +31,7 @@ pub use caa::{CaaRecord, caa_allows};
 pub(crate) use exec::check_command;
 pub use fault::DnsFault;
 pub use look::Look;
+pub(crate) use look::asking;
 pub use row::{of_row, resolvers};
 pub(crate) use row::{opened, shown, tried};
 

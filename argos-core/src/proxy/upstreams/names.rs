@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, LookupIpStrategy, NameServerConfig, ProtocolConfig, ResolveHosts, ResolverConfig,
-};
+use hickory_resolver::config::{LookupIpStrategy, ResolveHosts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::sync::Notify;
+
+use crate::certs::dns::asking;
 
 /// The shortest and the longest time for which an answer is used, whatever it says.
 const TTL: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(300);
@@ -177,17 +177,7 @@ fn resolver(resolvers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
     let mut builder = if resolvers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {
-        let servers = resolvers.iter().map(|at| {
-            let connection = |protocol| {
-                let mut connection = ConnectionConfig::new(protocol);
-                connection.port = at.port();
-                connection
-            };
-            let ways = vec![connection(ProtocolConfig::Udp), connection(ProtocolConfig::Tcp)];
-            NameServerConfig::new(at.ip(), true, ways)
-        });
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        TokioResolver::builder_with_config(asking(resolvers), TokioRuntimeProvider::default())
     };
     let options = builder.options_mut();
     options.timeout = TO_ANSWER;
