@@ -163,12 +163,12 @@ impl Query for ExplainRoute {
                 shown.end(&stop);
                 shown.host = walk.ex.facts.host.and_then(|id| {
                     let host = route::running(&view.live, id)?;
-                    Some(host_shown(host, &walk.ex.name))
+                    Some(host_shown(host))
                 });
                 return Ok(shown);
             }
         };
-        shown.host = Some(host_shown(&host, &walk.ex.name));
+        shown.host = Some(host_shown(&host));
         let standing = walk.limit(&host);
         shown.limit = standing.map(|standing| LimitShown {
             allowed: standing.allowed,
@@ -236,8 +236,8 @@ impl RouteExplanation {
     }
 }
 
-fn host_shown(host: &crate::snapshot::Host, name: &str) -> HostShown {
-    HostShown { host_id: host.id, domain: host.domain.to_string(), matched_by: route::matched_by(host, name) }
+fn host_shown(host: &crate::snapshot::Host) -> HostShown {
+    HostShown { host_id: host.id, domain: host.domain.to_string(), matched_by: route::matched_by(host) }
 }
 
 /// Why a request ends, as the log and an administrator are told.

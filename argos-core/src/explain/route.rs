@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::proxy::h1::head::split_authority;
 use crate::proxy::stop::Stop;
 use crate::proxy::upstreams::{Looked, Why};
 use crate::proxy::walk::{Ruled, Sent, Walk};
@@ -187,7 +188,7 @@ impl Asking<'_> {
         head.push_str("\r\n");
         let authority =
             line.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, v)| v.as_str());
-        let (name, port) = authority.map_or(("", None), split);
+        let (name, port) = authority.and_then(|text| split_authority(text.as_bytes())).unwrap_or(("", None));
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         // A client that asks by address has reached it.
         let ip = name.parse::<IpAddr>().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -197,24 +198,12 @@ impl Asking<'_> {
     }
 }
 
-fn split(authority: &str) -> (&str, Option<u16>) {
-    if let Some(rest) = authority.strip_prefix('[') {
-        let (name, behind) = rest.split_once(']').unwrap_or((rest, ""));
-        return (name, behind.strip_prefix(':').and_then(|port| port.parse().ok()));
-    }
-    match authority.split_once(':') {
-        Some((name, port)) => (name, port.parse().ok()),
-        None => (authority, None),
-    }
-}
-
-/// How `host` answers for the name that was asked for.
-pub(crate) fn matched_by(host: &Host, name: &str) -> HostMatch {
+/// How `host`, which answers for a name, does so.
+pub(crate) fn matched_by(host: &Host) -> HostMatch {
     match &*host.domain {
         "*" => HostMatch::CatchAll,
         domain if domain.starts_with("*.") => HostMatch::Wildcard,
         domain if domain.parse::<IpAddr>().is_ok() => HostMatch::Address,
-        domain if domain == name => HostMatch::Exact,
         _ => HostMatch::Exact,
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn of_group<'a>(
 ) -> Result<Choice<'a>, Stop> {
     let told = told(ex, group);
     let picked = next(ex, core, live, group, told, &[]).ok_or(Stop::NoTarget)?;
-    picked.shared.budget.count(core.shared.upstreams.at_ms(ex.facts.began));
+    picked.budget().count(core.shared.upstreams.at_ms(ex.facts.began));
     Ok(Choice { group, picked, told })
 }
 
@@ -98,7 +98,7 @@ impl<'a> Choice<'a> {
     pub(crate) fn advance(&mut self, ex: &Exchange, core: &Core, live: &Snapshot, tried: &[TargetId]) -> bool {
         let Some(picked) = next(ex, core, live, self.group, self.told, tried) else { return false };
         let percent = live.proxy.retry_budget_percent;
-        if !picked.shared.budget.take(core.shared.upstreams.now_ms(), percent) {
+        if !picked.budget().take(core.shared.upstreams.now_ms(), percent) {
             return false;
         }
         self.picked = picked;

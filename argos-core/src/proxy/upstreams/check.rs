@@ -66,8 +66,8 @@ pub(crate) async fn watch(core: Rc<Core>) {
         if seen == Some(live.generation) {
             continue;
         }
-        seen = Some(live.generation);
-        settle(&core, &live, &mut checks);
+        let first = seen.replace(live.generation).is_none();
+        settle(&core, &live, &mut checks, first);
         core.turns.tidy(&live);
         if core.number == 0 {
             core.shared.upstreams.tidy(&live);
@@ -75,14 +75,17 @@ pub(crate) async fn watch(core: Rc<Core>) {
     }
 }
 
-fn settle(core: &Rc<Core>, live: &Snapshot, checks: &mut HashMap<TargetKey, Checked>) {
+fn settle(core: &Rc<Core>, live: &Snapshot, checks: &mut HashMap<TargetKey, Checked>, first: bool) {
     let mut wanted: HashMap<TargetKey, Arc<Group>> = HashMap::new();
     for (_, group) in live.groups.iter() {
         for target in &group.targets {
             let mine = target.id.0.unsigned_abs() % core.shared.cores.max(1) as u64 == core.number as u64;
+            let key = TargetKey(group.id, target.id);
             match group.check {
-                Some(_) if mine => drop(wanted.insert(TargetKey(group.id, target.id), Arc::clone(group))),
-                None if mine => unchecked(core, group, target),
+                Some(_) if mine => drop(wanted.insert(key, Arc::clone(group))),
+                // At the begin it may have been checked by a proxy that was stopped; later only what was checked here
+                // is looked at: a change must not cost a look at every target.
+                None if mine && (first || checks.contains_key(&key)) => unchecked(core, group, target),
                 _ => {}
             }
         }
@@ -205,9 +208,7 @@ async fn ask(core: &Rc<Core>, group: &Group, target: &Target, check: &Check) -> 
         let none = if check.method == "POST" { "Content-Length: 0\r\n" } else { "" };
         let head = format!(
             "{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: argos\r\nAccept: */*\r\n{none}Connection: close\r\n\r\n",
-            check.method,
-            check.path,
-            authority(target),
+            check.method, check.path, target.authority,
         );
         stream.write_all(head.as_bytes()).await.map_err(|e| format!("no answer: {e}"))?;
     }
@@ -218,17 +219,13 @@ async fn ask(core: &Rc<Core>, group: &Group, target: &Target, check: &Check) -> 
     }
 }
 
-fn authority(target: &Target) -> &str {
-    &target.authority
-}
-
 async fn begin(
     stream: Stream<Outbound>,
     target: &Target,
     check: &Check,
 ) -> Result<(h2_upstream::Half, Carried), Box<dyn std::error::Error>> {
     let scheme = if target.tls.is_some() { "https" } else { "http" };
-    let uri = http::Uri::builder().scheme(scheme).authority(authority(target)).path_and_query(&*check.path).build()?;
+    let uri = http::Uri::builder().scheme(scheme).authority(&*target.authority).path_and_query(&*check.path).build()?;
     let request = Request::builder().method(check.method).uri(uri).header("user-agent", "argos").body(())?;
     let (sender, connection) = h2::client::handshake(stream).await?;
     let carried = Carried(tokio::task::spawn_local(async move { drop(connection.await) }));

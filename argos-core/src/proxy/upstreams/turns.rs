@@ -9,6 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
+use super::budget::Budget;
 use super::choose::{self, Candidate};
 use super::target::{Busy, Known, OnCore};
 use super::{OfGroup, Upstreams};
@@ -54,7 +55,14 @@ pub(crate) struct Ask<'a> {
 pub(crate) struct Picked<'a> {
     pub(crate) target: &'a Target,
     pub(crate) busy: Busy,
-    pub(crate) shared: Arc<OfGroup>,
+    turn: Rc<Turn>,
+}
+
+impl Picked<'_> {
+    /// What the group may spend on further tries.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.turn.shared.budget
+    }
 }
 
 impl Turns {
@@ -63,7 +71,7 @@ impl Turns {
     pub(crate) fn pick<'a>(&self, all: &Upstreams, group: &'a Arc<Group>, ask: &Ask<'_>) -> Option<Picked<'a>> {
         let turn = self.of(all, group);
         let (index, busy) = turn.pick(all, ask)?;
-        Some(Picked { target: &group.targets[index], busy, shared: Arc::clone(&turn.shared) })
+        Some(Picked { target: &group.targets[index], busy, turn })
     }
 
     /// What [`pick`](Self::pick) would choose among, and why, without a request that counts.
@@ -127,15 +135,10 @@ pub(crate) enum Why {
 impl Turn {
     fn look(&self, all: &Upstreams, ask: &Ask<'_>) -> Looked {
         let now_ms = all.now_ms();
-        let is_in = |index: &usize| self.targets[*index].known.admits(|| now_ms);
-        let mut candidates: SmallVec<[Candidate; 8]> =
-            (0..self.targets.len()).filter(is_in).map(|index| self.candidate(index, || now_ms)).collect();
+        let mut candidates = self.candidates(|| now_ms);
         let before =
             ask.before.and_then(|id| candidates.iter().find(|c| self.targets[c.index].known.id == id).copied());
-        let silent = |c: &Candidate| self.targets[c.index].known.is_silent(ask.patience_ms, || now_ms);
-        if candidates.iter().any(silent) && !candidates.iter().all(silent) {
-            candidates.retain(|candidate| !silent(candidate));
-        }
+        self.leave_out_silent(&mut candidates, ask.patience_ms, || now_ms);
         let load = |c: &Candidate| (u64::from(c.in_flight) + 1) as f64 / f64::from(c.weight);
         let least = candidates.iter().map(load).fold(f64::INFINITY, f64::min);
         let mut least_busy = candidates.iter().filter(|c| load(c) <= least);
@@ -202,17 +205,9 @@ impl Turn {
             let busy = is_left(0).then(|| Busy::begin(&only.known, true, now_ms)).flatten()?;
             return Some((0, busy));
         }
-        let mut candidates: SmallVec<[Candidate; 8]> = SmallVec::new();
-        for (index, place) in self.targets.iter().enumerate() {
-            if is_left(index) && place.known.admits(now_ms) {
-                candidates.push(self.candidate(index, now_ms));
-            }
-        }
-        // Whoever hangs gets no more until it is heard of, unless all do: then it is the requests that are slow.
-        let silent = |c: &Candidate| self.targets[c.index].known.is_silent(ask.patience_ms, now_ms);
-        if candidates.iter().any(silent) && !candidates.iter().all(silent) {
-            candidates.retain(|candidate| !silent(candidate));
-        }
+        let mut candidates = self.candidates(now_ms);
+        candidates.retain(|candidate| is_left(candidate.index));
+        self.leave_out_silent(&mut candidates, ask.patience_ms, now_ms);
         // Another core may begin a trial meanwhile: then the choice is made again without that target.
         while let Some(index) = self.choose(&candidates, ask) {
             if let Some(busy) = Busy::begin(&self.targets[index].known, false, now_ms) {
@@ -225,6 +220,25 @@ impl Turn {
         }
         let index = (0..self.targets.len()).min_by_key(|index| self.targets[*index].known.failed_at())?;
         Some((index, Busy::begin(&self.targets[index].known, true, now_ms)?))
+    }
+
+    /// Targets that take a request now.
+    fn candidates(&self, now_ms: impl Fn() -> u64 + Copy) -> SmallVec<[Candidate; 8]> {
+        let is_in = |index: &usize| self.targets[*index].known.admits(now_ms);
+        (0..self.targets.len()).filter(is_in).map(|index| self.candidate(index, now_ms)).collect()
+    }
+
+    /// Whoever hangs gets no more until it is heard of, unless all do: then it is the requests that are slow.
+    fn leave_out_silent(
+        &self,
+        candidates: &mut SmallVec<[Candidate; 8]>,
+        patience_ms: u64,
+        now_ms: impl Fn() -> u64 + Copy,
+    ) {
+        let silent = |c: &Candidate| self.targets[c.index].known.is_silent(patience_ms, now_ms);
+        if candidates.iter().any(silent) && !candidates.iter().all(silent) {
+            candidates.retain(|candidate| !silent(candidate));
+        }
     }
 
     fn candidate(&self, index: usize, now_ms: impl FnOnce() -> u64) -> Candidate {
