@@ -24,11 +24,11 @@ use memo::Memo;
 use repeat::{Answers, Call};
 pub use serve::{ServeOptions, Serving};
 
-use crate::api::{Context, Mutation, Query, ReloadRules, Terms, View, routes};
+use crate::api::{Context, Mutation, Operation, Query, ReloadRules, Terms, View, routes};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::schema::{Actor, ApiToken};
+use crate::schema::{Actor, ApiToken, Cookie};
 use crate::secret::{MasterKeySource, Reveal, token_hash};
 use crate::snapshot::{HostFault, Snapshot};
 use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
@@ -68,6 +68,8 @@ pub struct Applied<T> {
     pub value: T,
     /// The new generation.
     pub generation: Option<u64>,
+    /// What the caller's browser shall keep or forget.
+    pub cookies: Vec<Cookie>,
 }
 
 /// The result of a call by name.
@@ -79,6 +81,8 @@ pub struct Reply<T = Value> {
     pub generation: Option<u64>,
     /// The tag of what was shown or changed, for `if_match`; none when nothing there has one.
     pub etag: Option<String>,
+    /// What the caller's browser shall keep or forget.
+    pub cookies: Vec<Cookie>,
 }
 
 /// One open Argos. Cheap to clone; all clones are the same.
@@ -173,7 +177,7 @@ impl Argos {
     /// # Errors
     /// Those of the operation, and of the actor's role.
     pub fn query<Q: Query>(&self, op: Q) -> Result<Q::Output> {
-        self.actor.require(Q::ROLE)?;
+        self.allow::<Q>()?;
         self.view(|view| op.look(view))?.finish()
     }
 
@@ -182,7 +186,7 @@ impl Argos {
     /// # Errors
     /// Those of the operation, of the actor's role, and of the compiler.
     pub fn change<M: Mutation>(&self, mut op: M) -> Result<Applied<M::Output>> {
-        self.actor.require(M::ROLE)?;
+        self.allow::<M>()?;
         self.terms.suit::<M>()?;
         self.view(|view| {
             op.prepare(view)?;
@@ -223,11 +227,16 @@ impl Argos {
         let key = once.terms.idempotency_key.take().filter(|_| routes::repeats(name) && !self.terms.dry_run);
         let Some(key) = key else { return handles::call(&once, name, input, form) };
         // What a role does not allow is not given a second time either.
-        self.actor.require(routes::role(name))?;
+        routes::allow(name, &self.actor)?;
         let call = Call::new(&self.actor, &key, name, &input)?;
         let now = self.inner.cx.clock.now();
         let done = self.inner.answers.once(call, now, || handles::call(&once, name, input, &Json))?;
-        Ok(Reply { value: form.make(&done.value)?, generation: done.generation, etag: done.etag })
+        Ok(Reply {
+            value: form.make(&done.value)?,
+            generation: done.generation,
+            etag: done.etag,
+            cookies: done.cookies,
+        })
     }
 
     /// The answer that [`Argos::call_as`] would give, if it is at hand and nothing has to be read or waited for.
@@ -312,7 +321,13 @@ impl Argos {
     fn view<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T>) -> Result<T> {
         let cx = &self.inner.cx;
         let live = self.inner.live.load_full();
-        self.inner.store.read(|conn| look(&View { read: Read::new(conn, cx.clock.now()), live, cx }))?
+        let (actor, origin) = (&self.actor, &self.origin);
+        self.inner.store.read(|conn| look(&View { read: Read::new(conn, cx.clock.now()), live, actor, origin, cx }))?
+    }
+
+    fn allow<O: Operation>(&self) -> Result<()> {
+        self.actor.require(O::ROLE)?;
+        self.actor.require_by(O::BY)
     }
 }
 

@@ -102,6 +102,7 @@ struct Inner {
     message: String,
     fields: Vec<FieldError>,
     retry_after_seconds: Option<u32>,
+    kept: bool,
 }
 
 impl Error {
@@ -118,7 +119,7 @@ impl Error {
     }
 
     fn with_code(kind: ErrorKind, code: Cow<'static, str>, message: String) -> Self {
-        Self(Box::new(Inner { kind, code, message, fields: Vec::new(), retry_after_seconds: None }))
+        Self(Box::new(Inner { kind, code, message, fields: Vec::new(), retry_after_seconds: None, kept: false }))
     }
 
     /// `Invalid` for one field; the text is made from both.
@@ -186,6 +187,18 @@ impl Error {
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_seconds = Some(seconds);
         self
+    }
+
+    /// Refuses a change and keeps what it wrote before, such as the row of a failed attempt.
+    #[must_use]
+    pub(crate) fn kept(mut self) -> Self {
+        self.0.kept = true;
+        self
+    }
+
+    /// Whether what the change wrote before is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.kept
     }
 
     /// The sort of failure.

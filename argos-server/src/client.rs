@@ -128,7 +128,11 @@ async fn ask(socket: &std::path::Path, op: &Described, mut input: Map<String, Va
         }
         json => serde_json::from_slice(json).map_err(|e| gone(&e))?,
     };
-    if status.is_success() { Ok(Reply { value, generation, etag }) } else { Err(refusal(status.as_u16(), &value)) }
+    if status.is_success() {
+        Ok(Reply { value, generation, etag, cookies: Vec::new() })
+    } else {
+        Err(refusal(status.as_u16(), &value))
+    }
 }
 
 fn query(input: &Map<String, Value>) -> String {

@@ -127,6 +127,7 @@ async fn run(
         source_ip: read::peer(&request),
         user_agent: read::text(request.headers(), header::USER_AGENT).chars().take(256).collect(),
         request_id: id.to_owned(),
+        ..Origin::default()
     };
     read::check_single(request.headers())?;
     if door == Door::Panel {

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::routes;
 use super::shape::refine;
-use crate::auth::SetupToken;
+use crate::auth::{Hashing, Sessions, SetupToken};
 use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -19,10 +19,10 @@ use crate::event::Events;
 use crate::logs::Queue;
 use crate::proxy::Upstreams;
 use crate::proxy::limit::Quotas;
-use crate::schema::Role;
+use crate::schema::{Actor, By, Role};
 use crate::secret::{MasterKey, Subkey};
 use crate::snapshot::Snapshot;
-use crate::store::{Read, Tx};
+use crate::store::{Origin, Read, Tx};
 use crate::waf::RuleSets;
 use crate::waf::flagged::Flagged;
 
@@ -67,6 +67,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const PATH: &'static str;
     /// The weakest role that may ask; none = public.
     const ROLE: Option<Role>;
+    /// Who of them.
+    const BY: By = By::Anyone;
     /// The HTTP status of success.
     const STATUS: u16;
     /// One sentence.
@@ -194,6 +196,10 @@ pub struct Context {
     pub key: MasterKey,
     /// The first administrator's token.
     pub setup: SetupToken,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions>,
+    /// Where passwords are hashed.
+    pub hashing: Hashing,
     /// The log queue, for its figures.
     pub logs: Arc<Queue>,
     /// Where the rules of all hosts come from.
@@ -226,6 +232,10 @@ pub struct View<'c> {
     pub read: Read<'c>,
     /// The running configuration.
     pub live: Arc<Snapshot>,
+    /// Who asks.
+    pub actor: &'c Actor,
+    /// Where the call came from.
+    pub origin: &'c Origin,
     /// The rest.
     pub cx: &'c Context,
 }
@@ -244,6 +254,8 @@ pub struct Described {
     pub path: &'static str,
     /// The weakest role; none = public.
     pub role: Option<Role>,
+    /// Who of those that have the role.
+    pub by: By,
     /// The HTTP status of success.
     pub status: u16,
     /// One sentence.
@@ -292,6 +304,7 @@ impl Described {
             method: O::METHOD,
             path: O::PATH,
             role: O::ROLE,
+            by: O::BY,
             status: O::STATUS,
             summary: O::SUMMARY,
             resource_summary: resource_summary.trim_ascii(),
@@ -315,6 +328,15 @@ impl Described {
     /// JSON Schemas of the input and of the result; the records they name are added to `all`.
     pub fn schemas(&self, all: &mut SchemaGenerator) -> (Value, Value) {
         (self.shared)(all)
+    }
+
+    /// Refuses an actor that may not ask.
+    ///
+    /// # Errors
+    /// `unauthorized`, `forbidden`, `forbidden.token`, `forbidden.session`.
+    pub fn allow(&self, actor: &Actor) -> Result<()> {
+        actor.require(self.role)?;
+        actor.require_by(self.by)
     }
 
     /// The words of the command line, such as `target-group create`; none where the input holds secrets.
@@ -367,6 +389,11 @@ pub fn describe() -> Vec<Described> {
 /// nothing; with `part of` it is something else. `If-Match` is compared with the tag of what the query shows.
 macro_rules! operation {
     (@role Public) => { None };
+    (@role Session) => { Some($crate::schema::Role::User) };
+    (@role AdminNoToken) => { Some($crate::schema::Role::Admin) };
+    (@by Session) => { $crate::schema::By::Session };
+    (@by AdminNoToken) => { $crate::schema::By::NoToken };
+    (@by $role:ident) => { $crate::schema::By::Anyone };
     (@role $role:ident) => { Some($crate::schema::Role::$role) };
     (@value $op:ident $field:ident) => { ::std::clone::Clone::clone(&$op.$field) };
     (@value $op:ident $field:ident $value:expr) => { $value };
@@ -391,6 +418,7 @@ macro_rules! operation {
         const METHOD: $crate::api::Method = $crate::api::Method::$method;
         const PATH: &'static str = $path;
         const ROLE: Option<$crate::schema::Role> = $crate::api::operation::operation!(@role $role);
+        const BY: $crate::schema::By = $crate::api::operation::operation!(@by $role);
         const STATUS: u16 = $status;
         const SUMMARY: &'static str = $summary;
         $(const POSITIONAL: &'static [&'static str] = &$positional;)?

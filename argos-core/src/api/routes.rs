@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use super::for_each_operation;
 use super::operation::{Method, Mutation, Of, Operation, Query};
-use crate::schema::Role;
+use crate::error::Result;
+use crate::schema::{Actor, By, Role};
 
 /// What a route says about its neighbours.
 struct Route {
@@ -13,6 +14,7 @@ struct Route {
     method: Method,
     path: &'static str,
     role: Option<Role>,
+    by: By,
     mutates: bool,
     of: Option<Of>,
     output: TypeId,
@@ -33,6 +35,7 @@ impl Route {
             method: O::METHOD,
             path: O::PATH,
             role: O::ROLE,
+            by: O::BY,
             mutates,
             of: O::OF,
             output: TypeId::of::<O::Output>(),
@@ -78,7 +81,9 @@ pub(crate) fn tagged(name: &str) -> bool {
 
 /// Whether a call made again is answered without being done again, if it has a key.
 pub(crate) fn repeats(name: &str) -> bool {
-    route(name).is_some_and(|route| route.mutates && route.method == Method::Post)
+    // What signs people in sets cookies, which belong to one answer.
+    let signs_in = name.starts_with("auth.");
+    !signs_in && route(name).is_some_and(|route| route.mutates && route.method == Method::Post)
 }
 
 /// Operations whose fields may also come as the parts of a form, because they are files where people have them.
@@ -89,9 +94,14 @@ pub(super) fn takes_form(name: &str) -> bool {
     FORMS.contains(&name)
 }
 
-/// The weakest role that may ask; none = public, or no such operation.
-pub(crate) fn role(name: &str) -> Option<Role> {
-    route(name).and_then(|route| route.role)
+/// Refuses an actor that may not ask the operation of that name.
+///
+/// # Errors
+/// `unauthorized`, `forbidden`, `forbidden.token`, `forbidden.session`.
+pub(crate) fn allow(name: &str, actor: &Actor) -> Result<()> {
+    let Some(route) = route(name) else { return Ok(()) };
+    actor.require(route.role)?;
+    actor.require_by(route.by)
 }
 
 /// The path at which the thing that an operation makes is found, with `{id}` for its number.

@@ -100,6 +100,19 @@ fn write(tx: &Tx<'_>, cx: &Context, setting: &'static Setting, value: &str) -> R
     settings::write(tx, setting.key, value)
 }
 
+/// Refuses an idle timeout that is longer than the absolute one.
+fn check_timeouts(tx: &Tx<'_>) -> Result<()> {
+    let (idle, absolute) = ("session.idle_timeout_hours", "session.absolute_timeout_hours");
+    let stored = settings::values(tx)?;
+    let hours = |key| stored.get(key).map_or_else(|| Setting::find(key).map_or("", |s| s.default), String::as_str);
+    let number = |key| hours(key).parse::<u32>().unwrap_or(0);
+    if number(idle) <= number(absolute) {
+        return Ok(());
+    }
+    let reason = format!("{idle} ({}) must not be longer than {absolute} ({})", hours(idle), hours(absolute));
+    Err(Error::invalid("setting.value", idle, reason))
+}
+
 fn shown(tx: &Tx<'_>, setting: &Setting) -> Result<SettingRow> {
     Ok(show(setting, settings::rows(tx)?.get(setting.key)))
 }
@@ -108,6 +121,7 @@ impl Mutation for SetSetting {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<SettingRow> {
         let setting = known(&self.key)?;
         write(tx, cx, setting, &self.value)?;
+        check_timeouts(tx)?;
         tx.about("update", "setting", setting.key, None);
         shown(tx, setting)
     }
@@ -127,6 +141,7 @@ impl Mutation for ResetSetting {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<()> {
         let setting = known(&self.key)?;
         write(tx, cx, setting, setting.default)?;
+        check_timeouts(tx)?;
         tx.about("update", "setting", setting.key, None);
         Ok(())
     }
@@ -153,6 +168,7 @@ impl Mutation for UpdateSettings {
             write(tx, cx, setting, value)?;
             items.push(shown(tx, setting)?);
         }
+        check_timeouts(tx)?;
         let keys: Vec<&str> = self.values.keys().map(String::as_str).collect();
         tx.about("update", "setting", keys.join(","), None);
         Ok(Page { items, next_cursor: None })

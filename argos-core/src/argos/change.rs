@@ -33,41 +33,50 @@ impl Inner {
             conn.pragma_update(None, "synchronous", "FULL").map_err(StoreError::from)?;
         }
         let keep = !terms.dry_run;
-        let done = transact(conn, now, actor, keep, |tx| {
-            terms.check(&op, &View { read: **tx, live: self.live.load_full(), cx: &self.cx })?;
+        let done = transact(conn, now, actor, origin.clone(), keep, |tx| {
+            let (live, actor, origin) = (self.live.load_full(), tx.actor(), tx.origin());
+            terms.check(&op, &View { read: **tx, live, actor, origin, cx: &self.cx })?;
             let value = op.run(tx, &self.cx)?;
+            let cookies = tx.take_cookies();
             certs::follow(tx, &self.cx.key)?;
             tx.settle();
             if !tx.wrote() {
-                return Ok((Applied { value, generation: None }, None));
+                return Ok((Applied { value, generation: None, cookies }, None));
             }
             let Some(subject) = tx.subject() else {
+                if tx.is_audited() && tx.changes().is_empty() {
+                    return Ok((Applied { value, generation: None, cookies }, None));
+                }
                 return Err(Error::internal(format!("{} did not say what it is about", M::NAME)));
             };
             if M::RELOADS {
                 let next = snapshot::reload(tx, &self.live.load(), &self.cx.rules)?;
-                audit::record(tx, &subject, origin, None)?;
-                return Ok((Applied { value, generation: None }, Some(next)));
+                audit::record(tx, &subject, None)?;
+                return Ok((Applied { value, generation: None, cookies }, Some(next)));
             }
             let changes = tx.changes();
             if changes.is_empty() {
                 drop(changes);
-                audit::record(tx, &subject, origin, None)?;
-                return Ok((Applied { value, generation: None }, None));
+                audit::record(tx, &subject, None)?;
+                return Ok((Applied { value, generation: None, cookies }, None));
             }
             let generation = versions::generation(tx)? + 1;
             let next = snapshot::compile(tx, &self.live.load(), &changes, generation, &self.cx.rules)?;
             drop(changes);
             if !keep {
-                return Ok((Applied { value, generation: None }, None));
+                return Ok((Applied { value, generation: None, cookies }, None));
             }
             let summary = format!("{} {} {}", subject.action, subject.resource_type, subject.resource_id);
             versions::record(tx, &summary)?;
-            audit::record(tx, &subject, origin, Some(generation))?;
-            Ok((Applied { value, generation: Some(generation) }, Some(next)))
+            audit::record(tx, &subject, Some(generation))?;
+            Ok((Applied { value, generation: Some(generation), cookies }, Some(next)))
         });
         if full.as_deref() == Some("full") {
             conn.pragma_update(None, "synchronous", "NORMAL").map_err(StoreError::from)?;
+        }
+        let (done, people) = done;
+        if people {
+            self.cx.sessions.forget();
         }
         let (applied, next) = done?;
         if let Some(next) = next {
@@ -84,31 +93,38 @@ pub(super) fn in_transaction<T>(
     actor: Actor,
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
 ) -> Result<T> {
-    transact(conn, now, actor, true, work)
+    transact(conn, now, actor, Origin::default(), true, work).0
 }
 
-/// As [`in_transaction`]; unless `keep`, it is rolled back in every case.
+/// As [`in_transaction`]; unless `keep`, it is rolled back in every case. A refusal that keeps what was written is
+/// committed. Also tells whether what memory knows of people no longer holds.
 fn transact<T>(
     conn: &mut Connection,
     now: Timestamp,
     actor: Actor,
+    origin: Origin,
     keep: bool,
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
-) -> Result<T> {
-    let open = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-    let (done, undo) = {
-        let tx = Tx::new(&open, now, actor);
-        (work(&tx), tx.undo())
+) -> (Result<T>, bool) {
+    let open = match conn.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(open) => open,
+        Err(e) => return (Err(StoreError::from(e).into()), false),
     };
-    let done = done.and_then(|done| {
-        let ended = if keep { open.commit() } else { open.rollback() };
-        ended.map_err(StoreError::from)?;
-        Ok(done)
-    });
+    let (done, undo, people) = {
+        let tx = Tx::new(&open, now, actor).from(origin);
+        (work(&tx), tx.undo(), tx.has_changed_people())
+    };
+    let keep = keep && done.as_ref().map_or_else(Error::is_kept, |_| true);
+    let ended = if keep { open.commit() } else { open.rollback() };
+    let done = match ended {
+        // What a rollback says does not matter beside why it was made.
+        Err(e) if keep || done.is_ok() => Err(StoreError::from(e).into()),
+        _ => done,
+    };
     if done.is_err() || !keep {
         undo();
     }
-    done
+    (done, keep && people)
 }
 
 impl Argos {

@@ -82,12 +82,13 @@ macro_rules! handles {
     (@call change $argos:ident $input:ident $form:ident $op:ident) => {{
         let op: $op = input::into_operation($input)?;
         let done = $argos.change(op)?;
-        reply::<$op, _>(done.value, done.generation, $form)
+        reply::<$op, _>(done, $form)
     }};
 }
 
 for_each_operation!(handles);
 
-fn reply<O: Operation, F: Form>(value: O::Output, generation: Option<u64>, form: &F) -> Result<Reply<F::Made>> {
-    Ok(Reply { etag: memo::etag::<O>(&value)?, value: form.make(&value)?, generation })
+fn reply<O: Operation, F: Form>(done: Applied<O::Output>, form: &F) -> Result<Reply<F::Made>> {
+    let Applied { value, generation, cookies } = done;
+    Ok(Reply { etag: memo::etag::<O>(&value)?, value: form.make(&value)?, generation, cookies })
 }

@@ -71,7 +71,7 @@ impl<T: serde::Serialize> Answer<T> {
         // The lock is not held while a front end is at work: it may have locks of its own.
         let known = made().iter().find(|(known, _)| *known == of).map(|(_, made)| Arc::clone(made));
         if let Some(value) = known.and_then(|made| F::again(made.downcast_ref()?)) {
-            return Ok(Reply { value, generation, etag });
+            return Ok(Reply { value, generation, etag, cookies: Vec::new() });
         }
         let value = form.make(&self.value)?;
         if let Some(copy) = F::again(&value) {
@@ -80,7 +80,7 @@ impl<T: serde::Serialize> Answer<T> {
                 made.push((of, Arc::new(copy)));
             }
         }
-        Ok(Reply { value, generation, etag })
+        Ok(Reply { value, generation, etag, cookies: Vec::new() })
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn ask<Q: Query, F: Form>(argos: &Argos, given: Map<String, Value>, f
     let key = key::<Q>(&given);
     let generation = argos.inner.live.load().generation;
     if let Some(known) = argos.inner.memo.find::<Q::Output>(generation, &key) {
-        argos.actor.require(Q::ROLE)?;
+        argos.allow::<Q>()?;
         return known.reply(form);
     }
     let answer = Arc::new(Answer::new::<Q>(argos.query(input::into_operation::<Q>(given)?)?)?);
@@ -110,7 +110,7 @@ pub(super) fn at_hand<Q: Query, F: Form>(
 ) -> Result<Option<Reply<F::Made>>> {
     let generation = argos.inner.live.load().generation;
     let Some(known) = argos.inner.memo.find::<Q::Output>(generation, &key::<Q>(given)) else { return Ok(None) };
-    argos.actor.require(Q::ROLE)?;
+    argos.allow::<Q>()?;
     known.reply(form).map(Some)
 }
 

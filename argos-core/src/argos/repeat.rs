@@ -83,7 +83,7 @@ impl Answers {
         if let Some(packed) = &*answer {
             let value = serde_json::from_str(packed.value.expose());
             let value = value.map_err(|e| Error::internal(format!("reading a stored answer: {e}")))?;
-            return Ok(Reply { value, generation: packed.generation, etag: packed.etag.clone() });
+            return Ok(Reply { value, generation: packed.generation, etag: packed.etag.clone(), cookies: Vec::new() });
         }
         match run() {
             Ok(reply) => {
@@ -162,7 +162,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     fn reply(n: usize) -> Reply {
-        Reply { value: json!({"n": n}), generation: Some(7), etag: Some("t".into()) }
+        Reply { value: json!({"n": n}), generation: Some(7), etag: Some("t".into()), cookies: Vec::new() }
     }
 
     fn call(key: &str, input: Value) -> Call {
@@ -202,7 +202,8 @@ mod tests {
     #[test]
     fn a_stored_answer_is_not_shown() {
         let answers = Answers::default();
-        let made = Reply { value: json!({"token": "argos_pat_text"}), generation: None, etag: None };
+        let made =
+            Reply { value: json!({"token": "argos_pat_text"}), generation: None, etag: None, cookies: Vec::new() };
         answers.once(call("k", json!({})), Timestamp(0), || Ok(made)).unwrap();
         let shown = format!("{answers:?}");
         assert!(shown.contains("***") && !shown.contains("argos_pat_text"), "{shown}");
@@ -229,7 +230,7 @@ mod tests {
         let large = "x".repeat(BYTES / 2);
         for n in 0..2 {
             let value = json!({"text": large});
-            let answer = Reply { value, generation: None, etag: None };
+            let answer = Reply { value, generation: None, etag: None, cookies: Vec::new() };
             answers.once(call(&format!("l{n}"), json!({})), Timestamp(0), || Ok(answer)).unwrap();
         }
         let kept = answers.kept();

@@ -15,7 +15,7 @@ use super::repeat::Answers;
 use super::upkeep::Upkeep;
 use super::{Argos, Inner};
 use crate::api::{Context, Terms};
-use crate::auth::SetupToken;
+use crate::auth::{Hashing, Sessions, SetupToken};
 use crate::certs::{self, Opener};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -116,9 +116,11 @@ impl Argos {
         let cx = Context {
             upstreams: Arc::new(Upstreams::new(clock.clone(), events.clone())),
             quotas: Arc::default(),
+            sessions: Arc::new(Sessions::new(&store, clock.clone())),
             clock,
             key,
             setup: SetupToken::default(),
+            hashing: Hashing::default(),
             logs: logs.clone(),
             rules,
             flagged: Arc::default(),

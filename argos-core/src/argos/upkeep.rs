@@ -125,8 +125,9 @@ impl Argos {
     pub fn panel_tls(&self, reached: &[IpAddr]) -> Result<Arc<ServerConfig>> {
         let mut names: Vec<String> = [certs::PANEL_NAME, "127.0.0.1", "::1"].map(str::to_owned).into();
         let literals = reached.iter().filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_canonical().to_string());
-        let allowed = self.snapshot().panel_hosts.clone();
-        let allowed = csv(&allowed).filter_map(|name| Hostname::parse(name).ok()).map(|name| name.to_string());
+        let settings = Arc::clone(&self.snapshot().panel_settings);
+        let allowed =
+            csv(&settings.allowed_hosts).filter_map(|name| Hostname::parse(name).ok()).map(|name| name.to_string());
         for name in literals.chain(allowed) {
             if !names.contains(&name) {
                 names.push(name);

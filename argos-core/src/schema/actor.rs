@@ -1,6 +1,7 @@
 //! Who asks, and what their role allows.
 
-use super::{TokenId, UserId, text_enum};
+use super::{SessionId, TokenId, UserId, text_enum};
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 
 text_enum! {
@@ -41,9 +42,31 @@ pub enum Actor {
         username: String,
         /// What they may do.
         role: Role,
+        /// How they signed in; none where the program that embeds Argos vouches for them.
+        session: Option<Signed>,
     },
     /// Nobody: a public call.
     Anonymous,
+}
+
+/// The session that a person asks through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The session's row.
+    pub id: SessionId,
+    /// When the person signed in.
+    pub at: Timestamp,
+}
+
+/// Who may ask beside having the role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Everybody with the role.
+    Anyone,
+    /// Everybody with the role but API tokens.
+    NoToken,
+    /// A person through a session.
+    Session,
 }
 
 impl Actor {
@@ -75,6 +98,32 @@ impl Actor {
             Self::System | Self::Cli => Some(Role::Admin),
             Self::Token { role, .. } | Self::User { role, .. } => Some(*role),
             Self::Anonymous => None,
+        }
+    }
+
+    /// Refuses unless this actor is one that may ask beside having the role.
+    ///
+    /// # Errors
+    /// `unauthorized` for nobody, `forbidden.token`, `forbidden.session`.
+    pub fn require_by(&self, by: By) -> Result<(), Error> {
+        let refused = |code, text: &str| Err(Error::new(ErrorKind::Forbidden, code, text));
+        match (by, self) {
+            (By::Anyone, _) => Ok(()),
+            (_, Self::Anonymous) => self.require(Some(Role::User)),
+            (By::NoToken, Self::Token { .. }) => refused("forbidden.token", "API tokens may not ask this"),
+            (By::Session, Self::User { session: None, .. } | Self::Token { .. } | Self::System | Self::Cli) => {
+                refused("forbidden.session", "only a person who is signed in may ask this, about themselves")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The session that asks.
+    #[must_use]
+    pub fn session(&self) -> Option<&Signed> {
+        match self {
+            Self::User { session, .. } => session.as_ref(),
+            _ => None,
         }
     }
 

@@ -48,6 +48,8 @@ ids! {
     UserId,
     /// Identity of an API token.
     TokenId,
+    /// Identity of a session.
+    SessionId,
     /// Identity of a log row.
     LogId,
 }

@@ -6,6 +6,7 @@
 mod acme;
 mod actor;
 mod certificate;
+mod cookie;
 mod custom_rule;
 mod dns_provider;
 mod exclusion;
@@ -20,18 +21,21 @@ mod patch;
 mod public_address;
 mod rule;
 mod secret_text;
+mod session;
 mod setting;
 mod status_set;
 mod target;
 mod target_group;
 mod target_health;
 mod token;
+mod user;
 mod version;
 
 pub use acme::{AcmeAccount, CheckResult, Directory, DirectoryError, Finding, PRODUCTION, STAGING, is_mail_address};
-pub use actor::{Actor, Role};
+pub use actor::{Actor, By, Role, Signed};
 pub(crate) use certificate::DAY_MS;
 pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};
+pub use cookie::{Cookie, CookieName, Cookies, SameSite};
 pub use custom_rule::{CustomRule, RuleFinding};
 pub(crate) use dns_provider::COMMAND_SECONDS;
 pub use dns_provider::{
@@ -44,8 +48,8 @@ pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;
 pub use hostname::{Hostname, HostnameError};
 pub use ids::{
-    AcmeAccountId, CertificateId, CustomRuleId, DnsProviderId, ExclusionId, GroupId, HostId, LogId, RuleId, TargetId,
-    TokenId, UserId,
+    AcmeAccountId, CertificateId, CustomRuleId, DnsProviderId, ExclusionId, GroupId, HostId, LogId, RuleId, SessionId,
+    TargetId, TokenId, UserId,
 };
 pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;
@@ -59,12 +63,16 @@ pub use rule::{
     RemoteIpConfig, RewriteConfig, Rule, ValueMode,
 };
 pub use secret_text::SecretText;
-pub use setting::{Access, AppsecMode, MASKED, SETTINGS, Setting, SettingKind, SettingRow, Unit, csv, parse_range};
+pub use session::{SessionKind, SessionRow};
+pub use setting::{
+    Access, AppsecMode, MASKED, SETTINGS, Setting, SettingKind, SettingRow, Unit, csv, parse_range, site,
+};
 pub use status_set::StatusSet;
 pub use target::{Target, TargetHost, TargetHostError};
 pub use target_group::{Algorithm, GroupName, GroupProtocol, HealthMethod, HttpVersion, TargetGroup};
 pub use target_health::{TargetHealth, TargetState};
 pub use token::{ApiToken, TokenRole};
+pub use user::{Person, Provider, User, Username};
 pub use version::{ConfigVersion, FieldBlame, FieldChange, RolledBack, RowKey};
 
 /// A closed set stored as its text: `Display`, `FromStr`, serde and JSON schema from one list.

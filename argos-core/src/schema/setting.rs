@@ -2,6 +2,7 @@
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use url::Url;
 
 use super::{Directory, is_mail_address, text_enum};
 use crate::clock::Timestamp;
@@ -63,6 +64,8 @@ pub enum SettingKind {
     Sockets,
     /// The directory of an ACME authority.
     Authority,
+    /// Scheme, name and port of a site.
+    Origin,
     /// An address of mail.
     Mail,
     /// Certificates in PEM.
@@ -122,7 +125,7 @@ const SEVERITIES: &[&str] = &["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNIN
 pub const MASKED: &str = "password,passwd,pwd,secret,token,access_token,refresh_token,id_token,api_key,apikey,code,state,sig,signature,ticket";
 
 use Access::{NotYet, Own, Writable};
-use SettingKind::{Authority, Bool, Cidrs, Csv, Integer, Mail, Names, OneOf, Pem, Secret, Sockets, Text};
+use SettingKind::{Authority, Bool, Cidrs, Csv, Integer, Mail, Names, OneOf, Origin, Pem, Secret, Sockets, Text};
 
 const fn row(key: &'static str, default: &'static str, kind: SettingKind, access: Access) -> Setting {
     Setting { key, default, kind, access }
@@ -210,8 +213,8 @@ pub const SETTINGS: &[Setting] = &[
     row("panel.oidc_operator_groups", "", Csv, NotYet),
     row("panel.oidc_viewer_groups", "", Csv, NotYet),
     row("panel.proxy_host", "", Text(253), NotYet),
-    row("panel.public_url", "", Text(2048), NotYet),
-    row("panel.security_headers_strict", "true", Bool, NotYet),
+    row("panel.public_url", "", Origin, Writable),
+    row("panel.security_headers_strict", "true", Bool, Writable),
     row("proxy.body_idle_timeout_ms", "60000", MS, Writable),
     row("proxy.connect_timeout_ms", "5000", MS, Writable),
     row("proxy.disabled_host_status", "404", OneOf(&["404", "503"]), Writable),
@@ -232,8 +235,8 @@ pub const SETTINGS: &[Setting] = &[
     row("proxy.trusted_proxies", "", Cidrs, Writable),
     row("proxy.tunnel_idle_timeout_ms", "3600000", MS, Writable),
     row("proxy.upstream_idle_timeout_ms", "60000", MS, Writable),
-    row("session.absolute_timeout_hours", "168", Integer(1, 720, Unit::Hours), NotYet),
-    row("session.idle_timeout_hours", "24", Integer(1, 720, Unit::Hours), NotYet),
+    row("session.absolute_timeout_hours", "168", Integer(1, 720, Unit::Hours), Writable),
+    row("session.idle_timeout_hours", "24", Integer(1, 720, Unit::Hours), Writable),
     row("storage.mutation_synchronous", "normal", OneOf(&["normal", "full"]), Writable),
     row("tls.min_version", "1.2", OneOf(&["1.2", "1.3"]), Writable),
 ];
@@ -258,6 +261,7 @@ impl Setting {
             Names => "comma-separated host names, without scheme and port".into(),
             Sockets => "comma-separated addresses with ports, such as 192.0.2.1:53 or [2001:db8::1]:53".into(),
             Authority => "production, staging, or the https URL of an ACME directory; empty = production".into(),
+            Origin => "https (or http) URL of a site without path, such as https://auth.example.org; or empty".into(),
             Mail => "address of mail, or empty".into(),
             Pem => "certificates in PEM, at most 64 KiB, or empty".into(),
             Secret => "secret, at most 4096 bytes".into(),
@@ -312,11 +316,21 @@ impl Setting {
             Names => csv(value).all(|item| super::Hostname::parse(item).is_ok_and(|n| !n.is_wildcard())),
             Sockets => csv(value).all(|item| item.parse::<std::net::SocketAddr>().is_ok_and(|at| at.port() > 0)),
             Authority => value.is_empty() || Directory::parse(value).is_some(),
+            Origin => value.is_empty() || site(value).is_some(),
             Mail => value.is_empty() || is_mail_address(value),
             Pem => value.is_empty() || holds_certificates(value),
             Secret => value.len() <= 4096 && !value.chars().any(char::is_control),
         }
     }
+}
+
+/// The origin of a site's URL, which has no path of its own. Source: WHATWG URL, origin.
+#[must_use]
+pub fn site(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|_| text.len() <= 2048)?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let good = matches!(url.scheme(), "https" | "http") && url.path() == "/" && url.fragment().is_none();
+    (plain && good && url.has_host()).then_some(url)
 }
 
 fn holds_certificates(text: &str) -> bool {
@@ -361,6 +375,10 @@ mod tests {
             ("logs.mask_params", "a\nb"),
             ("panel.allowed_hosts", "http://x"),
             ("acme.email", "a"),
+            ("panel.public_url", "auth.example.org"),
+            ("panel.public_url", "https://auth.example.org/panel"),
+            ("panel.public_url", "https://a@auth.example.org"),
+            ("panel.public_url", "javascript:alert(1)"),
             ("acme.directory_url", "http://ca.internal/"),
             ("acme.dns_resolvers", "dns.example"),
             ("acme.ca_bundle", "-----BEGIN CERTIFICATE-----"),

@@ -11,8 +11,8 @@ use argos_seclang::RuleSet;
 
 use super::limits::Values;
 use super::{
-    AppsecSettings, Check, Group, HeaderRules, Host, HostTls, Limit, LimitBy, ProxySettings, Rule, Snapshot, Sticky,
-    Target, Waf, WafKey,
+    AppsecSettings, Check, Group, HeaderRules, Host, HostTls, Limit, LimitBy, PanelSettings, ProxySettings, Rule,
+    Snapshot, Sticky, Target, Waf, WafKey,
 };
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
@@ -190,7 +190,7 @@ fn read_settings(read: &Read<'_>, next: &mut Snapshot, rules: RuleSource, rule_s
     if next.masked != masked {
         next.masked = masked;
     }
-    next.panel_hosts = values.text("panel.allowed_hosts").into();
+    next.panel_settings = Arc::new(PanelSettings::read(&values));
     let appsec = AppsecSettings::read(&values);
     let others = next.rules != rules;
     if *next.appsec != appsec || others {

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
-use crate::schema::{AppsecMode, Setting, csv, parse_range};
+use crate::auth::SessionTerms;
+use crate::schema::{AppsecMode, Setting, csv, parse_range, site};
 
 /// Limits and switches of the proxy: the settings `proxy.*` and `tls.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,46 @@ pub struct AppsecSettings {
     pub request_body_reject: bool,
     /// Bytes of a response body that are inspected.
     pub response_body_limit: usize,
+}
+
+/// What the panel and the gate read: settings `panel.*`, `session.*` and `oidc.cookie_parent_domain`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PanelSettings {
+    /// Where people reach the panel; none = not said.
+    pub public_url: Option<Url>,
+    /// The name under which the proxy's listeners lead to the panel; empty = none.
+    pub proxy_host: Box<str>,
+    /// Further names of the panel listener, comma-separated.
+    pub allowed_hosts: Box<str>,
+    /// Whether answers forbid inline styles and ask for https.
+    pub strict_headers: bool,
+    /// The domain below which the panel's sessions count on protected hosts too; empty = none.
+    pub parent_domain: Box<str>,
+    /// How long sessions last.
+    pub sessions: SessionTerms,
+}
+
+impl PanelSettings {
+    pub(crate) fn read(v: &Values<'_>) -> Self {
+        let hours = |key| i64::from(v.number::<u32>(key)) * 3_600_000;
+        Self {
+            public_url: site(v.text("panel.public_url")),
+            proxy_host: v.text("panel.proxy_host").into(),
+            allowed_hosts: v.text("panel.allowed_hosts").into(),
+            strict_headers: v.text("panel.security_headers_strict") == "true",
+            parent_domain: v.text("oidc.cookie_parent_domain").into(),
+            sessions: SessionTerms {
+                absolute_ms: hours("session.absolute_timeout_hours"),
+                idle_ms: hours("session.idle_timeout_hours"),
+            },
+        }
+    }
+}
+
+impl Default for PanelSettings {
+    fn default() -> Self {
+        Self::read(&Values(&HashMap::new()))
+    }
 }
 
 /// Stored values over defaults.

@@ -18,7 +18,7 @@ use argos_seclang::RuleSet;
 
 pub use compile::{HostFault, compile, compile_all, reload};
 pub use headers::{FieldChange, FieldRule, HeaderRules};
-pub use limits::{AppsecSettings, ProxySettings};
+pub use limits::{AppsecSettings, PanelSettings, ProxySettings};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
@@ -52,8 +52,8 @@ pub struct Snapshot {
     pub fallback: Option<Arc<Served>>,
     /// The panel's certificate, once it was wanted.
     pub panel: Option<Arc<Served>>,
-    /// Further names of the panel listener, comma-separated.
-    pub panel_hosts: Arc<str>,
+    /// What the panel and the gate read.
+    pub panel_settings: Arc<PanelSettings>,
 }
 
 impl Snapshot {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::logs;
 use super::tx::{Change, Subject, Tx};
 use crate::error::Result;
-use crate::schema::{Actor, LogEntry, LogSource};
+use crate::schema::{Actor, Cookies, LogEntry, LogSource, UserId};
 
 /// Where a call came from, for its audit row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,14 +16,69 @@ pub struct Origin {
     pub user_agent: String,
     /// The call's id.
     pub request_id: String,
+    /// Whether it came over TLS, so that cookies can be kept to that.
+    pub secure: bool,
+    /// Cookies that came with it.
+    pub cookies: Cookies,
+}
+
+/// A row about sign-in. Address, agent and request id come from the call, so that none lacks them.
+#[derive(Clone, Debug)]
+pub struct AuthEvent<'a> {
+    /// What happened.
+    pub action: &'static str,
+    /// The person that it is about; none where there is no such person.
+    pub user: Option<UserId>,
+    /// The name that was given or is theirs.
+    pub username: &'a str,
+    /// What else is to be said, such as a reason.
+    pub detail: Value,
+}
+
+/// Writes a row about sign-in.
+///
+/// # Errors
+/// Those of the database.
+pub fn auth(tx: &Tx<'_>, event: &AuthEvent<'_>) -> Result<()> {
+    let origin = tx.origin();
+    let raw = json!({
+        "user_id": event.user.map_or(0, |id| id.0),
+        "actor": tx.actor().label(),
+        "username": event.username,
+        "action": event.action,
+        "resource_type": "user",
+        "resource_id": event.user.map_or_else(String::new, |id| id.to_string()),
+        "detail": event.detail,
+        "request_id": origin.request_id,
+        "source_ip": origin.source_ip,
+        "user_agent": origin.user_agent,
+    });
+    let mut row = from_call(tx, origin);
+    row.message = format!("{} {}", event.action, event.username);
+    row.action = event.action.into();
+    row.raw = raw.to_string();
+    tx.audited();
+    logs::insert(tx, &row)
+}
+
+/// A row that says where its call came from.
+fn from_call(tx: &Tx<'_>, origin: &Origin) -> LogEntry {
+    let mut row = LogEntry::new(LogSource::Audit, tx.now(), "info");
+    row.remote_ip = match tx.actor() {
+        Actor::Cli if origin.source_ip.is_empty() => "cli".into(),
+        _ => origin.source_ip.clone(),
+    };
+    row.user_agent.clone_from(&origin.user_agent);
+    row.request_id.clone_from(&origin.request_id);
+    row
 }
 
 /// Writes the audit row of a change; `generation` is none when no configuration changed.
 ///
 /// # Errors
 /// Those of the database; the change is then rolled back.
-pub fn record(tx: &Tx<'_>, subject: &Subject, origin: &Origin, generation: Option<u64>) -> Result<()> {
-    let actor = tx.actor();
+pub fn record(tx: &Tx<'_>, subject: &Subject, generation: Option<u64>) -> Result<()> {
+    let (actor, origin) = (tx.actor(), tx.origin());
     let raw = json!({
         "user_id": actor.user_id().map_or(0, |id| id.0),
         "actor": actor.label(),
@@ -36,21 +91,15 @@ pub fn record(tx: &Tx<'_>, subject: &Subject, origin: &Origin, generation: Optio
         "source_ip": origin.source_ip,
         "user_agent": origin.user_agent,
     });
-    let mut row = LogEntry::new(LogSource::Audit, tx.now(), "info");
+    let mut row = from_call(tx, origin);
     if let Some((id, domain)) = &subject.host {
         // A deleted host has no row to point to; its name stays.
         let gone = tx.changes().iter().any(|c| c.table.name == "hosts" && c.new.is_none() && c.key == json!(id.0));
         row.host_id = (!gone).then_some(*id);
         row.host_domain = domain.clone();
     }
-    row.remote_ip = match actor {
-        Actor::Cli if origin.source_ip.is_empty() => "cli".into(),
-        _ => origin.source_ip.clone(),
-    };
     row.message = format!("{} {}", subject.action, subject.resource_type);
     row.action = subject.action.into();
-    row.user_agent = origin.user_agent.clone();
-    row.request_id = origin.request_id.clone();
     row.raw = raw.to_string();
     logs::insert(tx, &row)
 }

@@ -24,6 +24,7 @@ mod pool;
 pub mod rollback;
 mod room;
 pub mod rules;
+pub mod sessions;
 pub mod settings;
 mod span;
 pub mod target_groups;
@@ -35,7 +36,7 @@ pub mod versions;
 mod wal;
 mod writer;
 
-pub use audit::Origin;
+pub use audit::{AuthEvent, Origin};
 pub(crate) use background::give_way;
 pub use error::StoreError;
 pub use migrate::{Step, Work};

@@ -13,9 +13,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 use serde_json::{Map, Value};
 
 use super::StoreError;
+use super::audit::Origin;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::schema::{Actor, HostId};
+use crate::schema::{Actor, Cookie, HostId};
 
 /// A configuration table: a change of it makes a new generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +204,12 @@ fn json_row(row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
 pub struct Tx<'c> {
     read: Read<'c>,
     actor: Actor,
+    origin: Origin,
+    cookies: RefCell<Vec<Cookie>>,
+    /// Whether rows of its own say what it is about.
+    audited: Cell<bool>,
+    /// Whether somebody is another one now, or may less, than sessions in memory say.
+    people: Cell<bool>,
     changes: RefCell<Vec<Change>>,
     /// Where the change of a row stands in `changes`.
     index: RefCell<HashMap<(&'static str, String), usize>>,
@@ -229,12 +236,58 @@ impl<'c> Tx<'c> {
         Self {
             read: Read::new(conn, now),
             actor,
+            origin: Origin::default(),
+            cookies: RefCell::default(),
+            audited: Cell::new(false),
+            people: Cell::new(false),
             changes: RefCell::default(),
             index: RefCell::default(),
             subject: RefCell::default(),
             wrote: Cell::new(false),
             undo: RefCell::default(),
         }
+    }
+
+    /// The same, asked from `origin`.
+    #[must_use]
+    pub fn from(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Where the call came from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Has the caller's browser keep or forget a cookie.
+    pub(crate) fn set_cookie(&self, cookie: Cookie) {
+        self.cookies.borrow_mut().push(cookie);
+    }
+
+    /// The cookies for the caller's browser.
+    pub(crate) fn take_cookies(&self) -> Vec<Cookie> {
+        self.cookies.take()
+    }
+
+    /// Says that a row of its own tells what the change is about.
+    pub(super) fn audited(&self) {
+        self.audited.set(true);
+    }
+
+    /// Whether rows of its own tell what the change is about.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audited.get()
+    }
+
+    /// Says that what memory knows of people and their sessions no longer holds.
+    pub(super) fn people_changed(&self) {
+        self.people.set(true);
+    }
+
+    /// Whether what memory knows of people and their sessions no longer holds.
+    pub(crate) fn has_changed_people(&self) -> bool {
+        self.people.get()
     }
 
     /// Who makes the change.

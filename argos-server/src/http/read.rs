@@ -64,7 +64,7 @@ pub(super) fn check_host(argos: &Argos, headers: &HeaderMap) -> Result<()> {
     };
     let literal = name.trim_start_matches('[').trim_end_matches(']');
     let known = name.eq_ignore_ascii_case("localhost") || literal.parse::<std::net::IpAddr>().is_ok();
-    if known || csv(&argos.snapshot().panel_hosts).any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+    if known || csv(&argos.snapshot().panel_settings.allowed_hosts).any(|allowed| allowed.eq_ignore_ascii_case(name)) {
         return Ok(());
     }
     let text = "this name is not served here; add it to panel.allowed_hosts";
