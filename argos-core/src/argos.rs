@@ -269,6 +269,14 @@ impl Argos {
         Ok((!done).then(|| self.inner.cx.setup.issue()))
     }
 
+    /// Whether the first administrator can still be made with the token that this process issued.
+    ///
+    /// # Errors
+    /// When the users can't be read.
+    pub fn awaits_setup(&self) -> Result<bool> {
+        Ok(self.inner.cx.setup.is_live() && !self.view(|view| users::admin_exists(&view.read))?)
+    }
+
     /// Every event from now on, such as a certificate that could not be had. A listener that falls 1,000 behind misses
     /// some; nobody waits for it.
     #[must_use]

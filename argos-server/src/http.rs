@@ -18,6 +18,8 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::routing::{MethodFilter, get, on};
 
+use crate::login;
+
 /// Who may ask on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -53,6 +55,9 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
     for path in ["/healthz", "/api/v1/healthz"] {
         let argos = argos.clone();
         router = router.route(path, get(move || healthz(argos.clone())));
+    }
+    if door == Door::Panel {
+        router = router.merge(login::pages(&argos));
     }
     router
         // The first snapshot is compiled before any listener is bound.

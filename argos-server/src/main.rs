@@ -12,6 +12,7 @@ mod environment;
 mod explain;
 mod file;
 mod http;
+mod login;
 mod logs;
 mod output;
 mod secure;

@@ -34,6 +34,12 @@ impl SetupToken {
         Err(Error::new(ErrorKind::Unauthorized, "setup.token_wrong", text))
     }
 
+    /// Whether a token is live.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.lock().is_some()
+    }
+
     /// Ends the token.
     pub fn end(&self) {
         *self.lock() = None;
