@@ -1,6 +1,7 @@
 //! Who may sign in, and who is signed in.
 
 mod hashing;
+pub mod oidc;
 mod password;
 mod sessions;
 mod setup;
