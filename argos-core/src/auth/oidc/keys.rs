@@ -193,7 +193,7 @@ impl Keys {
         let age = clock.now().millis() - held.fetched.millis();
         let wait = if held.set.is_ok() { UNKNOWN_MS } else { FAILED_MS };
         let usable = held.from == from && (0..AGE_MS).contains(&age);
-        usable.then(|| (held.set, age < wait))
+        usable.then_some((held.set, age < wait))
     }
 }
 
