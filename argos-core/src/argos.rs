@@ -11,6 +11,7 @@ mod serve;
 mod upkeep;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -28,8 +29,9 @@ use crate::api::{Context, Mutation, Operation, Query, ReloadRules, Terms, View, 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::schema::{Actor, ApiToken, Cookie};
-use crate::secret::{MasterKeySource, Reveal, token_hash};
+use crate::proxy;
+use crate::schema::{Actor, ApiToken, Cookie, SessionKind, Signed};
+use crate::secret::{MasterKeySource, Reveal, Secret, token_hash};
 use crate::snapshot::{HostFault, Snapshot};
 use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
 use crate::waf::Places;
@@ -152,6 +154,33 @@ impl Argos {
             Error::new(ErrorKind::Unauthorized, "token.refused", "this token is unknown, revoked or ended")
         })?;
         Ok(self.acting(Actor::Token { id: token.id, name: token.name, role: token.role.into() }, origin))
+    }
+
+    /// The same Argos, asked by whoever has one of these panel sessions; none where none of them is good. The first that is
+    /// good counts, of four at most: a browser may hold several of one name, of which some are not ours.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn with_session(&self, tokens: &[Secret<String>], origin: &Origin) -> Result<Option<Self>> {
+        let terms = self.inner.live.load().panel_settings.sessions;
+        for token in tokens.iter().take(4) {
+            let found = self.inner.cx.sessions.find(token.expose(), terms)?;
+            let Some(session) = found.filter(|session| session.kind == SessionKind::Panel) else { continue };
+            let person = &session.person;
+            let (id, username, role) = (person.id, person.username.clone(), person.role);
+            let signed = Some(Signed { id: session.id, at: session.created_at });
+            return Ok(Some(self.acting(Actor::User { id, username, role, session: signed }, origin.clone())));
+        }
+        Ok(None)
+    }
+
+    /// The address of the client behind the panel's `peer`, and whether it came over TLS: as trusted proxies say, where
+    /// `peer` is one. `forwarded_for` are the lines of `X-Forwarded-For`.
+    #[must_use]
+    pub fn client_of(&self, peer: IpAddr, forwarded_for: &[&[u8]], forwarded_proto: &[u8]) -> (IpAddr, bool) {
+        let live = self.inner.live.load();
+        let client = proxy::client_of(peer.to_canonical(), &live.proxy.trusted_proxies, forwarded_for);
+        (client.0, client.1 && forwarded_proto.eq_ignore_ascii_case(b"https"))
     }
 
     /// Who asks through this handle.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod form;
+mod guard;
 mod read;
 
 use std::sync::Arc;
@@ -23,8 +24,11 @@ use crate::login;
 /// Who may ask on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
-    /// The panel listener: bearer tokens.
-    Panel,
+    /// The panel listener: people by cookies, programs by bearer tokens.
+    Panel {
+        /// Whether it speaks TLS.
+        secure: bool,
+    },
     /// The Unix socket of the data folder: the person at the command line.
     Socket,
 }
@@ -56,10 +60,14 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
         let argos = argos.clone();
         router = router.route(path, get(move || healthz(argos.clone())));
     }
+<<<<<<< HEAD
     if door == Door::Panel {
         router = router.merge(login::pages(&argos));
     }
     router
+=======
+    let router = router
+>>>>>>> e453578 (Sign people in by password and second factor, with limits that outlive a restart; sessions, people and their rights)
         // The first snapshot is compiled before any listener is bound.
         .route("/readyz", get(|| async { "ok" }))
         .fallback(|request: Request| async move {
@@ -68,8 +76,15 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
         .method_not_allowed_fallback(|request: Request| async move {
             let text = "this route does not take this method; Allow names those it takes";
             answer::problem(&Error::invalid("method_not_allowed", "", text), &id_of(&request))
-        })
-        .layer(middleware::from_fn(identified))
+        });
+    let router = match door {
+        Door::Socket => router,
+        Door::Panel { secure } => router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            let argos = argos.clone();
+            async move { guard::answered(&argos, secure, request, next).await }
+        })),
+    };
+    router.layer(middleware::from_fn(identified))
 }
 
 /// The identity of one request, in its answer, in the audit row and in the process log.
@@ -112,9 +127,17 @@ async fn call(
     request: Request,
 ) -> Response<Body> {
     let id = id_of(&request);
-    let mut response = match run(op, argos, door, params, request, &id).await {
+    let had_session = !read::sessions(request.headers()).is_empty();
+    let mut response = match run(op, argos.clone(), door, params, request, &id).await {
         Ok(response) => response,
-        Err(e) => answer::problem(&e, &id),
+        Err(e) => {
+            let mut response = answer::problem(&e, &id);
+            // Whoever shows a session that is none shall not show it again.
+            if had_session && e.code() == "unauthorized" {
+                answer::forget_session(&argos, &mut response);
+            }
+            response
+        }
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -128,21 +151,18 @@ async fn run(
     request: Request,
     id: &str,
 ) -> Result<Response<Body>> {
-    let origin = Origin {
-        source_ip: read::peer(&request),
-        user_agent: read::text(request.headers(), header::USER_AGENT).chars().take(256).collect(),
-        request_id: id.to_owned(),
-        ..Origin::default()
-    };
     read::check_single(request.headers())?;
-    if door == Door::Panel {
-        read::check_host(&argos, request.headers())?;
-    }
+    let asked = match door {
+        Door::Panel { secure } => guard::asked_at_panel(&argos, secure, op, &request)?,
+        Door::Socket => Origin::default(),
+    };
+    let origin = Origin { user_agent: read::agent(request.headers()), request_id: id.to_owned(), ..asked };
     let bearer = read::bearer(request.headers())?;
-    let argos = tokio::task::spawn_blocking(move || read::asked_by(&argos, door, bearer.as_deref(), origin));
+    let sessions = if bearer.is_none() { read::sessions(request.headers()) } else { Vec::new() };
+    let argos = tokio::task::spawn_blocking(move || read::asked_by(&argos, door, bearer.as_deref(), &sessions, origin));
     let argos = argos.await.map_err(|_| Error::internal("the sign-in check was cut off"))??;
     // Before the body is read: nobody makes Argos read a megabyte without the right to ask.
-    argos.actor().require(op.role)?;
+    op.allow(argos.actor())?;
     let in_path = read::path(op, params)?;
     let mut fields = in_path.clone();
     let terms = read::query_and_terms(op, &request, &mut fields)?;

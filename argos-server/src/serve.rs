@@ -336,7 +336,8 @@ async fn open_panel(argos: &Argos, panel: Panel) -> Result<()> {
             None => TcpListener::bind(address).await.map_err(failed)?,
         };
         let bound = listener.local_addr().map_err(failed)?;
-        let app = routes(argos.clone(), Door::Panel).into_make_service_with_connect_info::<SocketAddr>();
+        let app = routes(argos.clone(), Door::Panel { secure: panel.secure })
+            .into_make_service_with_connect_info::<SocketAddr>();
         match &terms {
             None => {
                 tracing::info!("panel: http://{bound}/api/v1");

@@ -4,6 +4,7 @@
 //! and documentation are on it. A [`Query`] looks, a [`Mutation`] changes. What is in [`for_each_operation`]
 //! exists in Rust, over HTTP, at the command line and in the bindings; nothing else does.
 
+mod account;
 mod acme_accounts;
 mod certificates;
 mod changes;
@@ -20,6 +21,7 @@ mod logs;
 mod openapi;
 mod operation;
 mod page;
+mod passwords;
 mod registry;
 mod route;
 pub(crate) mod routes;
@@ -28,6 +30,7 @@ mod security;
 mod settings;
 mod setup;
 mod shape;
+mod sign_in;
 mod system;
 mod tag;
 mod target_groups;
@@ -35,11 +38,14 @@ mod target_health;
 mod targets;
 mod terms;
 mod tokens;
+mod totp;
 mod upstream_tls;
+mod users;
 mod waf;
 mod waf_reports;
 mod waf_rules;
 
+pub use account::*;
 pub use acme_accounts::*;
 pub use certificates::*;
 pub use config::*;
@@ -59,6 +65,7 @@ pub use rules::*;
 pub use security::*;
 pub use settings::*;
 pub use setup::*;
+pub use sign_in::*;
 pub use system::*;
 pub use tag::{names as tag_names, tag};
 pub use target_groups::*;
@@ -66,6 +73,8 @@ pub use target_health::*;
 pub use targets::*;
 pub use terms::{Place, STALE, TERMS, Term, Terms};
 pub use tokens::*;
+pub use totp::*;
+pub use users::*;
 pub use waf::*;
 pub use waf_reports::*;
 pub use waf_rules::*;

@@ -11,7 +11,9 @@ use tokio::sync::Notify;
 
 use super::routes;
 use super::shape::refine;
-use crate::auth::{Hashing, Sessions, SetupToken};
+use super::sign_in::SecondFactor;
+use crate::auth::limiter::Told;
+use crate::auth::{Hashing, Pending, Sessions, SetupToken};
 use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -200,6 +202,10 @@ pub struct Context {
     pub sessions: Arc<Sessions>,
     /// Where passwords are hashed.
     pub hashing: Hashing,
+    /// Sign-ins that wait for a second factor.
+    pub second_factors: Pending<SecondFactor>,
+    /// When refusals of sign-ins were last told to the audit log.
+    pub told: Told,
     /// The log queue, for its figures.
     pub logs: Arc<Queue>,
     /// Where the rules of all hosts come from.
@@ -241,7 +247,7 @@ pub struct View<'c> {
 }
 
 /// Resources whose input holds secrets, which never stand in arguments: they have no command.
-const NO_COMMAND: &[&str] = &["setup"];
+const NO_COMMAND: &[&str] = &["auth", "setup", "users"];
 
 /// An operation as generators and front ends see it.
 #[derive(Clone, Debug)]

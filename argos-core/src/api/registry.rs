@@ -101,6 +101,22 @@ macro_rules! for_each_operation {
             system: System () {
                 version: query GetVersion, health: query GetHealth, openapi: query GetOpenApi,
             }
+            /// Signing in and out, and what belongs to whoever asks.
+            auth: Auth () {
+                login: change SignIn, verify_totp: change VerifyTotp, verify_recovery: change VerifyRecovery,
+                logout: change SignOut, me: query GetMe, change_password: change ChangePassword,
+                totp: query GetTotp, set_up_totp: change SetUpTotp, activate_totp: change ActivateTotp,
+                disable_totp: change DisableTotp, new_recovery_codes: change NewRecoveryCodes,
+                sessions: query ListOwnSessions, end_session: change EndOwnSession,
+                end_other_sessions: change EndOtherSessions,
+            }
+            /// People who may sign in.
+            users: Users () {
+                list: query ListUsers, get: query GetUser, create: change CreateUser, update: change UpdateUser,
+                delete: change DeleteUser, set_password: change SetUserPassword,
+                disable_2fa: change DisableUserTotp, sessions: query ListUserSessions,
+                end_sessions: change EndUserSessions,
+            }
             /// The first administrator.
             setup: Setup () {
                 create: change CreateFirstAdmin,

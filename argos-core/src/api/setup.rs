@@ -4,14 +4,17 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::operation::operation;
+use super::passwords::PasswordSettings;
 use super::{Context, Mutation, View};
-use crate::auth::{HashSettings, check_new, hash};
+use crate::auth::{Bearer, HashSettings, check_new, hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Role, Setting, UserId};
+use crate::schema::{Role, UserId, Username};
 use crate::secret::Secret;
-use crate::store::{Read, Tx, settings, users};
+use crate::store::users::NewUser;
+use crate::store::{AuthEvent, Read, Tx, audit, users};
 
 /// Makes the first administrator with the token that the start printed.
 #[derive(Deserialize, JsonSchema)]
@@ -22,7 +25,10 @@ pub struct CreateFirstAdmin {
     /// 1–64 ASCII letters, digits and `_ . - @`.
     pub username: String,
     /// At least `auth.password_min_length` characters.
-    pub password: String,
+    pub password: Secret<String>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    cost: Option<HashSettings>,
     #[serde(skip)]
     #[schemars(skip)]
     hash: Option<String>,
@@ -51,7 +57,7 @@ impl CreateFirstAdmin {
     /// The wish of the person who holds `token`.
     #[must_use]
     pub fn new(token: String, username: String, password: String) -> Self {
-        Self { token, username, password, hash: None }
+        Self { token, username, password: password.into(), cost: None, hash: None }
     }
 }
 
@@ -62,35 +68,24 @@ fn refuse_second(read: &Read<'_>) -> Result<()> {
     Ok(())
 }
 
-fn check_username(name: &str) -> Result<()> {
-    let ok = (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'@'));
-    if ok {
-        return Ok(());
-    }
-    Err(Error::invalid("user.username", "username", "1–64 ASCII letters, digits and _ . - @"))
-}
-
 impl Mutation for CreateFirstAdmin {
     const CONFIGURES: bool = false;
 
     fn prepare(&mut self, view: &View<'_>) -> Result<()> {
         refuse_second(&view.read)?;
         view.cx.setup.check(&self.token)?;
-        check_username(&self.username)?;
-        let stored = settings::values(&view.read)?;
-        let number = |key: &str| {
-            let default = Setting::find(key).map_or("", |s| s.default);
-            stored.get(key).map_or(default, String::as_str).parse::<u32>().unwrap_or(u32::MAX)
-        };
-        let password = Secret::new(std::mem::take(&mut self.password));
-        check_new(&password, number("auth.password_min_length") as usize)?;
-        let cost = HashSettings {
-            memory_kib: number("auth.argon2_memory_kib"),
-            iterations: number("auth.argon2_iterations"),
-            parallelism: number("auth.argon2_parallelism"),
-        };
-        self.hash = Some(hash(&password, cost)?);
+        let username = Username::parse(&self.username)?;
+        let settings = PasswordSettings::read(&view.read)?;
+        let of = Bearer { username: username.as_str(), ..Bearer::default() };
+        check_new("password", &self.password, settings.min_length, &of)?;
+        self.cost = Some(settings.cost);
+        Ok(())
+    }
+
+    fn act(&mut self, cx: &Context) -> Result<()> {
+        let (password, cost) = (self.password.clone(), self.cost);
+        let cost = cost.ok_or_else(|| Error::internal("set-up hashes without its cost"))?;
+        self.hash = Some(cx.hashing.run(move || hash(&password, cost))??);
         Ok(())
     }
 
@@ -99,9 +94,21 @@ impl Mutation for CreateFirstAdmin {
         refuse_second(tx)?;
         cx.setup.check(&self.token)?;
         let hash = self.hash.ok_or_else(|| Error::internal("set-up ran without its hash"))?;
-        let id = users::insert(tx, &self.username, &hash, Role::Admin)?;
-        tx.about("setup_completed", "user", id, None);
-        Ok(FirstAdmin { id, username: self.username, role: Role::Admin })
+        let username = Username::parse(&self.username)?;
+        let new = NewUser {
+            username: &username,
+            password_hash: Some(&hash),
+            email: None,
+            display_name: None,
+            role: Role::Admin,
+            enabled: true,
+            external_id: None,
+            groups: &[],
+        };
+        let id = users::insert(tx, &new)?;
+        let (user, username) = (Some(id), username.as_str());
+        audit::auth(tx, &AuthEvent { action: "setup_completed", user, username, detail: json!({}) })?;
+        Ok(FirstAdmin { id, username: username.to_owned(), role: Role::Admin })
     }
 
     fn done(cx: &Context) {

@@ -14,8 +14,9 @@ use super::orders::Ordering;
 use super::repeat::Answers;
 use super::upkeep::Upkeep;
 use super::{Argos, Inner};
-use crate::api::{Context, Terms};
-use crate::auth::{Hashing, Sessions, SetupToken};
+use crate::api::{CHALLENGE_MS, Context, Terms};
+use crate::auth::limiter::Told;
+use crate::auth::{Hashing, Pending, Sessions, SetupToken};
 use crate::certs::{self, Opener};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -121,6 +122,8 @@ impl Argos {
             key,
             setup: SetupToken::default(),
             hashing: Hashing::default(),
+            second_factors: Pending::new(CHALLENGE_MS),
+            told: Told::default(),
             logs: logs.clone(),
             rules,
             flagged: Arc::default(),

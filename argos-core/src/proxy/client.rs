@@ -5,6 +5,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
+/// The address of the client behind `peer`, and whether `peer` is a trusted proxy. `lines` are the values of
+/// `X-Forwarded-For`.
+#[must_use]
+pub fn client_of(peer: IpAddr, trusted: &[IpNet], lines: &[&[u8]]) -> (IpAddr, bool) {
+    let client = Client::of(peer, trusted, lines.iter().copied());
+    (client.ip, client.trusted)
+}
+
 /// The client of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Client {

@@ -56,6 +56,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::LocalOptions;
 use tokio::sync::oneshot;
 
+pub use self::client::client_of;
 use self::core::{Core, Shared};
 use self::limit::Quotas;
 use self::listener::{Door, Open, Sources};

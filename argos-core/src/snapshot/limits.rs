@@ -7,7 +7,11 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::auth::SessionTerms;
-use crate::schema::{AppsecMode, Setting, csv, parse_range, site};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::schema::{AppsecMode, Cookie, CookieName, SameSite, Setting, csv, parse_range, site};
+use crate::secret::Secret;
+use crate::store::{Origin, Read, settings};
 
 /// Limits and switches of the proxy: the settings `proxy.*` and `tls.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +113,46 @@ impl PanelSettings {
             },
         }
     }
+}
+
+impl PanelSettings {
+    /// As they are stored.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn stored(read: &Read<'_>) -> Result<Self> {
+        Ok(Self::read(&Values(&settings::values(read)?)))
+    }
+
+    /// Whether cookies for the caller are to be kept to TLS.
+    #[must_use]
+    pub fn is_secure(&self, origin: &Origin) -> bool {
+        origin.secure || self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// The cookie of a panel session, or what makes the browser forget it.
+    #[must_use]
+    pub fn session_cookie(&self, origin: &Origin, value: Option<Secret<String>>, expires: Timestamp) -> Cookie {
+        // A browser takes a cookie for a domain only from a host in it.
+        let domain = Some(&*self.parent_domain).filter(|domain| is_within(&origin.host, domain));
+        Cookie {
+            name: CookieName::Session,
+            value,
+            path: "/",
+            domain: domain.map(str::to_owned),
+            secure: self.is_secure(origin),
+            same_site: if self.parent_domain.is_empty() { SameSite::Strict } else { SameSite::Lax },
+            expires,
+        }
+    }
+}
+
+/// Whether `host` is `domain` or a name below it; never for an empty domain.
+#[must_use]
+pub fn is_within(host: &str, domain: &str) -> bool {
+    let rest = host.len().checked_sub(domain.len()).filter(|_| !domain.is_empty());
+    let ends = rest.is_some_and(|at| host.is_char_boundary(at) && host[at..].eq_ignore_ascii_case(domain));
+    ends && rest.is_some_and(|at| at == 0 || host.as_bytes()[at - 1] == b'.')
 }
 
 impl Default for PanelSettings {

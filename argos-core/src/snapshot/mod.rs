@@ -18,7 +18,7 @@ use argos_seclang::RuleSet;
 
 pub use compile::{HostFault, compile, compile_all, reload};
 pub use headers::{FieldChange, FieldRule, HeaderRules};
-pub use limits::{AppsecSettings, PanelSettings, ProxySettings};
+pub use limits::{AppsecSettings, PanelSettings, ProxySettings, is_within};
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 

@@ -16,6 +16,8 @@ pub struct Origin {
     pub user_agent: String,
     /// The call's id.
     pub request_id: String,
+    /// The name of the panel that was asked, without port; empty where none was.
+    pub host: String,
     /// Whether it came over TLS, so that cookies can be kept to that.
     pub secure: bool,
     /// Cookies that came with it.

@@ -2,6 +2,7 @@
 
 pub mod acme_accounts;
 pub mod acme_orders;
+pub mod attempts;
 pub mod audit;
 mod background;
 pub mod cert_status;

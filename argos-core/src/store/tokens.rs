@@ -7,7 +7,7 @@ use super::span::Span;
 use super::tx::{Read, Tx};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::schema::{ApiToken, TokenId, TokenRole, UserId};
+use crate::schema::{ApiToken, Role, TokenId, TokenRole, UserId};
 
 const SELECT: &str =
     "SELECT id, name, role, created_by, created_at, expires_at, last_used_at, revoked_at FROM api_tokens";
@@ -43,13 +43,14 @@ pub fn get(read: &Read<'_>, id: TokenId) -> Result<ApiToken> {
     found.ok_or_else(|| Error::not_found("token.not_found", format!("token {id}")))
 }
 
-/// The token with that hash, unless it is revoked or has ended.
+/// The token with that hash, unless it is revoked, has ended, or whoever made it is disabled.
 ///
 /// # Errors
 /// Those of the database.
 pub fn find_live(read: &Read<'_>, hash: &str) -> Result<Option<ApiToken>> {
     let sql = format!(
-        "{SELECT} WHERE token_hash = :hash AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)"
+        "{SELECT} WHERE token_hash = :hash AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)
+         AND (created_by IS NULL OR EXISTS (SELECT 1 FROM users u WHERE u.id = created_by AND u.enabled = 1))"
     );
     read.one(&sql, named_params! { ":hash": hash, ":now": read.now().0 }, from_row)
 }
@@ -81,6 +82,20 @@ pub fn insert(tx: &Tx<'_>, name: &str, hash: &str, role: TokenRole, expires_at: 
         },
     )?;
     Ok(TokenId(tx.last_id()))
+}
+
+/// Ends the tokens that a user made and that may do more than `most`; without it all of them.
+///
+/// # Errors
+/// Those of the database.
+pub fn revoke_above(tx: &Tx<'_>, maker: UserId, most: Option<Role>) -> Result<()> {
+    let sql = format!("{SELECT} WHERE created_by = :maker AND revoked_at IS NULL");
+    for token in tx.all(&sql, named_params! { ":maker": maker.0 }, from_row)? {
+        if most.is_none_or(|most| Role::from(token.role) > most) {
+            revoke(tx, token.id)?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends a token now.

@@ -1,9 +1,11 @@
 //! Results and errors → answers.
 
-use argos_core::Reply;
 use argos_core::api::input::{fill_path, is_syntax};
 use argos_core::api::{Described, Method, STALE, tag, tag_names};
+use argos_core::clock::Timestamp;
 use argos_core::error::{Error, ErrorKind, Result};
+use argos_core::store::Origin;
+use argos_core::{Argos, Reply};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -21,12 +23,23 @@ pub(super) fn success(
     // Everything that can be looked at has a tag, so that it need not be sent again.
     let etag = done.etag.or_else(|| looks.then(|| tag(&done.value)));
     let unchanged = looks && etag.as_ref().is_some_and(|etag| tag_names(unless, etag));
-    let status = if unchanged { 304 } else { op.status };
+    let status = match op.status {
+        _ if unchanged => 304,
+        // What is usually empty may have something to say.
+        204 if !done.value.is_null() => 200,
+        status => status,
+    };
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     if let Some(generation) = done.generation {
         headers.insert(HeaderName::from_static("x-argos-generation"), HeaderValue::from(generation));
+    }
+    for cookie in &done.cookies {
+        headers.append(header::SET_COOKIE, text(cookie.field().expose())?);
+    }
+    if let (302, Some(location)) = (status, done.value.get("location").and_then(Value::as_str)) {
+        headers.insert(header::LOCATION, text(location)?);
     }
     if let Some(etag) = etag {
         headers.insert(header::ETAG, text(&format!("\"{etag}\""))?);
@@ -35,7 +48,7 @@ pub(super) fn success(
         let field = |name: &str| in_path.get(name).or_else(|| done.value.get(name)).cloned();
         headers.insert(header::LOCATION, text(&format!("/api/v1{}", fill_path(place, field)?))?);
     }
-    if !matches!(status, 204 | 304) {
+    if !matches!(status, 204 | 302 | 304) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(op.media_type()));
         *response.body_mut() = match done.value {
             Value::String(text) if op.media_type() != JSON => Body::from(text),
@@ -47,6 +60,20 @@ pub(super) fn success(
 
 fn text(value: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(value).map_err(|e| Error::internal(format!("a header can't hold {value:?}: {e}")))
+}
+
+/// Has the browser forget its session.
+pub(super) fn forget_session(argos: &Argos, response: &mut Response<Body>) {
+    let settings = argos.snapshot().panel_settings.clone();
+    let mut cookie = settings.session_cookie(&Origin::default(), None, Timestamp(0));
+    let mut domains = vec![None];
+    domains.extend(Some(settings.parent_domain.to_string()).filter(|domain| !domain.is_empty()).map(Some));
+    for domain in domains {
+        cookie.domain = domain;
+        if let Ok(field) = text(cookie.field().expose()) {
+            response.headers_mut().append(header::SET_COOKIE, field);
+        }
+    }
 }
 
 /// The status of a refusal.

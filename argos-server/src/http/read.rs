@@ -4,7 +4,8 @@ use argos_core::Argos;
 use argos_core::api::input::{coerce, parse_object};
 use argos_core::api::{Described, Method, Place, TERMS, Terms};
 use argos_core::error::{Error, ErrorKind, Result};
-use argos_core::schema::{Actor, csv};
+use argos_core::schema::{Actor, CookieName};
+use argos_core::secret::Secret;
 use argos_core::store::Origin;
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -14,11 +15,6 @@ use axum::response::IntoResponse as _;
 use serde_json::{Map, Value};
 
 use super::{Door, form};
-
-pub(super) fn peer(request: &Request) -> String {
-    let address = request.extensions().get::<axum::extract::ConnectInfo<std::net::SocketAddr>>();
-    address.map_or_else(String::new, |a| a.0.ip().to_canonical().to_string())
-}
 
 pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> String {
     headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
@@ -47,28 +43,42 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
     }
 }
 
-/// Argos as the caller sees it.
-pub(super) fn asked_by(argos: &Argos, door: Door, bearer: Option<&str>, origin: Origin) -> Result<Argos> {
-    match (door, bearer) {
-        (Door::Socket, None) => Ok(argos.acting(Actor::Cli, origin)),
-        (_, token) => argos.with_token(token, origin),
-    }
+/// The client's program, as much of it as is kept.
+pub(super) fn agent(headers: &HeaderMap) -> String {
+    let mut agent = headers.get(header::USER_AGENT).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+    let agent = agent.get_or_insert_default();
+    agent.truncate(agent.floor_char_boundary(256));
+    std::mem::take(agent)
 }
 
-/// Refuses names that are not the panel's, so that a page of another origin can't reach it by rebinding a name.
-pub(super) fn check_host(argos: &Argos, headers: &HeaderMap) -> Result<()> {
-    let host = text(headers, header::HOST);
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => &host,
-    };
-    let literal = name.trim_start_matches('[').trim_end_matches(']');
-    let known = name.eq_ignore_ascii_case("localhost") || literal.parse::<std::net::IpAddr>().is_ok();
-    if known || csv(&argos.snapshot().panel_settings.allowed_hosts).any(|allowed| allowed.eq_ignore_ascii_case(name)) {
-        return Ok(());
+/// The values of a cookie, in order. Source: RFC 6265 §5.4.
+pub(super) fn cookies(headers: &HeaderMap, name: CookieName) -> Vec<Secret<String>> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(given, _)| *given == name.as_str()).map(|(_, value)| value.to_owned().into()).collect()
+}
+
+/// The values of the session's cookie.
+pub(super) fn sessions(headers: &HeaderMap) -> Vec<Secret<String>> {
+    cookies(headers, CookieName::Session)
+}
+
+/// Argos as the caller sees it.
+pub(super) fn asked_by(
+    argos: &Argos,
+    door: Door,
+    bearer: Option<&str>,
+    sessions: &[Secret<String>],
+    origin: Origin,
+) -> Result<Argos> {
+    match (door, bearer) {
+        (Door::Socket, None) => Ok(argos.acting(Actor::Cli, origin)),
+        (Door::Panel { .. }, None) if !sessions.is_empty() => match argos.with_session(sessions, &origin)? {
+            Some(signed_in) => Ok(signed_in),
+            None => argos.with_token(None, origin),
+        },
+        (_, token) => argos.with_token(token, origin),
     }
-    let text = "this name is not served here; add it to panel.allowed_hosts";
-    Err(Error::new(ErrorKind::Forbidden, "misdirected", text))
 }
 
 /// The fields that stand in the path, percent-decoded once.
