@@ -60,14 +60,10 @@ pub(crate) fn routes(argos: Argos, door: Door) -> Router {
         let argos = argos.clone();
         router = router.route(path, get(move || healthz(argos.clone())));
     }
-<<<<<<< HEAD
-    if door == Door::Panel {
+    if door != Door::Socket {
         router = router.merge(login::pages(&argos));
     }
-    router
-=======
     let router = router
->>>>>>> e453578 (Sign people in by password and second factor, with limits that outlive a restart; sessions, people and their rights)
         // The first snapshot is compiled before any listener is bound.
         .route("/readyz", get(|| async { "ok" }))
         .fallback(|request: Request| async move {
