@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::proxy;
-use crate::schema::{Actor, ApiToken, Cookie, SessionKind, Signed};
+use crate::schema::{Actor, ApiToken, Cookie, SessionKind, Signed, site};
 use crate::secret::{MasterKeySource, Reveal, Secret, token_hash};
 use crate::snapshot::{HostFault, Snapshot};
 use crate::store::{OpenOptions, Origin, Read, Store, StoreError, tokens, users};
@@ -50,6 +50,8 @@ pub struct Options {
     pub clock: Clock,
     /// Makes a new database even where copies of an old one lie.
     pub create: bool,
+    /// Where people reach the panel, in place of the setting `panel.public_url`.
+    pub panel_url: Option<String>,
     /// The core rule set that hosts run, or `baseline`; none: the setting `crs.path`, then the usual places.
     pub crs: Option<PathBuf>,
 }
@@ -59,7 +61,14 @@ impl Options {
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
-        Self { key: MasterKeySource::in_folder(&data_dir), data_dir, clock: Clock::system(), create: false, crs: None }
+        Self {
+            key: MasterKeySource::in_folder(&data_dir),
+            data_dir,
+            clock: Clock::system(),
+            create: false,
+            panel_url: None,
+            crs: None,
+        }
     }
 }
 
@@ -120,6 +129,12 @@ impl Argos {
     /// `Conflict` when another process has it, `Corrupt` for a wrong key or a newer database.
     pub fn open(options: Options) -> Result<Self> {
         let clock = options.clock.clone();
+        let panel_url = options.panel_url.as_deref().map(|text| {
+            site(text).ok_or_else(|| {
+                Error::invalid("setting.value", "panel_url", "the https (or http) URL of a site without path")
+            })
+        });
+        let panel_url = panel_url.transpose()?;
         let places = Places { given: options.crs, data_dir: Some(options.data_dir.clone()), ..Places::default() };
         let (store, key) = Store::open(&OpenOptions {
             data_dir: options.data_dir,
@@ -128,7 +143,7 @@ impl Argos {
             create: options.create,
             readers: READERS,
         })?;
-        Self::with_store(store, key, clock, places)
+        Self::with_store(store, key, clock, places, panel_url)
     }
 
     /// The same Argos, asked by `actor`.

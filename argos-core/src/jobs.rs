@@ -9,10 +9,10 @@ use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::event::{Event, EventKind};
-use crate::schema::{CertificateKind, DAY_MS, TlsMode};
+use crate::schema::{CertificateKind, DAY_MS, Setting, TlsMode};
 use crate::secret::MasterKey;
 use crate::store::cert_status::Ending;
-use crate::store::{Read, Tx, cert_status, certificates};
+use crate::store::{Read, Tx, cert_status, certificates, purge, settings};
 
 /// Certificates that are renewed in one change: another change that waits gets its turn soon.
 const RENEWED_AT_ONCE: u32 = 50;
@@ -71,7 +71,23 @@ pub const JOBS: &[Job] = &[
             Ok(events)
         }),
     },
+    Job {
+        name: "deleting what has outlived its lifetime",
+        due: |read| purge::is_due(read, idle_ms(read)?),
+        run: Run::Looks(|tx| {
+            purge::purge(tx, idle_ms(tx)?)?;
+            Ok(Vec::new())
+        }),
+    },
 ];
+
+/// How long a session lives without use.
+fn idle_ms(read: &Read<'_>) -> Result<i64> {
+    let stored = settings::value(read, "session.idle_timeout_hours")?;
+    let default = Setting::find("session.idle_timeout_hours").map_or("24", |s| s.default);
+    let hours = stored.as_deref().unwrap_or(default).parse::<i64>().or_else(|_| default.parse()).unwrap_or(24);
+    Ok(hours * 3_600_000)
+}
 
 /// The last moment at which the ends were to be looked at.
 fn last_look(now: Timestamp) -> Timestamp {

@@ -9,7 +9,7 @@ use argos_core::schema::{Setting, SettingKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
 
-use crate::{Failure, client, crs, environment, explain, file, logs, output, serve, waf};
+use crate::{Failure, client, crs, environment, explain, file, logs, output, serve, user, waf};
 
 /// Verbs with a command of their own below the resource.
 const OWN: &[&str] = &["logs.tail", "logs.search"];
@@ -32,6 +32,7 @@ pub(crate) fn command() -> Command {
         .subcommand(waf::command())
         .subcommand(crs::command())
         .subcommand(explain::command())
+        .subcommand(user::command())
         .subcommand(call_command());
     for resource in resources() {
         let own = command.find_subcommand(&resource.word).is_some();
@@ -319,6 +320,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         "crs" => crs::run(below),
         "call" => call(below),
         "explain" => explain::run(below),
+        "user" => user::run(below),
         resource => {
             let resources = resources();
             let resource = resources.iter().find(|r| r.word == resource).expect("clap knows only these");

@@ -57,7 +57,14 @@ impl Way {
             return Err(Error::new(ErrorKind::NotFound, "store.missing", text));
         }
         let key = environment::key_source(matches);
-        let options = Options { key, crs: environment::crs(matches), data_dir: folder, clock: Clock::system(), create };
+        let options = Options {
+            key,
+            panel_url: environment::panel_url(),
+            crs: environment::crs(matches),
+            data_dir: folder,
+            clock: Clock::system(),
+            create,
+        };
         let argos = Argos::open(options)?.acting(Actor::Cli, Origin::default());
         Ok(Self::Folder(Box::new(argos)))
     }

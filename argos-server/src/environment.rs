@@ -20,16 +20,14 @@ const KNOWN: &[&str] = &[
     "ARGOS_THREADS",
     "ARGOS_CRS_PATH",
     "ARGOS_WAF_AUDIT_LOG",
-];
-
-/// Variables of parts that do not exist yet: refused, because ignoring them would be a silent acceptance.
-const LATER: &[&str] = &[
     "ARGOS_INITIAL_ADMIN_USER",
     "ARGOS_INITIAL_ADMIN_PASSWORD",
     "ARGOS_INITIAL_ADMIN_PASSWORD_FILE",
     "ARGOS_PANEL_URL",
-    "ARGOS_CONFIG",
 ];
+
+/// Variables of parts that do not exist yet: refused, because ignoring them would be a silent acceptance.
+const LATER: &[&str] = &["ARGOS_CONFIG"];
 
 /// Refuses variables of parts that do not exist yet and returns the `ARGOS_` names that nobody knows.
 ///
@@ -60,6 +58,30 @@ pub(crate) fn data_dir(matches: &ArgMatches) -> PathBuf {
 pub(crate) fn crs(matches: &ArgMatches) -> Option<PathBuf> {
     let flag = matches.try_get_one::<PathBuf>("crs").ok().flatten().cloned();
     flag.or_else(|| std::env::var_os("ARGOS_CRS_PATH").map(PathBuf::from)).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// Where people reach the panel, in place of the stored setting.
+pub(crate) fn panel_url() -> Option<String> {
+    std::env::var("ARGOS_PANEL_URL").ok().filter(|url| !url.is_empty())
+}
+
+/// Name and password of the first administrator, where a password is given.
+///
+/// # Errors
+/// `environment.twice`, and those of the file.
+pub(crate) fn first_admin() -> Result<Option<(String, String)>> {
+    let (password, file) = ("ARGOS_INITIAL_ADMIN_PASSWORD", "ARGOS_INITIAL_ADMIN_PASSWORD_FILE");
+    let given = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let password = match (given(password), given(file)) {
+        (Some(_), Some(_)) => {
+            let reason = format!("give it or {password}, not both");
+            return Err(Error::invalid("environment.twice", file, reason));
+        }
+        (Some(password), None) => password,
+        (None, Some(path)) => crate::file::secret(file, &path)?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some((given("ARGOS_INITIAL_ADMIN_USER").unwrap_or_else(|| "admin".into()), password)))
 }
 
 /// Where the master key may come from.

@@ -17,6 +17,7 @@ mod logs;
 mod output;
 mod secure;
 mod serve;
+mod user;
 mod waf;
 
 use std::process::ExitCode;

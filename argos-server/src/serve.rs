@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use argos_core::api::{CreateUser, ListUsers};
 use argos_core::error::{Error, ErrorKind, Result};
+use argos_core::schema::Role;
 use argos_core::waf::AuditLog;
 use argos_core::{Argos, Options, ServeOptions, clock::Clock};
 use axum::serve::ListenerExt as _;
@@ -199,6 +201,7 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         data_dir: data_dir.clone(),
         clock: Clock::system(),
         create: matches.get_flag("create"),
+        panel_url: environment::panel_url(),
         crs: environment::crs(matches),
     })?;
     match argos.snapshot().rules.path() {
@@ -210,6 +213,9 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         Some(path) => Some(Arc::new(AuditLog::open(path, matches.get_flag("waf-audit-all"))?)),
         None => None,
     };
+    if let Some((username, password)) = environment::first_admin()? {
+        make_first_admin(&argos, username, &password)?;
+    }
     if let Some(token) = argos.issue_setup_token()? {
         tracing::info!("for the API make a token: argos token create NAME --role admin");
         tracing::info!("no administrator exists yet; POST /api/v1/auth/setup makes the first one with this token");
@@ -231,6 +237,21 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
     let options =
         ServeOptions { http, https, h3, proxy_protocol, inherited, inherited_udp, threads, audit_log, resolvers };
     runtime.block_on(serve(argos, options, panel, &data_dir, matches.get_flag("demo"), grace))?;
+    Ok(())
+}
+
+/// Makes the first administrator that the environment names, where nobody exists yet; nobody who exists is changed.
+fn make_first_admin(argos: &Argos, username: String, password: &str) -> Result<()> {
+    if !argos.users().list(ListUsers::default())?.items.is_empty() {
+        return Ok(());
+    }
+    let at = |e: Error| match e.fields().first().map(|f| (f.field.as_str(), f.reason.clone())) {
+        Some(("username", reason)) => Error::invalid("environment.first_admin", "ARGOS_INITIAL_ADMIN_USER", reason),
+        Some(("password", reason)) => Error::invalid("environment.first_admin", "ARGOS_INITIAL_ADMIN_PASSWORD", reason),
+        _ => e,
+    };
+    let made = argos.users().create(CreateUser::new(username, Role::Admin, Some(password))).map_err(at)?;
+    tracing::info!("the administrator {} was made; sign in at the panel's /login", made.value.username);
     Ok(())
 }
 

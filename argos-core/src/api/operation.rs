@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use arc_swap::ArcSwap;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -23,7 +24,7 @@ use crate::proxy::Upstreams;
 use crate::proxy::limit::Quotas;
 use crate::schema::{Actor, By, Role};
 use crate::secret::{MasterKey, Subkey};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{PanelSettings, Snapshot};
 use crate::store::{Origin, Read, Tx};
 use crate::waf::RuleSets;
 use crate::waf::flagged::Flagged;
@@ -192,6 +193,8 @@ pub trait Mutation: Operation {
 /// What operations may use beside the store.
 #[derive(Debug)]
 pub struct Context {
+    /// The running configuration.
+    pub live: Arc<ArcSwap<Snapshot>>,
     /// The time.
     pub clock: Clock,
     /// The key of this database.
@@ -225,6 +228,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// What the panel reads of the running configuration.
+    pub(super) fn panel(&self) -> Arc<PanelSettings> {
+        Arc::clone(&self.live.load().panel_settings)
+    }
+
     /// The key that authenticates cursors.
     pub(super) fn cursor_key(&self) -> [u8; 32] {
         *self.key.subkey(Subkey::Cursor).expose()

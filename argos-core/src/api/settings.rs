@@ -14,18 +14,25 @@ use crate::error::{Error, Result};
 use crate::schema::{Access, Order, SETTINGS, Setting, SettingKind, SettingRow};
 use crate::store::{Tx, settings};
 
-fn show(setting: &Setting, stored: Option<&(String, Timestamp)>) -> SettingRow {
+fn show(cx: &Context, setting: &Setting, stored: Option<&(String, Timestamp)>) -> SettingRow {
     let value = stored.map_or(setting.default, |(value, _)| value).to_owned();
     let secret = setting.kind == SettingKind::Secret;
+    let overridden = is_overridden(cx, setting);
     SettingRow {
+        overridden: overridden.then_some(true),
         key: setting.key.into(),
         value_set: secret.then_some(!value.is_empty()),
         value: (!secret).then_some(value),
         default: setting.default.into(),
         range: setting.range(),
-        writable: setting.access == Access::Writable,
+        writable: setting.access == Access::Writable && !overridden,
         updated_at: stored.map(|(_, at)| *at),
     }
+}
+
+/// Whether something else was said where Argos was opened.
+fn is_overridden(cx: &Context, setting: &Setting) -> bool {
+    setting.key == "panel.public_url" && cx.live.load().given_public_url.is_some()
 }
 
 fn known(key: &str) -> Result<&'static Setting> {
@@ -50,7 +57,7 @@ impl Query for ListSettings {
         let prefix = self.prefix.as_deref().unwrap_or_default();
         let mut settings: Vec<_> = SETTINGS.iter().filter(|s| s.key.starts_with(prefix)).collect();
         settings.sort_unstable_by_key(|s| s.key);
-        let shown = settings.into_iter().map(|s| show(s, stored.get(s.key))).collect();
+        let shown = settings.into_iter().map(|s| show(view.cx, s, stored.get(s.key))).collect();
         of_all(view, &format!("settings of {prefix}"), &self.asked(Order::Asc), shown)
     }
 }
@@ -69,7 +76,7 @@ impl Query for GetSetting {
 
     fn run(self, view: &View<'_>) -> Result<SettingRow> {
         let setting = known(&self.key)?;
-        Ok(show(setting, settings::rows(&view.read)?.get(setting.key)))
+        Ok(show(view.cx, setting, settings::rows(&view.read)?.get(setting.key)))
     }
 }
 
@@ -88,6 +95,10 @@ operation!(SetSetting => SettingRow, "settings.set", Put "/settings/{key}", Admi
 fn write(tx: &Tx<'_>, cx: &Context, setting: &'static Setting, value: &str) -> Result<()> {
     let value = if setting.kind == SettingKind::Pem { &*certs::unmarked(value) } else { value };
     setting.check(value)?;
+    if is_overridden(cx, setting) {
+        let reason = "the environment says another value, such as ARGOS_PANEL_URL; change it there";
+        return Err(Error::conflict("setting.overridden", setting.key, reason));
+    }
     if setting.key == "acme.eab_hmac_key" && !value.is_empty() && certs::eab_key(value).is_none() {
         // Source: RFC 8555 §7.3.4, where the key is exchanged in base64url.
         return Err(Error::invalid("setting.value", setting.key, "is not base64url, in which authorities give it"));
@@ -113,8 +124,8 @@ fn check_timeouts(tx: &Tx<'_>) -> Result<()> {
     Err(Error::invalid("setting.value", idle, reason))
 }
 
-fn shown(tx: &Tx<'_>, setting: &Setting) -> Result<SettingRow> {
-    Ok(show(setting, settings::rows(tx)?.get(setting.key)))
+fn shown(tx: &Tx<'_>, cx: &Context, setting: &Setting) -> Result<SettingRow> {
+    Ok(show(cx, setting, settings::rows(tx)?.get(setting.key)))
 }
 
 impl Mutation for SetSetting {
@@ -123,7 +134,7 @@ impl Mutation for SetSetting {
         write(tx, cx, setting, &self.value)?;
         check_timeouts(tx)?;
         tx.about("update", "setting", setting.key, None);
-        shown(tx, setting)
+        shown(tx, cx, setting)
     }
 }
 
@@ -166,7 +177,7 @@ impl Mutation for UpdateSettings {
                 return Err(Error::invalid("setting.not_found", key.as_str(), "there is no such setting"));
             };
             write(tx, cx, setting, value)?;
-            items.push(shown(tx, setting)?);
+            items.push(shown(tx, cx, setting)?);
         }
         check_timeouts(tx)?;
         let keys: Vec<&str> = self.values.keys().map(String::as_str).collect();

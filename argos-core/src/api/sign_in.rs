@@ -15,7 +15,6 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Cookie, CookieName, Provider, Role, SameSite, SessionKind, User, UserId, Username};
 use crate::secret::{MasterKey, Reveal, Secret, random_token, token_hash};
-use crate::snapshot::PanelSettings;
 use crate::store::sessions::NewSession;
 use crate::store::{AuthEvent, Tx, audit, sessions, users};
 
@@ -166,7 +165,7 @@ impl Mutation for SignIn {
 
 /// Has the caller's browser give a second factor.
 pub(super) fn ask_for_second_factor(tx: &Tx<'_>, cx: &Context, found: &users::Stored) -> Result<SignedIn> {
-    let panel = PanelSettings::stored(tx)?;
+    let panel = cx.panel();
     let (id, bound) = (random_token(), random_token());
     let factor = SecondFactor {
         user: found.user.id,
@@ -206,7 +205,7 @@ pub(super) fn begin_session(
     found: &users::Stored,
     action: &'static str,
 ) -> Result<SignedIn> {
-    let panel = PanelSettings::stored(tx)?;
+    let panel = cx.panel();
     let (origin, user) = (tx.origin(), &found.user);
     if let (Some(before), Some(whose)) = (tx.actor().session(), tx.actor().user_id()) {
         sessions::end(tx, whose, before.id)?;
@@ -229,20 +228,10 @@ pub(super) fn begin_session(
     users::note_login(tx, user.id)?;
     limiter::pass_login(tx, &origin.source_ip, &Username::parse(&user.username)?)?;
     audit::auth(tx, &event(action, found, json!({})))?;
-    tx.set_cookie(session_cookie(tx, &panel, Some(token.into()), expires_at));
+    tx.set_cookie(panel.session_cookie(origin, Some(token.into()), expires_at));
     let me = Me::of(found, &cx.key)?;
     let recovery_codes_remaining = me.recovery_codes_remaining;
     Ok(SignedIn { user: Some(me), requires_totp: false, challenge_id: None, recovery_codes_remaining })
-}
-
-/// The panel's session cookie, or what makes the browser forget it.
-pub(super) fn session_cookie(
-    tx: &Tx<'_>,
-    panel: &PanelSettings,
-    value: Option<Secret<String>>,
-    expires: Timestamp,
-) -> Cookie {
-    panel.session_cookie(tx.origin(), value, expires)
 }
 
 /// Gives a code of the second factor.
@@ -386,7 +375,7 @@ pub(super) fn wrong_code(tx: &Tx<'_>, cx: &Context, of: &users::Stored, action: 
 fn admit(tx: &Tx<'_>, cx: &Context, found: &users::Stored, id: &str, action: &'static str) -> Result<SignedIn> {
     limiter::pass_totp(tx, &tx.origin().source_ip, found.user.id)?;
     cx.second_factors.take(id, tx.now());
-    let panel = PanelSettings::stored(tx)?;
+    let panel = cx.panel();
     tx.set_cookie(Cookie {
         name: CookieName::Challenge,
         value: None,
@@ -421,8 +410,7 @@ impl Mutation for SignOut {
         let session = tx.actor().session().ok_or_else(|| Error::internal("signing out without a session"))?;
         sessions::end(tx, found.user.id, session.id)?;
         audit::auth(tx, &event("logout", &found, json!({})))?;
-        tx.set_cookie(session_cookie(tx, &PanelSettings::stored(tx)?, None, tx.now()));
-        let _ = cx;
+        tx.set_cookie(cx.panel().session_cookie(tx.origin(), None, tx.now()));
         Ok(None)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use url::Url;
 
 use super::change::in_transaction;
 use super::history::History;
@@ -25,7 +26,7 @@ use crate::logs::Queue;
 use crate::proxy::{self, Proxy, Upstreams};
 use crate::schema::Actor;
 use crate::secret::MasterKey;
-use crate::snapshot;
+use crate::snapshot::{self, PanelSettings};
 use crate::store::{Origin, Read, Store, logs, versions};
 use crate::waf::{AuditLog, Places, RuleSets};
 
@@ -102,19 +103,31 @@ impl Serving {
 }
 
 impl Argos {
-    pub(super) fn with_store(store: Store, key: MasterKey, clock: Clock, places: Places) -> Result<Self> {
+    pub(super) fn with_store(
+        store: Store,
+        key: MasterKey,
+        clock: Clock,
+        places: Places,
+        panel_url: Option<Url>,
+    ) -> Result<Self> {
         let rules = RuleSets::new(places);
-        let (first, faults) = store.read(|conn| {
+        let (mut first, faults) = store.read(|conn| {
             let read = Read::new(conn, clock.now());
             snapshot::compile_all(&read, versions::generation(&read)?, &rules, Opener::new(&key))
         })??;
         for fault in &faults {
             tracing::error!("host {} ({}) can't be served: {}", fault.host, fault.domain, fault.error);
         }
+        if panel_url.is_some() {
+            first.panel_settings =
+                Arc::new(PanelSettings { public_url: panel_url.clone(), ..(*first.panel_settings).clone() });
+            first.given_public_url = panel_url;
+        }
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, clock.clone());
         let events = Events::default();
         let cx = Context {
+            live: Arc::clone(&live),
             upstreams: Arc::new(Upstreams::new(clock.clone(), events.clone())),
             quotas: Arc::default(),
             sessions: Arc::new(Sessions::new(&store, clock.clone())),

@@ -115,6 +115,9 @@ pub struct SettingRow {
     pub range: String,
     /// Whether the settings operations may write it.
     pub writable: bool,
+    /// True where the environment says another value, which counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<bool>,
     /// When it was last written; null = never.
     pub updated_at: Option<Timestamp>,
 }

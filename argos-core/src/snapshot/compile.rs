@@ -190,7 +190,9 @@ fn read_settings(read: &Read<'_>, next: &mut Snapshot, rules: RuleSource, rule_s
     if next.masked != masked {
         next.masked = masked;
     }
-    next.panel_settings = Arc::new(PanelSettings::read(&values));
+    let panel = PanelSettings::read(&values);
+    let public_url = next.given_public_url.clone().or_else(|| panel.public_url.clone());
+    next.panel_settings = Arc::new(PanelSettings { public_url, ..panel });
     let appsec = AppsecSettings::read(&values);
     let others = next.rules != rules;
     if *next.appsec != appsec || others {

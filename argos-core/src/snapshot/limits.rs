@@ -8,10 +8,9 @@ use url::Url;
 
 use crate::auth::SessionTerms;
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::schema::{AppsecMode, Cookie, CookieName, SameSite, Setting, csv, parse_range, site};
 use crate::secret::Secret;
-use crate::store::{Origin, Read, settings};
+use crate::store::Origin;
 
 /// Limits and switches of the proxy: the settings `proxy.*` and `tls.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,14 +115,6 @@ impl PanelSettings {
 }
 
 impl PanelSettings {
-    /// As they are stored.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn stored(read: &Read<'_>) -> Result<Self> {
-        Ok(Self::read(&Values(&settings::values(read)?)))
-    }
-
     /// Whether cookies for the caller are to be kept to TLS.
     #[must_use]
     pub fn is_secure(&self, origin: &Origin) -> bool {

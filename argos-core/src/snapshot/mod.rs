@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argos_seclang::RuleSet;
+use url::Url;
 
 pub use compile::{HostFault, compile, compile_all, reload};
 pub use headers::{FieldChange, FieldRule, HeaderRules};
@@ -52,6 +53,8 @@ pub struct Snapshot {
     pub fallback: Option<Arc<Served>>,
     /// The panel's certificate, once it was wanted.
     pub panel: Option<Arc<Served>>,
+    /// Where people reach the panel, if that was said when Argos was opened: the setting counts for nothing then.
+    pub given_public_url: Option<Url>,
     /// What the panel and the gate read.
     pub panel_settings: Arc<PanelSettings>,
 }

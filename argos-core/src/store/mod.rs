@@ -22,6 +22,7 @@ pub mod logs;
 mod migrate;
 mod open;
 mod pool;
+pub mod purge;
 pub mod rollback;
 mod room;
 pub mod rules;
