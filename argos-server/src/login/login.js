@@ -202,7 +202,7 @@
     // A fault that names a field of this form stands beside that field.
     let first = null;
     for (const { field, reason } of trouble.fields) {
-      const input = [...form.elements].find((e) => e.name && (e.name === field || e.dataset.field === field));
+      const input = [...form.elements].find((e) => e.name === field);
       if (!input) continue;
       mark(input, sentence(reason));
       first ??= input;
@@ -222,7 +222,7 @@
     switch (input.name) {
       case "code":
         return /^[0-9]{6}$/.test(value.replace(/\s/g, "")) ? "" : "A code has six digits.";
-      case "recovery":
+      case "recovery_code":
         return /^[a-z2-7]{8}$/i.test(value.replace(/[\s-]/g, "")) ? "" : "A recovery code looks like abcd-2345.";
       case "password":
         if (size(value) > 1024) return `This has ${size(value)} bytes; a password has at most 1024.`;
@@ -426,7 +426,8 @@
     show("wait", { quietly: true });
     find("status").textContent = find("waiting").textContent;
     let url = place.url;
-    if (place.ticketed && st !== null) {
+    // Without what the host said, it says it anew when it is opened without a ticket.
+    if (place.ticketed && /^[0-9a-f]{64}$/.test(st ?? "")) {
       url = new URL((await call("ticket", { rd, st })).url, location.origin);
       if (!/^https?:$/.test(url.protocol)) throw new Trouble("That address can't be opened.", "");
     }

@@ -99,16 +99,20 @@ class Page:
         target = browser.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.complaints: list[str] = []
+        self._loaded: queue.Queue[str] = queue.Queue()
         self.requests: list[dict] = []
         browser._listeners[self.session] = [self._hear]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         size = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         if phone:
             self.call("Emulation.setTouchEmulationEnabled", enabled=True)
         scheme = "dark" if dark else "light"
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        # What moves is not what it is until it has come to rest.
+        media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        self.call("Emulation.setEmulatedMedia", features=[{"name": n, "value": v} for n, v in media.items()])
         if not script:
             self.call("Emulation.setScriptExecutionDisabled", value=True)
 
@@ -121,6 +125,8 @@ class Page:
         elif method == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
             self.complaints.append(details.get("exception", {}).get("description") or details["text"])
+        elif method == "Page.lifecycleEvent" and params["name"] == "load":
+            self._loaded.put(params["loaderId"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"])
 
@@ -134,10 +140,11 @@ class Page:
         return done["result"].get("value")
 
     def open(self, url: str) -> None:
-        self.run("void (window.left = true)")
+        """Until it is loaded with all that it names."""
         done = self.call("Page.navigate", url=url)
         assert "errorText" not in done, f"{url}: {done['errorText']}"
-        self.wait("!window.left && document.readyState == 'complete'")
+        while self._loaded.get(timeout=PATIENCE) != done["loaderId"]:
+            pass
 
     def wait(self, condition: str) -> None:
         """Until an expression is true. Between two pages there is nobody to ask, so the question is asked again."""
@@ -179,6 +186,17 @@ class Page:
     def enter(self) -> None:
         self.key("Enter", 13, "\r")
 
+    def enter_in(self, selector: str) -> None:
+        """Presses Enter in a field."""
+        self.run(f"document.querySelector({json.dumps(selector)}).focus()")
+        self.enter()
+
+    def tab(self) -> None:
+        self.key("Tab", 9)
+
+    def space(self) -> None:
+        self.key(" ", 32, " ")
+
     def click(self, selector: str) -> None:
         """Where it is seen, as a finger would."""
         x, y = self.run(f"""(e => {{
@@ -188,6 +206,12 @@ class Page:
         }})(document.querySelector({json.dumps(selector)}))""")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def ax(self) -> list[tuple[str, str]]:
+        """Role and name of everything that a screen reader meets."""
+        nodes = self.call("Accessibility.getFullAXTree")["nodes"]
+        shown = [node for node in nodes if not node["ignored"]]
+        return [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in shown]
 
     def picture(self, path: Path) -> None:
         data = self.call("Page.captureScreenshot", format="png")["data"]
