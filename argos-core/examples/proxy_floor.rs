@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         limit: None,
         headers: None,
         compression: false,
+        access: None,
         tls: HostTls::default(),
         fault: None,
     };

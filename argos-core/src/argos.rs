@@ -2,6 +2,7 @@
 
 mod change;
 pub mod form;
+mod gate;
 pub mod handles;
 mod history;
 mod memo;

@@ -80,12 +80,10 @@ fn refusals_name_the_fault_and_change_nothing() {
     let regex = Matcher::PathRegex(PathRegexConfig { pattern: "(".into(), negate: false });
     let forward = Action::Forward(ForwardConfig { target_group_id: GroupId(99) });
     let manual = CreateHost { tls_mode: Some(TlsMode::Manual), ..CreateHost::new(domain(), group) };
-    let gate = CreateHost { auth_required: Some(true), ..CreateHost::new(domain(), group) };
     let refused = [
         (argos.hosts().create(CreateHost::new(host.domain.clone(), group)).err(), "host.domain_taken", "domain"),
         (argos.hosts().create(CreateHost::new(domain(), GroupId(99))).err(), "target_group.missing", "target_group_id"),
         (argos.hosts().create(manual).err(), "host.tls_mode", "tls_mode"),
-        (argos.hosts().create(gate).err(), "not_available_yet", "auth_required"),
         (
             argos.hosts().create(CreateHost::with_targets(domain(), vec![])).err(),
             "target_group.targets",

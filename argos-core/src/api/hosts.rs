@@ -8,7 +8,7 @@ use super::issuance::{check_issuance, check_tls_mode, issuance_of};
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::target_groups::store_new_group;
-use super::{Context, Mutation, Page, Query, View, in_range, input_with_later};
+use super::{Context, Mutation, Page, Query, View, in_range};
 use crate::certs::{self, check_client_ca};
 use crate::error::{Error, Result};
 use crate::schema::{
@@ -108,51 +108,49 @@ pub struct NewGroup {
     pub verify_tls: Option<bool>,
 }
 
-input_with_later! {
-    /// Makes a host.
-    CreateHost {
-        /// DNS name, `*.` and a name, IP address, or `*`.
-        domain: Hostname,
-        /// An existing target group; else give `target_group`.
-        target_group_id: Option<GroupId>,
-        /// A target group to make with the host; else give `target_group_id`.
-        target_group: Option<NewGroup>,
-        /// Where the certificate comes from; default `auto`.
-        tls_mode: Option<TlsMode>,
-        /// Whether it takes traffic; default true.
-        enabled: Option<bool>,
-        /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
-        max_body_bytes: Option<i64>,
-        /// Whether access rows are written; default true.
-        access_log: Option<bool>,
-        /// Whether clients show a certificate; default `none`.
-        client_auth: Option<ClientAuth>,
-        /// The authorities that vouch for clients, in PEM, at most 64 KiB; default empty.
-        client_ca_pem: Option<String>,
-        /// Whether plain HTTP is redirected when the host has a certificate; default true.
-        https_redirect: Option<bool>,
-        /// Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header.
-        hsts_max_age_seconds: Option<i64>,
-        /// Contact of the certificate account, an address; default empty = `acme.email`.
-        tls_email: Option<String>,
-        /// How an automatic certificate is proven; default `auto`: HTTP-01, then TLS-ALPN-01, and DNS-01 for a wildcard.
-        tls_challenge: Option<TlsChallenge>,
-        /// ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); default empty =
-        /// `acme.directory_url`.
-        tls_directory_url: Option<String>,
-        /// Provider for DNS-01; default none.
-        dns_provider_id: Option<i64>,
-        /// What is changed about the headers of requests before an upstream gets them, at most 64 rules; default none.
-        request_headers: Option<Vec<HeaderRule>>,
-        /// What is changed about the headers of answers, also of Argos's own, at most 64 rules; default none.
-        response_headers: Option<Vec<HeaderRule>>,
-        /// Whether answers of upstreams are compressed as clients like it; default false.
-        compression: Option<bool>,
-    }
-    later {
-        /// Whether visitors must sign in; default false.
-        auth_required: bool = false,
-    }
+/// Makes a host.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateHost {
+    /// DNS name, `*.` and a name, IP address, or `*`.
+    pub domain: Hostname,
+    /// An existing target group; else give `target_group`.
+    pub target_group_id: Option<GroupId>,
+    /// A target group to make with the host; else give `target_group_id`.
+    pub target_group: Option<NewGroup>,
+    /// Where the certificate comes from; default `auto`.
+    pub tls_mode: Option<TlsMode>,
+    /// Whether it takes traffic; default true.
+    pub enabled: Option<bool>,
+    /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
+    pub max_body_bytes: Option<i64>,
+    /// Whether access rows are written; default true.
+    pub access_log: Option<bool>,
+    /// Whether clients show a certificate; default `none`.
+    pub client_auth: Option<ClientAuth>,
+    /// The authorities that vouch for clients, in PEM, at most 64 KiB; default empty.
+    pub client_ca_pem: Option<String>,
+    /// Whether plain HTTP is redirected when the host has a certificate; default true.
+    pub https_redirect: Option<bool>,
+    /// Seconds of `Strict-Transport-Security`, 0–2^31-1; default 0 = no header.
+    pub hsts_max_age_seconds: Option<i64>,
+    /// Contact of the certificate account, an address; default empty = `acme.email`.
+    pub tls_email: Option<String>,
+    /// How an automatic certificate is proven; default `auto`: HTTP-01, then TLS-ALPN-01, and DNS-01 for a wildcard.
+    pub tls_challenge: Option<TlsChallenge>,
+    /// ACME directory: an https URL, `production` or `staging` (Let's Encrypt's); default empty =
+    /// `acme.directory_url`.
+    pub tls_directory_url: Option<String>,
+    /// Provider for DNS-01; default none.
+    pub dns_provider_id: Option<i64>,
+    /// What is changed about the headers of requests before an upstream gets them, at most 64 rules; default none.
+    pub request_headers: Option<Vec<HeaderRule>>,
+    /// What is changed about the headers of answers, also of Argos's own, at most 64 rules; default none.
+    pub response_headers: Option<Vec<HeaderRule>>,
+    /// Whether answers of upstreams are compressed as clients like it; default false.
+    pub compression: Option<bool>,
+    /// Whether visitors must sign in; default false.
+    pub auth_required: Option<bool>,
 }
 operation!(CreateHost => Host, "hosts.create", Post "/hosts", Operator, 201,
     "Makes a host, and its target group if one is given.");
@@ -214,7 +212,6 @@ fn check_max_body(bytes: Option<i64>) -> Result<()> {
 
 impl Mutation for CreateHost {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Host> {
-        self.refuse_later()?;
         let by_default = if self.domain.is_catch_all() { TlsMode::None } else { TlsMode::Auto };
         let tls_mode = self.tls_mode.unwrap_or(by_default);
         check_tls_mode(tls_mode, &self.domain, &[])?;
@@ -255,6 +252,7 @@ impl Mutation for CreateHost {
             request_headers: self.request_headers.unwrap_or_default(),
             response_headers: self.response_headers.unwrap_or_default(),
             compression: self.compression.unwrap_or(false),
+            auth_required: self.auth_required.unwrap_or(false),
         };
         check_headers(&fields)?;
         check_issuance(tx, &fields)?;
@@ -338,6 +336,8 @@ changes! {
         response_headers: Vec<HeaderRule>,
         /// Whether answers of upstreams are compressed as clients like it.
         compression: bool,
+        /// Whether visitors must sign in.
+        auth_required: bool,
     }
     nullable {
         /// Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit.
@@ -345,10 +345,7 @@ changes! {
         /// Provider for DNS-01; null = none.
         dns_provider_id: i64,
     }
-    later {
-        /// Whether visitors must sign in.
-        auth_required: bool = false,
-    }
+    later {}
 }
 operation!(UpdateHost => Host, "hosts.update", Patch "/hosts/{id}", Operator, 200,
     "Changes the given fields of a host.", of GetHost { id });
@@ -374,6 +371,7 @@ pub(super) fn fields_of(host: &Host) -> HostFields {
         request_headers: host.request_headers.clone(),
         response_headers: host.response_headers.clone(),
         compression: host.compression,
+        auth_required: host.auth_required,
     }
 }
 
@@ -410,6 +408,7 @@ impl Mutation for UpdateHost {
         new.response_headers = self.response_headers.unwrap_or(new.response_headers);
         check_headers(&new)?;
         new.compression = self.compression.unwrap_or(new.compression);
+        new.auth_required = self.auth_required.unwrap_or(new.auth_required);
         if let Some(group) = self.target_group_id {
             require_group(tx, group)?;
             new.target_group_id = group;
@@ -429,6 +428,8 @@ fn store(
     if old != new {
         hosts::update(tx, id, new)?;
     }
+    // Whether a door is locked is what somebody who reads the audit looks for.
+    let action = if old.auth_required == new.auth_required { action } else { "host_auth_required_changed" };
     tx.about(action, "host", id, Some((id, new.domain.as_str())));
     with_certificate(tx, cx, id)
 }

@@ -14,7 +14,7 @@ use super::routes;
 use super::shape::refine;
 use super::sign_in::SecondFactor;
 use crate::auth::limiter::Told;
-use crate::auth::{Hashing, Pending, Sessions, SetupToken};
+use crate::auth::{Hashing, Pending, Sessions, SetupToken, Tickets};
 use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -203,6 +203,8 @@ pub struct Context {
     pub setup: SetupToken,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
+    /// What lets people in at protected hosts of other domains.
+    pub tickets: Arc<Tickets>,
     /// Where passwords are hashed.
     pub hashing: Hashing,
     /// Sign-ins that wait for a second factor.

@@ -42,6 +42,10 @@ macro_rules! for_each_operation {
             security: SecurityOf (host_id: HostId) {
                 get: query GetSecurity, update: change UpdateSecurity, replace: change ReplaceSecurity,
             }
+            /// Who may open one host that wants a sign-in.
+            access: AccessTo (host_id: HostId) {
+                get: query GetAccess, replace: change ReplaceAccess,
+            }
             /// What one host leaves out of the rules it runs.
             exclusions: Exclusions (host_id: HostId) {
                 list: query ListExclusions, get: query GetExclusion, create: change CreateExclusion,
@@ -109,6 +113,7 @@ macro_rules! for_each_operation {
                 disable_totp: change DisableTotp, new_recovery_codes: change NewRecoveryCodes,
                 sessions: query ListOwnSessions, end_session: change EndOwnSession,
                 end_other_sessions: change EndOtherSessions,
+                return_url: query CheckReturnUrl, ticket: change MakeTicket,
             }
             /// People who may sign in.
             users: Users () {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::inspect::Bench;
 use super::operation::operation;
 use super::{Query, View};
+use crate::auth::Session;
 use crate::error::{Error, Result};
 use crate::explain::route::{self, Asking, HostShown, LimitShown, RuleMatch};
 use crate::explain::{ExplainedFrom, WafVerdict, curl};
@@ -115,10 +117,23 @@ pub struct RouteExplanation {
     pub limit: Option<LimitShown>,
     /// Whether the host wants a sign-in.
     pub auth_required: bool,
+    /// Whether its gate lets the request pass; null = it wants no sign-in.
+    pub gate: Option<GateShown>,
     /// What the WAF says; null = it was not asked, or is off.
     pub waf: Option<WafShown>,
     /// What the rules do; null = no host answers.
     pub rules: Option<RuleMatch>,
+}
+
+/// What the gate of a host that wants a sign-in makes of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GateShown {
+    /// Whether it lets the request pass.
+    pub passes: bool,
+    /// Who is signed in and may come in; null = nobody.
+    pub user: Option<String>,
+    /// Why it does or does not.
+    pub reason: String,
 }
 
 /// What the WAF says of a request.
@@ -154,6 +169,7 @@ impl Query for ExplainRoute {
             host: None,
             limit: None,
             auth_required: false,
+            gate: None,
             waf: None,
             rules: None,
         };
@@ -180,6 +196,9 @@ impl Query for ExplainRoute {
         if self.waf.unwrap_or(false) {
             shown.waf = waf(view, host.id, &line)?;
         }
+        let gate = walk.gate(&host);
+        shown.auth_required = host.access.is_some();
+        shown.gate = host.access.as_ref().map(|_| gate_shown(&gate));
         let stored = rules::list(&view.read, host.id, Span::ALL)?;
         let ruled = route::rules_of(&mut walk, &host, &stored);
         match (&standing, &host.limit, &shown.waf) {
@@ -190,7 +209,10 @@ impl Query for ExplainRoute {
                 let status = host.waf.as_ref().map_or(403, |waf| waf.block_status);
                 shown.answered(status, "waf_blocked", "the WAF stops it");
             }
-            _ => shown.ruled(&ruled),
+            _ => match &gate {
+                Err(stop) => shown.end(stop),
+                Ok(_) => shown.ruled(&ruled),
+            },
         }
         shown.rules = Some(ruled);
         Ok(shown)
@@ -240,6 +262,16 @@ fn host_shown(host: &crate::snapshot::Host) -> HostShown {
     HostShown { host_id: host.id, domain: host.domain.to_string(), matched_by: route::matched_by(host) }
 }
 
+fn gate_shown(gate: &std::result::Result<Option<Arc<Session>>, Stop>) -> GateShown {
+    match gate {
+        Ok(session) => {
+            let user = session.as_ref().map(|session| session.person.username.clone());
+            GateShown { passes: true, user, reason: "the session is good and its owner may open the host".into() }
+        }
+        Err(stop) => GateShown { passes: false, user: None, reason: refusal(stop) },
+    }
+}
+
 /// Why a request ends, as the log and an administrator are told.
 fn refusal(stop: &Stop) -> String {
     match stop {
@@ -257,6 +289,7 @@ fn begin(view: &View<'_>, line: &RequestLine, https: bool) -> Result<(Walk, std:
         clock: view.cx.clock.clone(),
         upstreams: view.cx.upstreams.clone(),
         quotas: view.cx.quotas.clone(),
+        sessions: view.cx.sessions.clone(),
     };
     Ok(Walk::begin(&ground, sent))
 }

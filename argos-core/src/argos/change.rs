@@ -96,6 +96,18 @@ pub(super) fn in_transaction<T>(
     transact(conn, now, actor, Origin::default(), true, work).0
 }
 
+/// As [`in_transaction`], for what comes from outside and is no operation. Also tells whether what memory knows of people
+/// no longer holds.
+pub(super) fn noted<T>(
+    conn: &mut Connection,
+    now: Timestamp,
+    actor: Actor,
+    origin: Origin,
+    work: impl FnOnce(&Tx<'_>) -> Result<T>,
+) -> (Result<T>, bool) {
+    transact(conn, now, actor, origin, true, work)
+}
+
 /// As [`in_transaction`]; unless `keep`, it is rolled back in every case. A refusal that keeps what was written is
 /// committed. Also tells whether what memory knows of people no longer holds.
 fn transact<T>(

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use url::Url;
 
 use super::change::in_transaction;
+use super::gate::gate;
 use super::history::History;
 use super::memo::Memo;
 use super::orders::Ordering;
@@ -17,7 +18,7 @@ use super::upkeep::Upkeep;
 use super::{Argos, Inner};
 use crate::api::{CHALLENGE_MS, Context, Terms};
 use crate::auth::limiter::Told;
-use crate::auth::{Hashing, Pending, Sessions, SetupToken};
+use crate::auth::{Hashing, Pending, Sessions, SetupToken, Tickets};
 use crate::certs::{self, Opener};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -131,6 +132,7 @@ impl Argos {
             upstreams: Arc::new(Upstreams::new(clock.clone(), events.clone())),
             quotas: Arc::default(),
             sessions: Arc::new(Sessions::new(&store, clock.clone())),
+            tickets: Arc::new(Tickets::new(clock.clone())),
             clock,
             key,
             setup: SetupToken::default(),
@@ -173,6 +175,7 @@ impl Argos {
             threads,
             audit_log: options.audit_log.clone(),
             flagged: inner.cx.flagged.clone(),
+            gate: Some(gate(inner)),
             challenges: inner.cx.challenges.clone(),
             upstreams: inner.cx.upstreams.clone(),
             quotas: inner.cx.quotas.clone(),

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{HostId, Person, SessionId, SessionKind};
+use crate::store::sessions::Stored;
 use crate::store::{Read, Store, sessions};
 
 /// Sessions that memory knows at most.
@@ -55,6 +56,14 @@ pub struct SessionTerms {
     pub absolute_ms: i64,
     /// Without use.
     pub idle_ms: i64,
+}
+
+impl SessionTerms {
+    /// Whether a stored session has ended by `now`.
+    #[must_use]
+    pub fn are_over(self, stored: &Stored, now: Timestamp) -> bool {
+        over(now, self, stored.created_at, stored.expires_at, stored.seen)
+    }
 }
 
 /// What memory knows of a token.

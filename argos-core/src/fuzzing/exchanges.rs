@@ -120,6 +120,7 @@ fn host(rule: Option<Rule>) -> Host {
         limit: None,
         headers: None,
         compression: false,
+        access: None,
         tls: HostTls::default(),
         fault: None,
     }

@@ -19,6 +19,10 @@ text_enum! {
         AcmeChallenge = "acme_challenge",
         /// Plain HTTP was sent on to https.
         HttpsRedirect = "https_redirect",
+        /// A visitor was sent to sign in.
+        AuthRedirect = "auth_redirect",
+        /// A visitor came back from signing in, or signed out.
+        AuthCallback = "auth_callback",
         /// A visitor who may not come in.
         AuthDenied = "auth_denied",
         /// A name that is not served over this connection.

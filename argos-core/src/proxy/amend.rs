@@ -1,7 +1,8 @@
 //! A host's own header rules, applied to a head that is complete otherwise.
 
+use super::cookies::is_argos;
 use super::exchange::Exchange;
-use super::forward::{Lines, is_session};
+use super::forward::Lines;
 use super::stage::decide;
 use crate::snapshot::{FieldChange, FieldRule};
 
@@ -50,12 +51,12 @@ impl Draft {
         self.fields.retain(|field| !field.name.eq_ignore_ascii_case(name));
     }
 
-    // What cannot be a value, and the cookie that is Argos's own, is left out.
+    // What cannot be a value, and a cookie that is Argos's own, is left out.
     fn add(&mut self, name: &[u8], value: Vec<u8>) {
         let value = value.trim_ascii();
         let control = value.iter().any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f);
         let cookies = name.eq_ignore_ascii_case(b"cookie") || name.eq_ignore_ascii_case(b"set-cookie");
-        if control || (cookies && value.split(|b| *b == b';').any(is_session)) {
+        if control || (cookies && value.split(|b| *b == b';').any(is_argos)) {
             return;
         }
         self.fields.push(Field { name: name.into(), value: value.to_vec(), hop: false });

@@ -14,6 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 
 use super::buffer::Buffers;
+use super::gate::Gate;
 use super::limit::Quotas;
 use super::pool::Pool;
 use super::timer::Timers;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) flagged: Arc<Flagged>,
     /// What the clients of hosts with a rate limit have left.
     pub(crate) quotas: Arc<Quotas>,
+    /// The gate before protected hosts; without one nobody is signed in.
+    pub(crate) gate: Option<Gate>,
     /// What proofs of names are answered with.
     pub(crate) challenges: Arc<Challenges>,
     /// The port of the first TLS listener.

@@ -22,6 +22,7 @@ use super::stage::inspect::{self, Held, Inspection};
 use super::stop::Stop;
 use super::stream::Stream;
 use super::tls::{Secured, TlsStream};
+use crate::auth::Session;
 use crate::certs::Shown;
 use crate::clock::Timestamp;
 use crate::logs::{Access, AccessAction, Fault, Record, Texts, Timings};
@@ -70,6 +71,8 @@ pub(crate) struct Exchange {
     pub(crate) waf: Option<Box<Inspection>>,
     /// What the WAF has seen of the body, to be forwarded before the rest.
     pub(crate) held: Option<Held>,
+    /// Who asks, where the host wants to know.
+    pub(crate) visitor: Option<Arc<Session>>,
     /// The snapshot of the request under way. An idle connection keeps none alive.
     live: Option<Rc<Live>>,
     pub(crate) facts: Facts,
@@ -191,6 +194,7 @@ impl Exchange {
             cut: false,
             waf: None,
             held: None,
+            visitor: None,
             live: None,
             facts: Facts::new(Timestamp(0)),
         }
@@ -206,7 +210,7 @@ impl Exchange {
         self.id = RequestId::new(&self.core, at);
         self.client = Client { ip: self.peer.ip, trusted: false, chain: smallvec::SmallVec::new() };
         (self.https, self.cut, self.sending) = (self.secured.is_some(), false, None);
-        (self.waf, self.held) = (None, None);
+        (self.waf, self.held, self.visitor) = (None, None, None);
         self.name.clear();
         (self.path, self.query, self.rewritten) = (Span::default(), None, None);
         self.forms = PathForms::default();

@@ -3,25 +3,24 @@
 use std::io::Write as _;
 
 use http::{Request, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::amend::Draft;
 use super::compress::{self, Plan};
+use super::cookies::{is_argos, put_cookies};
 use super::exchange::Exchange;
 use super::framed::fields::Fields;
 use super::h1::body::Sink;
 use super::h1::field::{Field, Known, items, length};
 use super::h1::head::{Framing, split_authority};
 use super::stage::balance::Choice;
-use super::upstreams::sticky;
 use crate::logs::Version;
+use crate::schema::Person;
 use crate::snapshot::{HeaderRules, Snapshot};
 
 /// Source: RFC 6797 §6.1.
 const HSTS: &str = "Strict-Transport-Security";
 const ALT_SVC: &str = "Alt-Svc";
-
-/// The cookie that is Argos's own.
-const SESSION_COOKIE: &[u8] = b"argos_session";
 
 /// Where a head's fields go: lines of HTTP/1, or the fields of HTTP/2 and HTTP/3.
 pub(crate) trait Lines {
@@ -154,6 +153,9 @@ fn own_request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, choi
     if ex.facts.client_auth {
         put_shown(out, ex);
     }
+    if let Some(visitor) = &ex.visitor {
+        put_visitor(out, &visitor.person);
+    }
     out.put("X-Request-Id", ex.id.as_bytes());
     match trace {
         Some(trace) => out.put("traceparent", trace),
@@ -232,6 +234,32 @@ fn put_shown(out: &mut impl Lines, ex: &Exchange) {
     out.put("X-Client-Cert-Fingerprint", shown.fingerprint().as_bytes());
 }
 
+/// What is not written as it is in a field about a visitor: what is no printable ASCII, and the mark of what was encoded.
+const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+/// The same in a list.
+const ENCODED_ITEM: &AsciiSet = &ENCODED.add(b',');
+
+/// Who is signed in. What is not known of them has no field.
+fn put_visitor(out: &mut impl Lines, person: &Person) {
+    let mut put = |name: &str, value: &str| {
+        if !value.is_empty() {
+            out.with(name.as_bytes(), |out| drop(write!(out, "{}", utf8_percent_encode(value, ENCODED))));
+        }
+    };
+    put("X-Auth-User", &person.username);
+    put("X-Auth-Email", person.email.as_deref().unwrap_or_default());
+    put("X-Auth-Name", person.display_name.as_deref().unwrap_or_default());
+    put("X-Auth-Provider", person.provider.as_str());
+    if !person.groups.is_empty() {
+        out.with(b"X-Auth-Groups", |out| {
+            for (i, group) in person.groups.iter().enumerate() {
+                let mark = if i > 0 { "," } else { "" };
+                let _ = write!(out, "{mark}{}", utf8_percent_encode(group, ENCODED_ITEM));
+            }
+        });
+    }
+}
+
 /// Whether `value` names a trace. Source: W3C Trace Context §3.2.
 fn is_traceparent(value: &[u8]) -> bool {
     let hex = |part: &[u8]| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -252,38 +280,6 @@ fn put_trace(out: &mut impl Lines, ex: &Exchange) {
     let _ = hex::encode_to_slice(&random[..16], &mut text[3..35]);
     let _ = hex::encode_to_slice(&random[16..], &mut text[36..52]);
     out.put("traceparent", &text);
-}
-
-// One `Cookie` line without the session of the panel and the cookie `own`; the others keep their order and bytes.
-fn put_cookies(out: &mut impl Lines, name: &[u8], value: &[u8], own: Option<&[u8]>) {
-    let is_ours = |c: &[u8]| is_session(c) || own.is_some_and(|own| sticky::value_of(c, own).is_some());
-    if !value.split(|b| *b == b';').any(is_ours) {
-        return out.line(name, value);
-    }
-    let mut kept = value.split(|b| *b == b';').filter(|c| !is_ours(c)).peekable();
-    if kept.peek().is_none() {
-        return;
-    }
-    out.with(name, |out| {
-        for (i, cookie) in kept.enumerate() {
-            if i > 0 {
-                out.push(b';');
-            }
-            out.extend_from_slice(if i == 0 { cookie.trim_ascii_start() } else { cookie });
-        }
-    });
-}
-
-// Some upstreams decode names, drop quotes or read `.` as `_`; all those spellings count.
-pub(crate) fn is_session(cookie: &[u8]) -> bool {
-    let name = cookie.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
-    if name.len() < SESSION_COOKIE.len() {
-        return false;
-    }
-    let name: Vec<u8> = percent_encoding::percent_decode(name).collect();
-    let name = name.strip_prefix(b"\"").and_then(|n| n.strip_suffix(b"\"")).unwrap_or(&name);
-    let folded = |b: &u8| if matches!(b, b'.' | b' ' | b'+' | b'[') { b'_' } else { b.to_ascii_lowercase() };
-    name.len() == SESSION_COOKIE.len() && name.iter().zip(SESSION_COOKIE).all(|(a, b)| folded(a) == *b)
 }
 
 /// Writes the fields that the client gets with the upstream's answer in `ex.reply`, whose bytes are `bytes` and whose
@@ -342,6 +338,10 @@ fn own_reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sin
             continue;
         }
         if framed && head.websocket && name.eq_ignore_ascii_case(b"sec-websocket-accept") {
+            continue;
+        }
+        // Who is signed in is nothing for an upstream to say.
+        if field.known == Known::Other && name.eq_ignore_ascii_case(b"set-cookie") && is_argos(value) {
             continue;
         }
         if plan.is_some() && field.known == Known::Other {
@@ -434,31 +434,6 @@ pub(crate) fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_session_cookie_is_removed_in_any_spelling() {
-        for (given, expected) in [
-            ("a=1; b=2", Some("a=1; b=2")),
-            ("a=1; route=x; Route=y; b=2", Some("a=1; Route=y; b=2")),
-            (" route = x", None),
-            ("routes=1", Some("routes=1")),
-            ("argos_session=x", None),
-            ("a=1; argos_session=x; b=2", Some("a=1; b=2")),
-            ("ARGOS_Session=x;  a=\"1\"", Some("a=\"1\"")),
-            ("argos_session=x; a=1;argos_session=y", Some("a=1")),
-            ("argos%5fsession=x; a=1", Some("a=1")),
-            ("argos.session=x; a=1", Some("a=1")),
-            ("\"argos_session\"=x; a=1", Some("a=1")),
-            ("argos_session2=x", Some("argos_session2=x")),
-            ("a=argos_session", Some("a=argos_session")),
-            ("argos_session", None),
-        ] {
-            let mut out = Vec::new();
-            put_cookies(&mut out, b"Cookie", given.as_bytes(), Some(b"route"));
-            let expected = expected.map(|e| format!("Cookie: {e}\r\n")).unwrap_or_default();
-            assert_eq!(String::from_utf8(out).unwrap(), expected, "{given}");
-        }
-    }
 
     #[test]
     fn traceparents_are_checked() {

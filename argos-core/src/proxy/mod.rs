@@ -20,10 +20,12 @@ mod budget;
 mod buffer;
 pub(crate) mod client;
 mod compress;
+mod cookies;
 pub(crate) mod core;
 pub(crate) mod exchange;
 pub(crate) mod forward;
 mod framed;
+pub mod gate;
 pub(crate) mod h1;
 mod h2;
 mod h3;
@@ -58,6 +60,7 @@ use tokio::sync::oneshot;
 
 pub use self::client::client_of;
 use self::core::{Core, Shared};
+use self::gate::Gate;
 use self::limit::Quotas;
 use self::listener::{Door, Open, Sources};
 use self::timer::TICK;
@@ -94,6 +97,8 @@ pub struct ServeOptions {
     pub audit_log: Option<Arc<AuditLog>>,
     /// Where requests are kept that rules had something to say about.
     pub flagged: Arc<Flagged>,
+    /// The gate before protected hosts; without one nobody is signed in.
+    pub gate: Option<Gate>,
     /// What proofs of names are answered with.
     pub challenges: Arc<Challenges>,
     /// What is known of targets; it outlives the proxy.
@@ -174,6 +179,11 @@ impl Proxy {
         shared.https_port = secure.first().map(SocketAddr::port);
         shared.upstreams.serves_https_at(shared.https_port);
         shared.h3_port = h3.first().map(SocketAddr::port);
+        if let Some(gate) = &options.gate {
+            let ports = |of: &[SocketAddr]| of.iter().map(SocketAddr::port).collect();
+            gate.tickets.serves_at(ports(&secure), ports(&addresses));
+        }
+        shared.gate = options.gate;
         let shared = Arc::new(shared);
         let mut proxy = Self { addresses, secure, h3, threads: Vec::new(), shared };
         for (i, sockets) in sockets.into_iter().zip(quic).enumerate() {

@@ -1,8 +1,10 @@
 //! The standard page of an ended request: status, a short text, the request's id, and nothing about what runs here.
 
-/// A page in the form that `accept` prefers: its content type and its text.
-pub(crate) fn page(status: u16, accept: &[u8], request_id: &str) -> (&'static str, String) {
+/// A page in the form that `accept` prefers, which says `own` or what it says of its status: its content type and its
+/// text.
+pub(crate) fn page(status: u16, own: Option<&str>, accept: &[u8], request_id: &str) -> (&'static str, String) {
     let (title, text) = words(status);
+    let text = own.unwrap_or(text);
     let has = |wanted: &[u8]| accept.to_ascii_lowercase().windows(wanted.len()).any(|w| w == wanted);
     if has(b"text/html") {
         let page = format!(
@@ -118,11 +120,11 @@ mod tests {
             ("*/*", "text/plain; charset=utf-8", "502 Bad Gateway\n"),
             ("", "text/plain; charset=utf-8", "Request id: id-1"),
         ] {
-            let (content_type, text) = page(502, accept.as_bytes(), "id-1");
+            let (content_type, text) = page(502, None, accept.as_bytes(), "id-1");
             assert_eq!(content_type, kind);
             assert!(text.contains(part) && text.contains("id-1") && !text.to_lowercase().contains("argos"), "{text}");
         }
-        let (_, json) = page(404, b"application/json", "id-1");
+        let (_, json) = page(404, None, b"application/json", "id-1");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["request_id"], "id-1");
     }
 }

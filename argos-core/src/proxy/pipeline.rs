@@ -1,12 +1,12 @@
 //! The life of one request. The order of the lines is the product's order.
 //!
-//! Before it, in `h1::connection`: strict parsing and the client's address. Bans and the sign-in gate do not exist yet; their
-//! places are before `route::host` and after the first inspection.
+//! Before it, in `h1::connection`: strict parsing and the client's address. Bans do not exist yet; their place is before
+//! `route::host`.
 
 use super::core::Core;
 use super::exchange::Exchange;
 use super::h1::head::UNKNOWN_VERSION;
-use super::stage::{balance, decide, inspect, limit, prove, route, upstream};
+use super::stage::{admit, balance, decide, inspect, limit, prove, route, upstream};
 use super::stop::Stop;
 use crate::snapshot::Snapshot;
 
@@ -17,6 +17,7 @@ pub(crate) async fn answer(ex: &mut Exchange, live: &Snapshot, core: &Core) -> R
     let host = route::host(ex, live)?;
     limit::take(ex, core, host)?;
     inspect::head(ex, live, host)?; // WAF phase 1
+    admit::visitor(ex, live, core, host).await?;
     inspect::body(ex, live, core, host).await?; // WAF phase 2
     let group = decide::rule(ex, host)?;
     let choice = balance::pick(ex, core, live, group)?;

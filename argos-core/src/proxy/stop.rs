@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::h1::chunked::ChunkFault;
 use super::h1::head::Refusal;
 use super::path::BadPath;
 use crate::logs::AccessAction;
+use crate::secret::Secret;
 use crate::snapshot::Reply;
 
 /// Why a request ended before an upstream's answer was passed on.
@@ -64,6 +67,20 @@ pub(crate) enum Stop {
     Block(Arc<Reply>),
     /// A rule's redirect or rewrite would hold control bytes.
     BadResult,
+    /// A person is sent to sign in, or back from there.
+    SentOn(Box<SentOn>),
+    /// A program is not signed in; where that would be.
+    Unsigned(Box<str>),
+    /// Somebody who is known may not come in, or a ticket is refused; what the page says.
+    NotAdmitted(&'static str),
+    /// A person has signed out; the cookies that are forgotten.
+    SignedOut(Box<SetCookies>),
+    /// Nobody can sign in: the panel's address is not known.
+    NoSignIn,
+    /// Who is signed in could not be read.
+    GateFailed(String),
+    /// A place of Argos that does not exist.
+    NoPlace,
     /// The group has no enabled target.
     NoTarget,
     /// No target could be reached, or all of them failed before an answer began.
@@ -72,6 +89,18 @@ pub(crate) enum Stop {
     BadReply(&'static str),
     /// The upstream did not answer in time.
     UpstreamSlow,
+}
+
+/// Values of `Set-Cookie`.
+pub(crate) type SetCookies = SmallVec<[Secret<String>; 2]>;
+
+/// Where a person is sent.
+#[derive(Debug)]
+pub(crate) struct SentOn {
+    pub(crate) location: Vec<u8>,
+    pub(crate) cookies: SetCookies,
+    /// Whether they have been to sign in.
+    pub(crate) back: bool,
 }
 
 /// How the WAF ends a request.
@@ -96,6 +125,19 @@ pub(crate) struct Answer {
     pub(crate) location: Option<Vec<u8>>,
     /// `Retry-After` in seconds.
     pub(crate) retry_after: Option<u32>,
+    /// What the gate adds.
+    pub(crate) gate: Option<Box<GateAnswer>>,
+}
+
+/// What is special about answers of the gate.
+#[derive(Debug, Default)]
+pub(crate) struct GateAnswer {
+    /// Values of `Set-Cookie`.
+    pub(crate) cookies: SetCookies,
+    /// `WWW-Authenticate`, to programs, which get problem+json.
+    pub(crate) challenge: Option<String>,
+    /// What the page says; none = what it says of its status.
+    pub(crate) text: Option<&'static str>,
 }
 
 impl Stop {
@@ -116,6 +158,12 @@ impl Stop {
             Self::HostDisabled(status) => *status,
             Self::Redirect { status, .. } | Self::Limited { status, .. } => *status,
             Self::Fixed(reply) | Self::Block(reply) | Self::AcmeChallenge(reply) => reply.status,
+            Self::SentOn(_) => 302,
+            Self::Unsigned(_) => 401,
+            Self::NotAdmitted(_) => 403,
+            Self::SignedOut(_) => 200,
+            Self::NoPlace => 404,
+            Self::NoSignIn | Self::GateFailed(_) => 503,
             Self::HostFault | Self::NoTarget | Self::EngineFailed => 503,
             Self::Unreachable(_) | Self::BadReply(_) => 502,
             Self::UpstreamSlow => 504,
@@ -131,7 +179,12 @@ impl Stop {
             Self::UnknownHost | Self::HostDisabled(_) => AccessAction::NotFound,
             Self::AcmeChallenge(_) => AccessAction::AcmeChallenge,
             Self::Misdirected => AccessAction::Misdirected,
-            Self::NoClientCertificate => AccessAction::AuthDenied,
+            Self::NoClientCertificate | Self::Unsigned(_) | Self::NotAdmitted(_) => AccessAction::AuthDenied,
+            Self::NoSignIn | Self::GateFailed(_) => AccessAction::AuthDenied,
+            Self::SentOn(to) if to.back => AccessAction::AuthCallback,
+            Self::SentOn(_) => AccessAction::AuthRedirect,
+            Self::SignedOut(_) => AccessAction::AuthCallback,
+            Self::NoPlace => AccessAction::NotFound,
             Self::HttpsRedirect(_) => AccessAction::HttpsRedirect,
             Self::Limited { .. } => AccessAction::RateLimited,
             Self::Waf(_) | Self::EngineFailed => AccessAction::WafBlocked,
@@ -167,6 +220,14 @@ impl Stop {
             Self::Misdirected => "this name is not served over this connection",
             Self::NoClientCertificate => "no certificate of the client was shown",
             Self::HttpsRedirect(_) | Self::AcmeChallenge(_) => "",
+            Self::SentOn(to) if to.back => "signed in at the host",
+            Self::SentOn(_) => "sent to sign in",
+            Self::SignedOut(_) => "signed out",
+            Self::Unsigned(_) => "not signed in",
+            Self::NotAdmitted(text) => text,
+            Self::NoSignIn => "sign-in is not configured: panel.public_url is not set",
+            Self::GateFailed(_) => "who is signed in could not be read",
+            Self::NoPlace => "no such place of Argos",
             Self::HostDisabled(_) => "the host is disabled",
             Self::Limited { .. } => "more requests than the host allows",
             Self::Waf(_) => "",
@@ -187,10 +248,12 @@ impl Stop {
             Self::BadBody(fault) => fault.to_string().into(),
             Self::Unreachable(text) => text.clone().into(),
             Self::BadReply(text) => (*text).into(),
+            Self::GateFailed(text) => text.clone().into(),
             _ => self.message().into(),
         };
         match self.action() {
             _ if matches!(self, Self::EngineFailed) => Some(("waf", true, detail)),
+            _ if matches!(self, Self::GateFailed(_)) => Some(("auth", true, detail)),
             AccessAction::BadRequest => Some((AccessAction::BadRequest.as_str(), false, detail)),
             AccessAction::UpstreamError => Some(("upstream", true, detail)),
             _ => None,
@@ -200,12 +263,24 @@ impl Stop {
     /// What the client gets; nothing when it has left.
     pub(crate) fn into_answer(self) -> Option<Answer> {
         let status = self.status();
-        let answer = |content, location| Some(Answer { status, content, location, retry_after: None });
+        let answer = |content, location| Some(Answer { status, content, location, retry_after: None, gate: None });
+        let gate = |location, gate| {
+            Some(Answer { status, content: None, location, retry_after: None, gate: Some(Box::new(gate)) })
+        };
+        let says = |text| GateAnswer { text: Some(text), ..GateAnswer::default() };
         match self {
             Self::ClientGone => None,
             Self::Limited { seconds, .. } => {
-                Some(Answer { status, content: None, location: None, retry_after: Some(seconds) })
+                Some(Answer { status, content: None, location: None, retry_after: Some(seconds), gate: None })
             }
+            Self::SentOn(to) => gate(Some(to.location), GateAnswer { cookies: to.cookies, ..GateAnswer::default() }),
+            Self::SignedOut(cookies) => gate(None, GateAnswer { cookies: *cookies, ..says("You are signed out.") }),
+            Self::Unsigned(login) => {
+                let challenge = Some(format!("Argos login_url=\"{login}\""));
+                gate(None, GateAnswer { challenge, ..GateAnswer::default() })
+            }
+            Self::NotAdmitted(text) => gate(None, says(text)),
+            Self::NoSignIn => gate(None, says("A sign-in is needed here, and sign-in is not configured.")),
             Self::Waf(block) if block.drop => None,
             Self::Waf(block) => answer(block.content, block.location),
             Self::Redirect { location, .. } | Self::HttpsRedirect(location) => answer(None, Some(location)),
@@ -228,6 +303,7 @@ mod tests {
     fn each_stop_has_its_status_action_and_fate() {
         use AccessAction as A;
         let block = |drop| Box::new(Block { status: 406, location: None, content: None, drop });
+        let to = |back| Box::new(SentOn { location: b"https://p/".to_vec(), cookies: SetCookies::new(), back });
         let refusal = Refusal { status: 431, close: true, text: "too many header lines" };
         // stop, status, action, closes, writes an error row, answers
         let table = [
@@ -252,6 +328,14 @@ mod tests {
             (Stop::Redirect { status: 308, location: b"/".to_vec() }, 308, A::Redirect, false, false, true),
             (Stop::Fixed(reply(200, "hi")), 200, A::FixedResponse, false, false, true),
             (Stop::Block(reply(403, "")), 403, A::BlockRule, false, false, true),
+            (Stop::SentOn(to(false)), 302, A::AuthRedirect, false, false, true),
+            (Stop::SentOn(to(true)), 302, A::AuthCallback, false, false, true),
+            (Stop::Unsigned("https://p/login".into()), 401, A::AuthDenied, false, false, true),
+            (Stop::NotAdmitted("no"), 403, A::AuthDenied, false, false, true),
+            (Stop::SignedOut(Box::default()), 200, A::AuthCallback, false, false, true),
+            (Stop::NoSignIn, 503, A::AuthDenied, false, false, true),
+            (Stop::GateFailed("x".into()), 503, A::AuthDenied, false, true, true),
+            (Stop::NoPlace, 404, A::NotFound, false, false, true),
             (Stop::BadResult, 400, A::BadRequest, false, true, true),
             (Stop::NoTarget, 503, A::UpstreamError, false, true, true),
             (Stop::Unreachable("x".into()), 502, A::UpstreamError, false, true, true),

@@ -12,11 +12,12 @@ use super::exchange::Exchange;
 use super::h1::field::LineScan;
 use super::h1::head::{Limits, arrived};
 use super::limit::{Quotas, Standing};
-use super::stage::{balance, decide, limit, route};
+use super::stage::{admit, balance, decide, limit, route};
 use super::stop::Stop;
 use super::stream::Stream;
 use super::tls::Secured;
 use super::upstreams::{Looked, Upstreams};
+use crate::auth::{Session, Sessions};
 use crate::clock::Clock;
 use crate::logs::Queue;
 use crate::schema::{GroupId, RuleId};
@@ -29,6 +30,7 @@ pub(crate) struct Ground {
     pub(crate) clock: Clock,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) quotas: Arc<Quotas>,
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 /// A request before it is parsed.
@@ -48,6 +50,7 @@ pub(crate) struct Walk {
     pub(crate) ex: Exchange,
     core: Rc<Core>,
     live: Arc<Snapshot>,
+    sessions: Arc<Sessions>,
 }
 
 /// What the rules of a host make of it.
@@ -75,7 +78,7 @@ impl Walk {
             Rc::new(Secured { version: "TLSv1.3", name: Some(name), clients, shown: None })
         });
         ex.input = sent.head;
-        let mut walk = Self { ex, core, live: Arc::clone(&ground.live) };
+        let mut walk = Self { ex, core, live: Arc::clone(&ground.live), sessions: Arc::clone(&ground.sessions) };
         let parsed = walk.parse();
         (walk, parsed)
     }
@@ -108,6 +111,11 @@ impl Walk {
     /// What the client has left.
     pub(crate) fn limit(&self, host: &Host) -> Option<Standing> {
         limit::look(&self.ex, &self.core, host)
+    }
+
+    /// Who it is of, where the host wants a sign-in, or how the gate ends it.
+    pub(crate) fn gate(&self, host: &Host) -> Result<Option<Arc<Session>>, Stop> {
+        admit::look(&self.ex, &self.live, &self.sessions, host)
     }
 
     /// What the host's rules decide.

@@ -1,6 +1,6 @@
 //! A public name and how it is served.
 
-use super::{CertificateId, CertificateKind, GroupId, HeaderRule, HostId, Hostname, WafMode, text_enum};
+use super::{CertificateId, CertificateKind, GroupId, HeaderRule, HostId, Hostname, Role, UserId, WafMode, text_enum};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 
@@ -123,6 +123,15 @@ pub struct SecuritySummary {
     pub waf_paranoia: u8,
     /// Whether requests are limited.
     pub rate_limit_enabled: bool,
+}
+
+/// Who may open a host that wants a sign-in: nobody named = every user who is switched on. Administrators always may.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct HostAccess {
+    /// Users who may.
+    pub users: Vec<UserId>,
+    /// Roles whose users may.
+    pub roles: Vec<Role>,
 }
 
 /// Why a host is refused.

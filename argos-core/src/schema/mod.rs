@@ -43,7 +43,7 @@ pub use dns_provider::{
 };
 pub use exclusion::{Exclusion, MOST_PATH};
 pub use header_rule::{HeaderOp, HeaderRule};
-pub use host::{CertificateSummary, ClientAuth, Host, HostError, SecuritySummary, TlsChallenge, TlsMode};
+pub use host::{CertificateSummary, ClientAuth, Host, HostAccess, HostError, SecuritySummary, TlsChallenge, TlsMode};
 pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;
 pub use hostname::{Hostname, HostnameError};

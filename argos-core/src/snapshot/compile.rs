@@ -11,8 +11,8 @@ use argos_seclang::RuleSet;
 
 use super::limits::Values;
 use super::{
-    AppsecSettings, Check, Group, HeaderRules, Host, HostTls, Limit, LimitBy, PanelSettings, ProxySettings, Rule,
-    Snapshot, Sticky, Target, Waf, WafKey,
+    Access, AppsecSettings, Check, Group, HeaderRules, Host, HostTls, Limit, LimitBy, PanelSettings, ProxySettings,
+    Rule, Snapshot, Sticky, Target, Waf, WafKey,
 };
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
@@ -21,7 +21,8 @@ use crate::schema::{
     StatusSet, TargetGroup, TlsMode, csv,
 };
 use crate::store::{
-    Change, Read, Span, certificates, custom_rules, exclusions, host_security, hosts, rules, settings, target_groups,
+    Change, Read, Span, certificates, custom_rules, exclusions, host_access, host_security, hosts, rules, settings,
+    target_groups,
 };
 use crate::waf::{Composition, RuleSets, RuleSource, Tuned, Tuning};
 
@@ -152,7 +153,7 @@ impl Touched {
             let id = |column: &str| change.integer(column);
             match change.table.name {
                 "hosts" => touched.hosts.extend(id("id").map(HostId)),
-                "rules" | "host_security" | "waf_exclusions" | "waf_custom_rules" => {
+                "rules" | "host_security" | "host_access" | "waf_exclusions" | "waf_custom_rules" => {
                     touched.hosts.extend(id("host_id").map(HostId))
                 }
                 "certificates" => match id("host_id") {
@@ -314,8 +315,16 @@ fn host(read: &Read<'_>, row: &schema::Host, next: &Snapshot, rule_sets: &RuleSe
         limit,
         headers,
         compression: row.compression,
+        access: access(read, row)?,
         fault: None,
     })
+}
+
+fn access(read: &Read<'_>, row: &schema::Host) -> Result<Option<Arc<Access>>> {
+    match row.auth_required {
+        true => Ok(Some(Arc::new(Access::new(&host_access::get(read, row.id)?)))),
+        false => Ok(None),
+    }
 }
 
 fn limit(security: &HostSecurity) -> Option<Limit> {
@@ -391,6 +400,8 @@ fn broken(row: &schema::Host, error: &Error) -> Host {
         limit: None,
         headers: None,
         compression: false,
+        // It answers nobody, so that nobody needs to sign in.
+        access: None,
         tls: HostTls { mode: row.tls_mode, clients: clients(row, &Snapshot::default()), ..HostTls::default() },
         fault: Some(error.message().into()),
     }

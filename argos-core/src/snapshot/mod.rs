@@ -4,6 +4,7 @@
 //! touched and shares all else with the last: tables are held in parts, and a part is copied only when a row in
 //! it changed. Nothing here is mutable; health, limits, bans and pools are state and live in `proxy`.
 
+mod access;
 mod compile;
 mod headers;
 mod limits;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use argos_seclang::RuleSet;
 use url::Url;
 
+pub use access::Access;
 pub use compile::{HostFault, compile, compile_all, reload};
 pub use headers::{FieldChange, FieldRule, HeaderRules};
 pub use limits::{AppsecSettings, PanelSettings, ProxySettings, is_within};
@@ -117,6 +119,8 @@ pub struct Host {
     pub headers: Option<Arc<HeaderRules>>,
     /// Whether answers of its upstreams are compressed.
     pub compression: bool,
+    /// Who may open it; none = everybody, without a sign-in.
+    pub access: Option<Arc<Access>>,
     /// How it is served over TLS.
     pub tls: HostTls,
     /// Why this host can't be served; it answers 503.

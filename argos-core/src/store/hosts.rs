@@ -49,6 +49,8 @@ pub struct HostFields {
     pub response_headers: Vec<HeaderRule>,
     /// Whether answers are compressed.
     pub compression: bool,
+    /// Whether visitors must sign in.
+    pub auth_required: bool,
 }
 
 const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tls_email, h.enabled, h.auth_required,
@@ -56,6 +58,8 @@ const SELECT: &str = "SELECT h.id, h.domain, h.target_group_id, h.tls_mode, h.tl
         h.max_body_bytes, h.access_log, h.created_at, h.updated_at,
         s.waf_enabled, s.waf_mode, s.waf_paranoia, s.rate_limit_enabled, h.client_auth, h.client_ca_pem,
         c.id, c.kind, c.issuer, c.not_after, c.names, h.request_headers, h.response_headers, h.compression,
+        h.auth_required = 1 AND h.tls_mode = 'none'
+            AND EXISTS (SELECT 1 FROM settings WHERE key = 'panel.public_url' AND value LIKE 'https:%') AS open_gate,
         (SELECT g.name FROM target_groups g WHERE g.id = h.target_group_id AND NOT EXISTS
             (SELECT 1 FROM targets t WHERE t.target_group_id = g.id AND t.enabled = 1)) AS idle_group
     FROM hosts h JOIN host_security s ON s.host_id = h.id
@@ -69,6 +73,12 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
     let mut warnings: Vec<String> = domain.unreachable().map(str::to_owned).into_iter().collect();
     if let Some(name) = row.get::<_, Option<String>>("idle_group")? {
         warnings.push(without_targets_text(group, &name));
+    }
+    if domain.is_catch_all() && row.get(6)? {
+        warnings.push(AUTH_OF_ALL.to_owned());
+    }
+    if row.get("open_gate")? {
+        warnings.push(AUTH_WITHOUT_TLS.to_owned());
     }
     Ok(Host {
         warnings,
@@ -112,6 +122,14 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Host> {
         },
     })
 }
+
+/// What the owner of a host is told that wants a sign-in and is not served over TLS, while the panel is.
+const AUTH_WITHOUT_TLS: &str = "auth_without_tls: visitors sign in over https, and browsers keep the sign-in from plain HTTP: it works only behind \
+     a trusted proxy that speaks TLS";
+
+/// What the owner of a catch-all host is told that wants a sign-in.
+const AUTH_OF_ALL: &str = "visitors of a catch-all host can sign in only where the panel shares its cookie with the name (oidc.cookie_parent_domain): \
+     nobody is sent to a name that may be anybody's";
 
 /// What a list of hosts is narrowed by.
 #[derive(Clone, Debug, Default)]
@@ -177,10 +195,10 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
     refuse_taken(tx, &fields.domain, None)?;
     let id = tx.insert(
         HOSTS,
-        "INSERT INTO hosts (client_auth, client_ca_pem, request_headers, response_headers, compression,
+        "INSERT INTO hosts (auth_required, client_auth, client_ca_pem, request_headers, response_headers, compression,
             domain, target_group_id, tls_mode, enabled, max_body_bytes, access_log, https_redirect,
             hsts_max_age_seconds, tls_email, tls_challenge, tls_directory_url, dns_provider_id, created_at, updated_at)
-         VALUES (:client_auth, :client_ca, :request_headers, :response_headers, :compression,
+         VALUES (:auth_required, :client_auth, :client_ca, :request_headers, :response_headers, :compression,
             :domain, :target_group_id, :tls_mode, :enabled, :max_body_bytes, :access_log, :https_redirect,
             :hsts_max_age_seconds, :tls_email, :tls_challenge, :tls_directory_url, :dns_provider_id, :now, :now)",
         named_params! {
@@ -189,6 +207,7 @@ pub fn insert(tx: &Tx<'_>, fields: &HostFields) -> Result<HostId> {
             ":request_headers": text(&fields.request_headers)?,
             ":response_headers": text(&fields.response_headers)?,
             ":compression": fields.compression,
+            ":auth_required": fields.auth_required,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),
@@ -218,7 +237,7 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
     tx.update(
         HOSTS,
         id.0,
-        "UPDATE hosts SET client_auth = :client_auth, client_ca_pem = :client_ca,
+        "UPDATE hosts SET auth_required = :auth_required, client_auth = :client_auth, client_ca_pem = :client_ca,
             request_headers = :request_headers, response_headers = :response_headers, compression = :compression,
             domain = :domain, target_group_id = :target_group_id, tls_mode = :tls_mode,
             enabled = :enabled, max_body_bytes = :max_body_bytes, access_log = :access_log,
@@ -233,6 +252,7 @@ pub fn update(tx: &Tx<'_>, id: HostId, fields: &HostFields) -> Result<()> {
             ":request_headers": text(&fields.request_headers)?,
             ":response_headers": text(&fields.response_headers)?,
             ":compression": fields.compression,
+            ":auth_required": fields.auth_required,
             ":domain": fields.domain.as_str(),
             ":target_group_id": fields.target_group_id.0,
             ":tls_mode": fields.tls_mode.as_str(),

@@ -14,6 +14,7 @@ mod error;
 pub mod exclusions;
 pub mod findings;
 pub mod history;
+pub mod host_access;
 pub mod host_security;
 pub mod hosts;
 mod key_check;

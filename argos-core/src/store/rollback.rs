@@ -14,7 +14,7 @@ use super::history::{self, Net, Row, is_object};
 use super::tx::{Read, Table, Tx, sql_value, table_named};
 use super::{hosts, target_groups};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{GroupId, HostId, RolledBack, RowKey, Setting};
+use crate::schema::{GroupId, HostId, Role, RolledBack, RowKey, Setting};
 
 /// A column that names a row of another table; whether the row goes and comes with that one.
 struct Reference {
@@ -132,6 +132,7 @@ pub fn write(tx: &Tx<'_>, since: Net, scope: &Scope, to: u64) -> Result<RolledBa
     let mut wants = wanted(tx, since, scope)?;
     let certificates_kept = keep_certificates(tx, &mut wants)?;
     forget_users(tx, &mut wants)?;
+    forget_visitors(tx, &mut wants)?;
     check_references(tx, &wants)?;
     check_settings(&wants)?;
     move_aside(tx, &wants)?;
@@ -218,6 +219,38 @@ fn forget_users(read: &Read<'_>, wants: &mut [Want]) -> Result<()> {
             row.insert("uploaded_by".into(), Value::Null);
         }
     }
+    Ok(())
+}
+
+/// A user who is gone is not let in again. A host that then was open to nobody else is left to administrators: without
+/// a row it would be open to everybody.
+fn forget_visitors(read: &Read<'_>, wants: &mut Vec<Want>) -> Result<()> {
+    let mut gone = Vec::new();
+    for (place, want) in wants.iter().enumerate().filter(|(_, w)| w.table.name == MADE_ANEW) {
+        if let Some(user) = want.then.as_ref().and_then(|row| row.get("user_id")?.as_i64())
+            && !exists(read, "users", user)?
+        {
+            gone.push(place);
+        }
+    }
+    for (n, place) in gone.iter().enumerate() {
+        let host = wants[*place].number("host_id");
+        let of_host = |w: &&Want| w.table.name == MADE_ANEW && w.number("host_id") == host;
+        let others = wants.iter().enumerate().filter(|(at, w)| !gone[n..].contains(at) && of_host(w));
+        let planned = others.filter(|(_, w)| w.then.is_some()).count();
+        let sql = "SELECT id FROM host_access WHERE host_id IS :host";
+        let stored = read.all(sql, named_params! { ":host": host }, |r| r.get(0).map(RowKey::Number))?;
+        let kept = stored.iter().filter(|id| !wants.iter().any(|w| w.table.name == MADE_ANEW && w.key == **id));
+        let alone = planned + kept.count() == 0 && gone[n + 1..].iter().all(|at| wants[*at].number("host_id") != host);
+        match (alone, wants[*place].then.as_mut()) {
+            (true, Some(row)) => {
+                row.insert("user_id".into(), Value::Null);
+                row.insert("role".into(), Role::Admin.as_str().into());
+            }
+            _ => wants[*place].then = None,
+        }
+    }
+    wants.retain(|w| w.now.is_some() || w.then.is_some());
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `sessions`.
 
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, ToSql, named_params};
 
 use super::StoreError;
 use super::columns::{json, parsed, time};
@@ -57,11 +57,25 @@ pub struct NewSession<'a> {
 /// # Errors
 /// Those of the database.
 pub fn by_hash(read: &Read<'_>, hash: &str) -> Result<Option<Stored>> {
-    let sql = "SELECT s.id, s.user_id, s.kind, s.host_id, s.parent_id, s.created_at, s.expires_at,
+    one(read, "s.token", hash)
+}
+
+/// The session with that id, if its person can sign in.
+///
+/// # Errors
+/// Those of the database.
+pub fn by_id(read: &Read<'_>, id: SessionId) -> Result<Option<Stored>> {
+    one(read, "s.id", id.0)
+}
+
+fn one(read: &Read<'_>, column: &str, value: impl ToSql) -> Result<Option<Stored>> {
+    let sql = format!(
+        "SELECT s.id, s.user_id, s.kind, s.host_id, s.parent_id, s.created_at, s.expires_at,
             COALESCE(s.last_seen_at, s.created_at) AS seen, u.username, u.email, u.display_name, u.role,
             u.external_provider, u.oidc_groups
-        FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token = :hash AND u.enabled = 1";
-    read.one(sql, named_params! { ":hash": hash }, |row| {
+        FROM sessions s JOIN users u ON u.id = s.user_id WHERE {column} = :value AND u.enabled = 1"
+    );
+    read.one(&sql, named_params! { ":value": value }, |row| {
         Ok(Stored {
             person: Person {
                 id: UserId(row.get("user_id")?),

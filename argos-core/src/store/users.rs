@@ -4,8 +4,8 @@ use rusqlite::{Row, named_params};
 
 use super::columns::{json, moment, parsed, time};
 use super::span::Span;
-use super::tx::{Read, Tx, table_named};
-use super::{sessions, tokens};
+use super::tx::{Read, Tx};
+use super::{host_access, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::schema::{Person, Provider, Role, User, UserId, Username};
@@ -364,7 +364,7 @@ pub fn swap_recovery_codes(tx: &Tx<'_>, id: UserId, old: &str, new: &str) -> Res
 /// Those of the database.
 pub fn delete(tx: &Tx<'_>, id: UserId) -> Result<()> {
     tokens::revoke_above(tx, id, None)?;
-    tx.cascades(table_named("host_access"), "user_id", id.0)?;
+    host_access::forget_user(tx, id)?;
     tx.people_changed();
     one(tx, id, tx.execute("DELETE FROM users WHERE id = :id", named_params! { ":id": id.0 })?)
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 pub fn text(snapshot: &Snapshot) -> Vec<String> {
     let mut lines = vec![format!(
         "{} {:?} {:?} {:?} {:?}",
-        snapshot.generation, snapshot.proxy, snapshot.appsec, snapshot.masked, snapshot.panel_hosts
+        snapshot.generation, snapshot.proxy, snapshot.appsec, snapshot.masked, snapshot.panel_settings
     )];
     let names: BTreeMap<_, _> = snapshot.names.iter().map(|(id, name)| (id.0, name)).collect();
     lines.push(format!("{names:?}"));
@@ -27,7 +27,7 @@ pub fn text(snapshot: &Snapshot) -> Vec<String> {
         let waf = host.waf.as_ref();
         let waf = waf.map(|w| (w.key, w.mode, w.block_status, w.block_body.clone(), w.response_body, tuning(w)));
         lines.push(format!(
-            "{name}: {:?} {} {} {:?} {:?} {} {:?} {:?} {:?} {waf:?}",
+            "{name}: {:?} {} {} {:?} {:?} {} {:?} {:?} {:?} {:?} {waf:?}",
             host.id,
             host.domain,
             host.enabled,
@@ -35,6 +35,7 @@ pub fn text(snapshot: &Snapshot) -> Vec<String> {
             host.max_body_bytes,
             host.access_log,
             host.tls.clients,
+            host.access,
             host.fault,
             host.rules
         ));
@@ -119,7 +120,10 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
         ),
         3 => ("hosts.create", json!({"domain": domain, "tls_mode": "none", "target_group_id": group, "enabled": on})),
         4 => ("hosts.update", json!({"id": host, "domain": domain, "target_group_id": group})),
-        5 => ("hosts.update", json!({"id": host, "max_body_bytes": if on { json!(9) } else { Value::Null }})),
+        5 => (
+            "hosts.update",
+            json!({"id": host, "auth_required": on, "max_body_bytes": if on { json!(9) } else { Value::Null }}),
+        ),
         6 => ("hosts.toggle", json!({"id": host, "enabled": on})),
         7 => ("hosts.delete", json!({"id": host})),
         8 => ("target_groups.create", json!({"name": domain.replace('*', "x"), "targets": []})),
@@ -159,6 +163,7 @@ pub fn operation(argos: &Argos, dice: &mut Dice) -> (&'static str, Value) {
             1 => {
                 ("settings.update", json!({"proxy.max_retries": dice.of(&["1", "2", "9"]), "logs.mask_params": "a,b"}))
             }
+            _ if on => ("access.replace", json!({"host_id": host, "users": [], "roles": ["viewer"]})),
             _ => ("settings.reset", json!({"key": "appsec.inbound_threshold"})),
         },
     }

@@ -134,6 +134,10 @@ pub fn sample(name: &str) -> Value {
         "waf.check_rules" => json!({"host_id": 1, "secrule": "SecRuleRemoveById 3001"}),
         "waf.rules" => json!({"tag": "attack-sqli"}),
         "waf.mode" => json!({"mode": "detect"}),
+        "access.replace" => json!({"host_id": 1, "roles": ["viewer"]}),
+        "auth.return_url" => json!({"rd": "/hosts"}),
+        // It is made for a session, which nobody has here.
+        "auth.ticket" => json!({"rd": "https://a.example/", "st": "0".repeat(64)}),
         "security.get" => json!({"host_id": 1}),
         "security.update" => json!({"host_id": 1, "waf_inbound_threshold": 9}),
         "security.replace" => json!({"host_id": 1, "waf_mode": "block"}),
@@ -188,7 +192,7 @@ fn guess(name: &str) -> Value {
 /// Whether the sample can be carried out.
 pub fn works(name: &str) -> bool {
     // A check asks an authority and a DNS server.
-    name != "setup.create" && name != "certificates.check"
+    name != "setup.create" && name != "certificates.check" && name != "auth.ticket"
 }
 
 pub fn object(value: Value) -> Map<String, Value> {

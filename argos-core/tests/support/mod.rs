@@ -341,6 +341,7 @@ pub fn host(id: i64, domain: &str, group: i64) -> Host {
         limit: None,
         headers: None,
         compression: false,
+        access: None,
         tls: HostTls::default(),
         fault: None,
     }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use argos_core::{Argos, ServeOptions, Serving};
+use argos_core::clock::Clock;
+use argos_core::{Argos, Options, ServeOptions, Serving};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use rustls::RootCertStore;
@@ -12,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use super::quic::{Client, endpoint, run};
-use super::{Folder, PATIENCE, Upstream, argos};
+use super::{Folder, PATIENCE, Upstream};
 
 /// What is spoken between client and Argos.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub struct World {
     pub argos: Argos,
     serving: Option<Serving>,
     roots: RootCertStore,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl World {
@@ -68,12 +69,17 @@ impl World {
     }
 
     pub fn before(upstream: SocketAddr, threads: usize) -> Self {
+        Self::at(upstream, threads, Clock::system())
+    }
+
+    /// With a time of its own.
+    pub fn at(upstream: SocketAddr, threads: usize, clock: Clock) -> Self {
         let folder = Folder::new();
-        let argos = argos(&folder);
+        let argos = Argos::open(Options { clock, ..Options::new(folder.path()) }).unwrap();
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let options = ServeOptions { http: vec![any], https: vec![any], threads, ..ServeOptions::default() };
         let serving = argos.start(&options).unwrap();
-        let mut world = Self { argos, serving: Some(serving), roots: RootCertStore::empty(), _folder: folder };
+        let mut world = Self { argos, serving: Some(serving), roots: RootCertStore::empty(), folder };
         let targets = json!([{"host": upstream.ip().to_string(), "port": upstream.port()}]);
         let host = json!({"domain": "a.test", "tls_mode": "auto", "https_redirect": false,
             "target_group": {"targets": targets}});
@@ -89,6 +95,11 @@ impl World {
         self.argos.call(name, input.as_object().unwrap().clone()).unwrap_or_else(|e| panic!("{name}: {e}")).value
     }
 
+    /// The database, for what no operation does.
+    pub fn db(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("argos.db")).unwrap()
+    }
+
     pub fn host(&self, mut change: Value) {
         change["id"] = json!(1);
         self.call("hosts.update", change);
@@ -101,6 +112,10 @@ impl World {
 
     pub fn plain(&self) -> SocketAddr {
         self.serving.as_ref().unwrap().addresses()[0]
+    }
+
+    pub fn secure(&self) -> SocketAddr {
+        self.serving.as_ref().unwrap().secure_addresses()[0]
     }
 
     /// Asks one request after the other over one connection.

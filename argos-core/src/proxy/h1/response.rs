@@ -333,8 +333,13 @@ fn content_of<'a>(ex: &Exchange, answer: &'a Answer, grpc: bool) -> Content<'a> 
     match &answer.content {
         Some(reply) => Content { kind: &reply.content_type, text: Cow::Borrowed(&reply.body), sent },
         None => {
-            let accept = ex.known(Known::Accept).unwrap_or_default();
-            let (kind, text) = page::page(answer.status, accept, ex.id.as_str());
+            let gate = answer.gate.as_deref();
+            // What is told to programs has one form, whatever they say they like.
+            let accept = match gate.is_some_and(|gate| gate.challenge.is_some()) {
+                true => b"application/json",
+                false => ex.known(Known::Accept).unwrap_or_default(),
+            };
+            let (kind, text) = page::page(answer.status, gate.and_then(|g| g.text), accept, ex.id.as_str());
             Content { kind, text: Cow::Owned(text), sent }
         }
     }
@@ -375,6 +380,14 @@ fn own_fields(out: &mut impl Lines, ex: &Exchange, core: &Core, answer: &Answer,
     }
     out.put("X-Request-Id", ex.id.as_bytes());
     out.put("Date", &core.date(ex.facts.at));
+    if let Some(gate) = &answer.gate {
+        gate.cookies.iter().for_each(|cookie| out.put("Set-Cookie", cookie.expose().as_bytes()));
+        if let Some(challenge) = &gate.challenge {
+            out.put("WWW-Authenticate", challenge.as_bytes());
+        }
+        // Where a ticket was spent is no other site's to know.
+        out.put("Referrer-Policy", b"no-referrer");
+    }
     if let Some(seconds) = answer.retry_after {
         out.with(b"Retry-After", |out| drop(write!(out, "{seconds}")));
     }

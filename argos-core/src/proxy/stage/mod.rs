@@ -1,5 +1,6 @@
 //! The stages of a request, in the order of `pipeline`: each is one file with one main function.
 
+pub(crate) mod admit;
 pub(crate) mod balance;
 pub(crate) mod decide;
 pub(crate) mod inspect;

@@ -51,12 +51,13 @@ pub(crate) fn host<'a>(ex: &mut Exchange, live: &'a Snapshot) -> Result<&'a Host
 }
 
 /// Whether a client that shook hands for `sni` may ask `host` by `name`: for the same host, for none that is known, or
-/// where the certificate it was shown is good for both and nobody asks for one of the client.
+/// where the certificate it was shown is good for both and neither wants to know who the client is.
 fn is_meant(live: &Snapshot, host: &Host, sni: Option<&str>, name: &str) -> bool {
     let Some(sni) = sni.filter(|sni| *sni != name) else { return true };
     match live.host(sni) {
         Some(other) if other.id != host.id => {
-            other.tls.clients.is_none() && other.tls.certificate.as_ref().is_some_and(|c| c.covers(name))
+            let open = |host: &Host| host.tls.clients.is_none() && host.access.is_none();
+            open(other) && open(host) && other.tls.certificate.as_ref().is_some_and(|c| c.covers(name))
         }
         _ => true,
     }
@@ -123,6 +124,7 @@ mod tests {
                 limit: None,
                 headers: None,
                 compression: false,
+                access: None,
                 tls: HostTls::default(),
                 fault: None,
             };
