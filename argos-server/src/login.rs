@@ -8,6 +8,7 @@ use argos_core::api::tag_names;
 use argos_core::secret::token_hash;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 
@@ -33,12 +34,11 @@ pub(crate) fn pages(argos: &Argos) -> Router {
     let page = |view: &str| File::new("text/html; charset=utf-8", with_view(view));
     let pages = Arc::new([page("signin"), page("wait"), page("setup")]);
     let argos = argos.clone();
-    let look = move |headers: HeaderMap| async move {
+    let look = move |RawQuery(query): RawQuery, headers: HeaderMap| async move {
         let [signin, wait, setup] = &*pages;
         let page = match () {
             () if awaits_setup(argos).await => setup,
-            // Most likely signed in: the form would flash before the page goes on.
-            () if has_session(&headers) => wait,
+            () if may_go_on(&query.unwrap_or_default(), &headers) => wait,
             () => signin,
         };
         let mut response = page.answer(&headers);
@@ -55,6 +55,13 @@ fn with_view(view: &str) -> String {
 async fn awaits_setup(argos: Argos) -> bool {
     // A database that can't be read is told of by the page's own calls.
     tokio::task::spawn_blocking(move || argos.awaits_setup().unwrap_or(false)).await.unwrap_or(false)
+}
+
+/// Whether this may be somebody who is signed in, before whom the form would flash until the page goes on. The cookie
+/// does not come along where a protected host sent its visitor from a link of another site.
+fn may_go_on(query: &str, headers: &HeaderMap) -> bool {
+    let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
+    !has("error=") && (has("rd=") || has_session(headers))
 }
 
 /// Whether a session's cookie came along, good or not.
@@ -127,6 +134,13 @@ mod tests {
         let named: std::collections::BTreeSet<_> = named.collect();
         let served: std::collections::BTreeSet<_> = FILES.iter().map(|(path, ..)| *path).collect();
         assert_eq!(named, served);
+    }
+
+    #[test]
+    fn whoever_is_on_the_way_to_a_place_may_be_signed_in() {
+        let none = HeaderMap::new();
+        assert!(may_go_on("rd=%2Fx", &none) && may_go_on("st=1&rd=", &none));
+        assert!(!may_go_on("", &none) && !may_go_on("word=1", &none) && !may_go_on("error=disabled&rd=%2Fx", &none));
     }
 
     #[test]

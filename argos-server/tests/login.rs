@@ -47,14 +47,16 @@ fn each_file_has_its_type_and_a_tag_and_is_asked_for_anew() {
 fn the_first_view_is_of_set_up_until_there_is_an_administrator() {
     let folder = Folder::new();
     let server = Server::start(&folder, &["--create"]);
-    let view = |cookie: &str| {
-        let page = ask(server.panel, "GET", "/login?rd=%2Fx&error=no_account", &[("Cookie", cookie)], "");
+    let view_of = |target: &str, cookie: &str| {
+        let page = ask(server.panel, "GET", target, &[("Cookie", cookie)], "");
         assert_eq!((page.status, page.header("vary")), (200, Some("Cookie")));
         let (_, rest) = page.body.split_once("<body data-view=\"").unwrap();
         // What stands in the address is the script's business.
         assert!(!page.body.contains("no_account"));
         (rest.split_once('"').unwrap().0.to_owned(), page.header("etag").unwrap().to_owned())
     };
+    let view = |cookie: &str| view_of("/login", cookie);
+    assert_eq!(view_of("/login?rd=%2Fx", "a=b").0, "setup");
     let (first, first_tag) = view("a=b");
     assert_eq!(first, "setup");
     let line = server.log.iter().find_map(|line| line.trim_end().split_once("setup token: ")).unwrap();
@@ -68,6 +70,9 @@ fn the_first_view_is_of_set_up_until_there_is_an_administrator() {
     assert_eq!(second, "signin");
     // A browser that has the first page must not keep it.
     assert_ne!(first_tag, second_tag);
+    // Whoever may be signed in sees no form that goes away at once.
     assert_eq!(view("a=b; argos_session=old").0, "wait");
+    assert_eq!(view_of("/login?rd=%2Fx", "a=b").0, "wait");
+    assert_eq!(view_of("/login?rd=%2Fx&error=no_account", "a=b; argos_session=old").0, "signin");
     assert!(server.stop());
 }

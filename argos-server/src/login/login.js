@@ -524,7 +524,8 @@
     if (!answer.enabled) return;
     const link = find("provider");
     link.textContent = answer.name ? `Continue with ${answer.name}` : "Single sign-on";
-    link.href = `${API}oidc/login${rd === null ? "" : `?${new URLSearchParams({ rd })}`}`;
+    const place = new URLSearchParams(Object.entries({ rd, st }).filter(([, value]) => value !== null));
+    link.href = `${API}oidc/login${place.size ? `?${place}` : ""}`;
     link.addEventListener("click", () => link.setAttribute("aria-busy", "true"));
     find("single").hidden = false;
   }
@@ -538,6 +539,7 @@
   }
 
   const failure = asked.get("error");
+  const owed = new URLSearchParams(location.hash.slice(1)).get("challenge");
 
   function failed() {
     say("bad", ...(Object.hasOwn(FAILURES, failure) ? FAILURES[failure] : ["Signing in did not work.", "Try again."]));
@@ -556,6 +558,12 @@
     if (failure !== null) failed();
     offer();
     name();
+    if (owed) {
+      // What single sign-on is still asked for. Not kept in the address.
+      challenge = owed;
+      history.replaceState(null, "", location.pathname + location.search);
+      return ready("code");
+    }
     if (view === "setup") {
       find("first").value ||= "admin";
       return ready("setup");

@@ -315,6 +315,33 @@ def test_what_single_sign_on_came_back_with(quiet, browser, code):
     assert page.complaints == []
 
 
+@pytest.mark.parametrize("rd, path", [
+    ("/readyz", "/readyz"),
+    ("/readyz?a=b&c=%2F", "/readyz?a=b&c=%2F"),
+    ("https://evil.example/", None),
+    ("//evil.example", None),
+    ("/\\evil.example", None),
+    ("javascript:document.title='evil'", None),
+    ("data:text/html,evil", None),
+    ("/login", None),
+    ("", None),
+])
+def test_where_a_person_is_sent(quiet, browser, rd, path):
+    page = browser.page()
+    page.open(f"{quiet.page}?{urlencode({'rd': rd})}")
+    sign_in(page)
+    if path:
+        page.wait(f"location.pathname + location.search == {json.dumps(path)}")
+        # Somebody who is signed in is sent on without a question.
+        page.open(f"{quiet.page}?{urlencode({'rd': rd})}")
+        page.wait(f"location.pathname + location.search == {json.dumps(path)}")
+    else:
+        page.wait(f"{VIEW} == 'inside'")
+        assert "were not sent on" in page.text()
+        assert page.run("location.pathname") == "/login" and "evil" not in page.run("document.title")
+        assert all("evil.example/" not in r["url"].split("?")[0] for r in page.requests)
+
+
 def test_the_policy_holds(quiet, browser):
     page = browser.page()
     page.open(quiet.page)
