@@ -78,6 +78,7 @@ def totp(secret: str, later: int = 0) -> str:
 
 
 def sign_in(page, username="mira", password=PASSWORD) -> None:
+    page.wait("username.checkVisibility()")
     page.type("#username", username)
     page.type("#password", password)
     page.enter()
@@ -340,6 +341,50 @@ def test_where_a_person_is_sent(quiet, browser, rd, path):
         assert "were not sent on" in page.text()
         assert page.run("location.pathname") == "/login" and "evil" not in page.run("document.title")
         assert all("evil.example/" not in r["url"].split("?")[0] for r in page.requests)
+
+
+def test_a_page_that_sends_its_visitors_back_is_no_circle(quiet, browser):
+    page = browser.page()
+    page.open(quiet.page)
+    sign_in(page)
+    page.wait(f"{VIEW} == 'inside'")
+    page.run("sessionStorage.setItem('argos-leaving', JSON.stringify(Array(4).fill(Date.now())))")
+    page.open(f"{quiet.page}?rd=%2Freadyz")
+    page.wait(f"{VIEW} == 'inside'")
+    assert "again and again" in page.text()
+    page.click("#onward")
+    page.wait("location.pathname == '/readyz'")
+
+
+def test_before_protected_hosts(start, upstream, browser):
+    guarded = {"domain": "photos.test", "target_group_id": 1, "https_redirect": False, "auth_required": True}
+    calls = [*host(upstream.address, auth_required=True), ("hosts.create", guarded), MIRA]
+    argos = with_page(start(calls, more=PANEL))
+    origin = argos.page.removesuffix("/login").replace("localhost", "auth.test")
+    argos.call("settings.set", key="panel.public_url", value=origin)
+    page = browser.page(**PHONE)
+    page.open(f"http://app.test:{argos.http[1]}/echo?a=1")
+    page.wait(f"location.origin == {json.dumps(origin)} && {VIEW} == 'signin'")
+    page.wait("toward.textContent")
+    assert "app.test" in page.text() and "This connection is not encrypted" in page.text()
+    sign_in(page)
+    page.wait("location.hostname == 'app.test'")
+    assert page.run("location.pathname + location.search") == "/echo?a=1"
+    seen = json.loads(page.text())
+    headers = {name.lower(): value for name, value in seen["headers"]}
+    assert headers["x-auth-user"] == "mira" and "argos_" not in headers.get("cookie", "")
+    # At the next one nothing is asked.
+    page.open(f"http://photos.test:{argos.http[1]}/echo")
+    page.wait("location.hostname == 'photos.test'")
+    assert "mira" in page.text()
+    # Whoever signs out at the panel is out everywhere.
+    page.open(f"{origin}/login")
+    page.wait(f"{VIEW} == 'inside'")
+    sign_out(page)
+    page.open(f"http://photos.test:{argos.http[1]}/echo")
+    page.wait(f"location.origin == {json.dumps(origin)} && {VIEW} == 'signin'")
+    # Plain HTTP is no place for that header, and the browser says so.
+    assert [text for text in page.complaints if "Cross-Origin-Opener-Policy" not in text] == []
 
 
 def test_the_policy_holds(quiet, browser):
