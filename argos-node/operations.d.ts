@@ -422,6 +422,12 @@ export interface DnsTestStep {
   error: string
 }
 
+/** How many sessions have ended. */
+export interface EndedSessions {
+  /** So many. */
+  revoked: number
+}
+
 /** Who left a target or a rule out. */
 export type ExcludedBy =
   /** `ctl` of a rule that matched before. */
@@ -976,6 +982,28 @@ export type Matcher =
   /** The client's country. */
   | { type: 'country'; config: CountryConfig }
 
+/** Whoever asks. */
+export interface Me {
+  /** Identity. */
+  id: number
+  /** The name to sign in with. */
+  username: string
+  /** What they may do. */
+  role: Role
+  /** `oidc` where an identity of the identity provider is attached. */
+  provider: Provider
+  /** Whether a second factor is asked of them. */
+  totpEnabled: boolean
+  /** Whether they can sign in by a password. */
+  hasPassword: boolean
+  /** Name as others read it. */
+  displayName?: string | null
+  /** Address of mail. */
+  email?: string | null
+  /** Recovery codes that are left; null without a second factor. Below 3 it is time for new ones. */
+  recoveryCodesRemaining?: number | null
+}
+
 /** The request's method. */
 export interface MethodConfig {
   /** Upper-case tokens; any of these. */
@@ -1008,6 +1036,20 @@ export interface NewTarget {
   weight?: number | null
   /** Default true. */
   enabled?: boolean | null
+}
+
+/** A second factor that waits for its first code. All of it is shown this once. */
+export interface NewTotp {
+  /** The shared secret in base32. */
+  secret: string
+  /** The address that authenticator programs read. */
+  otpauthUrl: string
+  /** The address as a QR code, SVG. */
+  qrSvg: string
+  /** The address as a QR code, PNG in base64. */
+  qrPngBase64: string
+  /** Ten codes, each good once in place of one of the second factor. */
+  recoveryCodes: string[]
 }
 
 /** The direction of a list. */
@@ -1084,6 +1126,13 @@ export interface ProposedExclusion {
   /** Why. */
   reason: string
 }
+
+/** Who vouches for a person. */
+export type Provider =
+  /** Argos, by a password. */
+  | 'local'
+  /** The identity provider. */
+  | 'oidc'
 
 /** Any decoded occurrence of one query parameter. */
 export interface QueryConfig {
@@ -1389,6 +1438,37 @@ export interface SecuritySummary {
   rateLimitEnabled: boolean
 }
 
+/** Where a session counts. */
+export type SessionKind =
+  /** At the panel, and on the hosts below the parent domain of cookies. */
+  | 'panel'
+  /** On one protected host. */
+  | 'host'
+
+/** A session; its token is nowhere to be seen. */
+export interface SessionRow {
+  /** Identity. */
+  id: number
+  /** Where it counts. */
+  kind: SessionKind
+  /** When it began. */
+  createdAt: string
+  /** When it was last used, at most a minute late. */
+  lastSeenAt: string
+  /** When it ends at the latest. */
+  expiresAt: string
+  /** The address that it began from. */
+  remoteIp: string
+  /** The program that it began with. */
+  userAgent: string
+  /** Whether it is the one that asks. */
+  current: boolean
+  /** The protected host, for sessions of that kind. */
+  hostId?: number | null
+  /** That host's name. */
+  hostDomain?: string | null
+}
+
 /** A setting with its value, as it is listed. */
 export interface SettingRow extends Tagged {
   /** The key. */
@@ -1403,8 +1483,34 @@ export interface SettingRow extends Tagged {
   value?: string | null
   /** For secrets: whether one is stored. */
   valueSet?: boolean | null
+  /** True where the environment says another value, which counts. */
+  overridden?: boolean | null
   /** When it was last written; null = never. */
   updatedAt?: string | null
+}
+
+/** Recovery codes, shown this once. */
+export interface ShownCodes {
+  /** Ten codes, each good once. */
+  codes: string[]
+}
+
+/** What signing in has come to. */
+export interface SignedIn {
+  /** Whether a second factor is asked for. */
+  requiresTotp: boolean
+  /** Who is signed in; null while a second factor is asked for. */
+  user?: Me | null
+  /** What the second factor is given with, within 5 minutes, from the same address and browser. */
+  challengeId?: string | null
+  /** Recovery codes that are left, where a second factor was given. */
+  recoveryCodesRemaining?: number | null
+}
+
+/** Where to go so that the identity provider signs out too. */
+export interface SignedOut {
+  /** The provider's address for it. */
+  endSessionUrl: string
 }
 
 /** One endpoint of a target group. */
@@ -1571,6 +1677,18 @@ export type TokenRole =
   /** Everything that tokens may. */
   | 'admin'
 
+/** The second factor of a person. */
+export interface TotpState {
+  /** Whether it is asked for. */
+  enabled: boolean
+  /** Whether it waits for its first code. */
+  setupPending: boolean
+  /** Since when. */
+  enabledAt?: string | null
+  /** Recovery codes that are left; null while it is off. */
+  recoveryCodesRemaining?: number | null
+}
+
 /** How one rule did. */
 export interface TriedRule {
   /** The rule. */
@@ -1633,6 +1751,40 @@ export interface UploadedCertificate {
   ariWindowEnd?: string | null
   /** The user who uploaded it. */
   uploadedBy?: number | null
+}
+
+/** A person who may sign in. */
+export interface User extends Tagged {
+  /** Identity. */
+  id: number
+  /** Unique name; case does not tell two apart. */
+  username: string
+  /** What they may do. */
+  role: Role
+  /** Whether they can sign in. */
+  enabled: boolean
+  /** `oidc` where an identity of the identity provider is attached. */
+  provider: Provider
+  /** How the person came to be here. */
+  createdVia: Provider
+  /** Whether they can sign in by a password. */
+  hasPassword: boolean
+  /** Whether a second factor is asked of them. */
+  totpEnabled: boolean
+  /** Groups at the last sign-in by the identity provider. */
+  oidcGroups: string[]
+  /** When they were made. */
+  createdAt: string
+  /** When they were last changed. */
+  updatedAt: string
+  /** Address of mail. */
+  email?: string | null
+  /** Name as others read it. */
+  displayName?: string | null
+  /** When they last signed in. */
+  lastLogin?: string | null
+  /** When the password was last set. */
+  passwordChangedAt?: string | null
 }
 
 /** How a header or cookie value is compared. */
@@ -3000,6 +3152,166 @@ export class SystemResource {
   openapi(): Promise<unknown>
 }
 
+/** Signing in and out, and what belongs to whoever asks. */
+export class AuthResource {
+  private constructor()
+  /** Signs in by a password: sets the session's cookie, or asks for a second factor. */
+  login(fields: {
+    /** The name to sign in with. */
+    username: string
+    /** The password. */
+    password: string
+  }): Promise<Applied<SignedIn>>
+  /** Ends a sign-in with a code of the second factor. */
+  verifyTotp(fields: {
+    /** What signing in answered. */
+    challengeId: string
+    /** Six digits. */
+    code: string
+  }): Promise<Applied<SignedIn>>
+  /** Ends a sign-in with a recovery code, which is then used up. */
+  verifyRecovery(fields: {
+    /** What signing in answered. */
+    challengeId: string
+    /** A code that was not used yet. */
+    recoveryCode: string
+  }): Promise<Applied<SignedIn>>
+  /** Signs out: the session and those of protected hosts that hang on it end. */
+  logout(): Promise<Applied<null>>
+  /** Shows whoever asks. */
+  me(): Promise<Me>
+  /** Sets another password for whoever asks; their other sessions end. */
+  changePassword(fields: {
+    /** The password until now. */
+    current: string
+    /** The new one, at least `auth.password_min_length` characters. */
+    new: string
+  }): Promise<Applied<null>>
+  /** Shows the second factor of whoever asks. */
+  totp(): Promise<TotpState>
+  /** Begins a second factor: shows its secret and recovery codes this once; it is asked for after its first code. */
+  setUpTotp(fields?: {
+    /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
+    password?: string | null
+  }): Promise<Applied<NewTotp>>
+  /** Switches the second factor on with its first code; other sessions end. */
+  activateTotp(fields: {
+    /** Six digits. */
+    code: string
+    /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
+    password?: string | null
+  }): Promise<Applied<null>>
+  /** Switches the second factor off with one of its codes or a recovery code; other sessions end. */
+  disableTotp(fields: {
+    /** Six digits, or a recovery code. */
+    code: string
+    /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
+    password?: string | null
+  }): Promise<Applied<null>>
+  /** Makes ten new recovery codes and shows them this once; the old ones are good for nothing more. */
+  newRecoveryCodes(fields?: {
+    /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
+    password?: string | null
+  }): Promise<Applied<ShownCodes>>
+  /** Lists the sessions of whoever asks, by id. */
+  sessions(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<SessionRow>>
+  /** Ends a session of whoever asks, and those that hang on it. */
+  endSession(id: number): Promise<Applied<null>>
+  /** Ends all sessions of whoever asks but this one. */
+  endOtherSessions(): Promise<Applied<EndedSessions>>
+}
+
+/** People who may sign in. */
+export class UsersResource {
+  private constructor()
+  /** Lists people by id. */
+  list(fields?: {
+    /** Only the one of this name. */
+    username?: string | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<User>>
+  /** Shows one person. */
+  get(id: number): Promise<User>
+  /** Makes a person who may sign in. */
+  create(username: string, fields?: {
+    /** At least `auth.password_min_length` characters; without one they sign in by the identity provider only. */
+    password?: string | null
+    /** Address of mail. */
+    email?: string | null
+    /** Name as others read it, at most 128 characters. */
+    displayName?: string | null
+    /** What they may do, default `user`. */
+    role?: Role | null
+    /** Whether they can sign in, default true. */
+    enabled?: boolean | null
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<User>>
+  /** Changes the given fields of a person; their sessions end with another role or when they are disabled. */
+  update(id: number, fields?: {
+    /** Another name to sign in with. */
+    username?: string
+    /** Address of mail; null = none. */
+    email?: string | null
+    /** Name as others read it; null = none. */
+    displayName?: string | null
+    /** What they may do. Their sessions end when it is another one. */
+    role?: Role
+    /** Whether they can sign in. Their sessions end when they can't. */
+    enabled?: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+  }): Promise<Applied<User>>
+  /** Deletes a person: sessions and entries of hosts' access lists go too, tokens end. */
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+  }): Promise<Applied<null>>
+  /** Sets the password of a person, whose sessions all end. */
+  setPassword(id: number, fields: {
+    /** Their new password, at least `auth.password_min_length` characters. */
+    new: string
+    /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
+    password?: string | null
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<null>>
+  /** Switches the second factor of a person off, whose sessions all end. */
+  disable2fa(id: number, fields?: {
+    /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
+    password?: string | null
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<null>>
+  /** Lists the sessions of a person, by id. */
+  sessions(id: number, fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<SessionRow>>
+  /** Ends all sessions of a person. */
+  endSessions(id: number): Promise<Applied<null>>
+}
+
 /** The first administrator. */
 export class SetupResource {
   private constructor()
@@ -3056,6 +3368,10 @@ export class Operations {
   readonly logs: LogsResource
   /** The process itself. */
   readonly system: SystemResource
+  /** Signing in and out, and what belongs to whoever asks. */
+  readonly auth: AuthResource
+  /** People who may sign in. */
+  readonly users: UsersResource
   /** The first administrator. */
   readonly setup: SetupResource
 }

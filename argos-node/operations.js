@@ -541,6 +541,114 @@ class SystemResource {
   }
 }
 
+class AuthResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  login(fields) {
+    return records.change(this.#argos, 'auth.login', { ...fields })
+  }
+
+  verifyTotp(fields) {
+    return records.change(this.#argos, 'auth.verify_totp', { ...fields })
+  }
+
+  verifyRecovery(fields) {
+    return records.change(this.#argos, 'auth.verify_recovery', { ...fields })
+  }
+
+  logout() {
+    return records.change(this.#argos, 'auth.logout', {})
+  }
+
+  me() {
+    return records.query(this.#argos, 'auth.me', {})
+  }
+
+  changePassword(fields) {
+    return records.change(this.#argos, 'auth.change_password', { ...fields })
+  }
+
+  totp() {
+    return records.query(this.#argos, 'auth.totp', {})
+  }
+
+  setUpTotp(fields = {}) {
+    return records.change(this.#argos, 'auth.set_up_totp', { ...fields })
+  }
+
+  activateTotp(fields) {
+    return records.change(this.#argos, 'auth.activate_totp', { ...fields })
+  }
+
+  disableTotp(fields) {
+    return records.change(this.#argos, 'auth.disable_totp', { ...fields })
+  }
+
+  newRecoveryCodes(fields = {}) {
+    return records.change(this.#argos, 'auth.new_recovery_codes', { ...fields })
+  }
+
+  sessions(fields = {}) {
+    return records.queryPage(this.#argos, 'auth.sessions', { ...fields })
+  }
+
+  endSession(id) {
+    return records.change(this.#argos, 'auth.end_session', { id })
+  }
+
+  endOtherSessions() {
+    return records.change(this.#argos, 'auth.end_other_sessions', {})
+  }
+}
+
+class UsersResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'users.list', { ...fields })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'users.get', { id })
+  }
+
+  create(username, fields = {}, terms) {
+    return records.change(this.#argos, 'users.create', { ...fields, username }, terms)
+  }
+
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'users.update', { ...fields, id }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'users.delete', { id }, terms)
+  }
+
+  setPassword(id, fields, terms) {
+    return records.change(this.#argos, 'users.set_password', { ...fields, id }, terms)
+  }
+
+  disable2fa(id, fields = {}, terms) {
+    return records.change(this.#argos, 'users.disable_2fa', { ...fields, id }, terms)
+  }
+
+  sessions(id, fields = {}) {
+    return records.queryPage(this.#argos, 'users.sessions', { ...fields, id })
+  }
+
+  endSessions(id) {
+    return records.change(this.#argos, 'users.end_sessions', { id })
+  }
+}
+
 class SetupResource {
   #argos
 
@@ -624,6 +732,14 @@ class Operations {
 
   get system() {
     return new SystemResource(this)
+  }
+
+  get auth() {
+    return new AuthResource(this)
+  }
+
+  get users() {
+    return new UsersResource(this)
   }
 
   get setup() {

@@ -18,6 +18,7 @@ __all__ = [
     "Algorithm",
     "ApiToken",
     "AppsecMode",
+    "AuthResource",
     "BlockConfig",
     "CandidateShown",
     "CatalogueRule",
@@ -45,6 +46,7 @@ __all__ = [
     "DnsProviderTest",
     "DnsProvidersResource",
     "DnsTestStep",
+    "EndedSessions",
     "ExcludedBy",
     "Exclusion",
     "ExclusionsResource",
@@ -84,9 +86,11 @@ __all__ = [
     "LogsResource",
     "MatchedRule",
     "Matcher",
+    "Me",
     "MethodConfig",
     "NewGroup",
     "NewTarget",
+    "NewTotp",
     "Operations",
     "Order",
     "PathConfig",
@@ -95,6 +99,7 @@ __all__ = [
     "PathRegexConfig",
     "Proposal",
     "ProposedExclusion",
+    "Provider",
     "QueryConfig",
     "RateLimitKey",
     "RedirectConfig",
@@ -120,9 +125,14 @@ __all__ = [
     "Security",
     "SecurityResource",
     "SecuritySummary",
+    "SessionKind",
+    "SessionRow",
     "SettingRow",
     "SettingsResource",
     "SetupResource",
+    "ShownCodes",
+    "SignedIn",
+    "SignedOut",
     "SystemResource",
     "Target",
     "TargetChoice",
@@ -136,10 +146,13 @@ __all__ = [
     "TlsMode",
     "TokenRole",
     "TokensResource",
+    "TotpState",
     "TriedRule",
     "TryResult",
     "TsigAlgorithm",
     "UploadedCertificate",
+    "User",
+    "UsersResource",
     "ValueMode",
     "Version",
     "WafMode",
@@ -346,6 +359,15 @@ class Order(StrEnum):
     """Greatest first."""
 
 
+class Provider(StrEnum):
+    """Who vouches for a person."""
+
+    LOCAL = "local"
+    """Argos, by a password."""
+    OIDC = "oidc"
+    """The identity provider."""
+
+
 class RateLimitKey(StrEnum):
     """What a rate limit counts by."""
 
@@ -368,6 +390,15 @@ class Role(StrEnum):
     """Changes hosts, groups, rules and security."""
     ADMIN = "admin"
     """Everything."""
+
+
+class SessionKind(StrEnum):
+    """Where a session counts."""
+
+    PANEL = "panel"
+    """At the panel, and on the hosts below the parent domain of cookies."""
+    HOST = "host"
+    """On one protected host."""
 
 
 class TargetState(StrEnum):
@@ -859,6 +890,14 @@ class DnsTestStep:
     """Whether it went well."""
     error: str
     """What went wrong, and what helps; empty = nothing did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSessions:
+    """How many sessions have ended."""
+
+    revoked: int
+    """So many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1374,6 +1413,30 @@ class MatchedRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Whoever asks."""
+
+    id: int
+    """Identity."""
+    username: str
+    """The name to sign in with."""
+    role: Role
+    """What they may do."""
+    provider: Provider
+    """``oidc`` where an identity of the identity provider is attached."""
+    totp_enabled: bool
+    """Whether a second factor is asked of them."""
+    has_password: bool
+    """Whether they can sign in by a password."""
+    display_name: str | None = None
+    """Name as others read it."""
+    email: str | None = None
+    """Address of mail."""
+    recovery_codes_remaining: int | None = None
+    """Recovery codes that are left; null without a second factor. Below 3 it is time for new ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MethodConfig:
     """The request's method."""
 
@@ -1413,6 +1476,22 @@ class NewTarget:
     """1–256, default 1."""
     enabled: bool | None = None
     """Default true."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTotp:
+    """A second factor that waits for its first code. All of it is shown this once."""
+
+    secret: str
+    """The shared secret in base32."""
+    otpauth_url: str
+    """The address that authenticator programs read."""
+    qr_svg: str
+    """The address as a QR code, SVG."""
+    qr_png_base64: str
+    """The address as a QR code, PNG in base64."""
+    recovery_codes: Sequence[str]
+    """Ten codes, each good once in place of one of the second factor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1840,6 +1919,32 @@ class SecuritySummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A session; its token is nowhere to be seen."""
+
+    id: int
+    """Identity."""
+    kind: SessionKind
+    """Where it counts."""
+    created_at: datetime
+    """When it began."""
+    last_seen_at: datetime
+    """When it was last used, at most a minute late."""
+    expires_at: datetime
+    """When it ends at the latest."""
+    remote_ip: str
+    """The address that it began from."""
+    user_agent: str
+    """The program that it began with."""
+    current: bool
+    """Whether it is the one that asks."""
+    host_id: int | None = None
+    """The protected host, for sessions of that kind."""
+    host_domain: str | None = None
+    """That host's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettingRow(records.Resource):
     """A setting with its value, as it is listed."""
 
@@ -1855,8 +1960,40 @@ class SettingRow(records.Resource):
     """The value; absent for secrets."""
     value_set: bool | None = None
     """For secrets: whether one is stored."""
+    overridden: bool | None = None
+    """True where the environment says another value, which counts."""
     updated_at: datetime | None = None
     """When it was last written; null = never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCodes:
+    """Recovery codes, shown this once."""
+
+    codes: Sequence[str]
+    """Ten codes, each good once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """What signing in has come to."""
+
+    requires_totp: bool
+    """Whether a second factor is asked for."""
+    user: Me | None = None
+    """Who is signed in; null while a second factor is asked for."""
+    challenge_id: str | None = None
+    """What the second factor is given with, within 5 minutes, from the same address and browser."""
+    recovery_codes_remaining: int | None = None
+    """Recovery codes that are left, where a second factor was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOut:
+    """Where to go so that the identity provider signs out too."""
+
+    end_session_url: str
+    """The provider's address for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1992,6 +2129,20 @@ class TargetHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TotpState:
+    """The second factor of a person."""
+
+    enabled: bool
+    """Whether it is asked for."""
+    setup_pending: bool
+    """Whether it waits for its first code."""
+    enabled_at: datetime | None = None
+    """Since when."""
+    recovery_codes_remaining: int | None = None
+    """Recovery codes that are left; null while it is off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriedRule:
     """How one rule did."""
 
@@ -2039,6 +2190,42 @@ class UploadedCertificate:
     """Until when."""
     uploaded_by: int | None = None
     """The user who uploaded it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User(records.Resource):
+    """A person who may sign in."""
+
+    id: int
+    """Identity."""
+    username: str
+    """Unique name; case does not tell two apart."""
+    role: Role
+    """What they may do."""
+    enabled: bool
+    """Whether they can sign in."""
+    provider: Provider
+    """``oidc`` where an identity of the identity provider is attached."""
+    created_via: Provider
+    """How the person came to be here."""
+    has_password: bool
+    """Whether they can sign in by a password."""
+    totp_enabled: bool
+    """Whether a second factor is asked of them."""
+    oidc_groups: Sequence[str]
+    """Groups at the last sign-in by the identity provider."""
+    created_at: datetime
+    """When they were made."""
+    updated_at: datetime
+    """When they were last changed."""
+    email: str | None = None
+    """Address of mail."""
+    display_name: str | None = None
+    """Name as others read it."""
+    last_login: datetime | None = None
+    """When they last signed in."""
+    password_changed_at: datetime | None = None
+    """When the password was last set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -4895,6 +5082,410 @@ class SystemResource:
         return records.query_plain(self._caller, "system.openapi", {})
 
 
+class AuthResource:
+    """Signing in and out, and what belongs to whoever asks."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def login(
+        self,
+        *,
+        username: str,
+        password: str,
+    ) -> Applied[SignedIn]:
+        """Signs in by a password: sets the session's cookie, or asks for a second factor.
+
+        Arguments:
+            username: The name to sign in with.
+            password: The password.
+        """
+        return records.change(self._caller, SignedIn, "auth.login", {
+            "username": username,
+            "password": password,
+        }, {})
+
+    def verify_totp(
+        self,
+        *,
+        challenge_id: str,
+        code: str,
+    ) -> Applied[SignedIn]:
+        """Ends a sign-in with a code of the second factor.
+
+        Arguments:
+            challenge_id: What signing in answered.
+            code: Six digits.
+        """
+        return records.change(self._caller, SignedIn, "auth.verify_totp", {
+            "challenge_id": challenge_id,
+            "code": code,
+        }, {})
+
+    def verify_recovery(
+        self,
+        *,
+        challenge_id: str,
+        recovery_code: str,
+    ) -> Applied[SignedIn]:
+        """Ends a sign-in with a recovery code, which is then used up.
+
+        Arguments:
+            challenge_id: What signing in answered.
+            recovery_code: A code that was not used yet.
+        """
+        return records.change(self._caller, SignedIn, "auth.verify_recovery", {
+            "challenge_id": challenge_id,
+            "recovery_code": recovery_code,
+        }, {})
+
+    def logout(
+        self,
+    ) -> Applied[None]:
+        """Signs out: the session and those of protected hosts that hang on it end."""
+        return records.change_plain(self._caller, "auth.logout", {}, {})
+
+    def me(
+        self,
+    ) -> Me:
+        """Shows whoever asks."""
+        return records.query(self._caller, Me, "auth.me", {})
+
+    def change_password(
+        self,
+        *,
+        current: str,
+        new: str,
+    ) -> Applied[None]:
+        """Sets another password for whoever asks; their other sessions end.
+
+        Arguments:
+            current: The password until now.
+            new: The new one, at least ``auth.password_min_length`` characters.
+        """
+        return records.change_plain(self._caller, "auth.change_password", {
+            "current": current,
+            "new": new,
+        }, {})
+
+    def totp(
+        self,
+    ) -> TotpState:
+        """Shows the second factor of whoever asks."""
+        return records.query(self._caller, TotpState, "auth.totp", {})
+
+    def set_up_totp(
+        self,
+        *,
+        password: str | None | Unset = UNSET,
+    ) -> Applied[NewTotp]:
+        """Begins a second factor: shows its secret and recovery codes this once; it is asked for after its
+        first code.
+
+        Arguments:
+            password: The password of whoever asks; not needed within 5 minutes of the sign-in.
+        """
+        return records.change(self._caller, NewTotp, "auth.set_up_totp", {
+            "password": password,
+        }, {})
+
+    def activate_totp(
+        self,
+        *,
+        code: str,
+        password: str | None | Unset = UNSET,
+    ) -> Applied[None]:
+        """Switches the second factor on with its first code; other sessions end.
+
+        Arguments:
+            code: Six digits.
+            password: The password of whoever asks; not needed within 5 minutes of the sign-in.
+        """
+        return records.change_plain(self._caller, "auth.activate_totp", {
+            "code": code,
+            "password": password,
+        }, {})
+
+    def disable_totp(
+        self,
+        *,
+        code: str,
+        password: str | None | Unset = UNSET,
+    ) -> Applied[None]:
+        """Switches the second factor off with one of its codes or a recovery code; other sessions end.
+
+        Arguments:
+            code: Six digits, or a recovery code.
+            password: The password of whoever asks; not needed within 5 minutes of the sign-in.
+        """
+        return records.change_plain(self._caller, "auth.disable_totp", {
+            "code": code,
+            "password": password,
+        }, {})
+
+    def new_recovery_codes(
+        self,
+        *,
+        password: str | None | Unset = UNSET,
+    ) -> Applied[ShownCodes]:
+        """Makes ten new recovery codes and shows them this once; the old ones are good for nothing more.
+
+        Arguments:
+            password: The password of whoever asks; not needed within 5 minutes of the sign-in.
+        """
+        return records.change(self._caller, ShownCodes, "auth.new_recovery_codes", {
+            "password": password,
+        }, {})
+
+    def sessions(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[SessionRow]:
+        """Lists the sessions of whoever asks, by id.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, SessionRow, "auth.sessions", {
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def end_session(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Ends a session of whoever asks, and those that hang on it.
+
+        Arguments:
+            id: The session.
+        """
+        return records.change_plain(self._caller, "auth.end_session", {
+            "id": id,
+        }, {})
+
+    def end_other_sessions(
+        self,
+    ) -> Applied[EndedSessions]:
+        """Ends all sessions of whoever asks but this one."""
+        return records.change(self._caller, EndedSessions, "auth.end_other_sessions", {}, {})
+
+
+class UsersResource:
+    """People who may sign in."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        username: str | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[User]:
+        """Lists people by id.
+
+        Arguments:
+            username: Only the one of this name.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, User, "users.list", {
+            "username": username,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> User:
+        """Shows one person.
+
+        Arguments:
+            id: The person.
+        """
+        return records.query(self._caller, User, "users.get", {
+            "id": id,
+        })
+
+    def create(
+        self,
+        username: str,
+        *,
+        password: str | None | Unset = UNSET,
+        email: str | None | Unset = UNSET,
+        display_name: str | None | Unset = UNSET,
+        role: Role | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Applied[User]:
+        """Makes a person who may sign in.
+
+        Arguments:
+            username: 1–64 ASCII letters, digits and ``_ . - @``; unique, case does not tell two apart.
+            password: At least ``auth.password_min_length`` characters; without one they sign in by the
+                identity provider only.
+            email: Address of mail.
+            display_name: Name as others read it, at most 128 characters.
+            role: What they may do, default ``user``.
+            enabled: Whether they can sign in, default true.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, User, "users.create", {
+            "username": username,
+            "password": password,
+            "email": email,
+            "display_name": display_name,
+            "role": role,
+            "enabled": enabled,
+        }, {"idempotency_key": idempotency_key})
+
+    def update(
+        self,
+        id: int,
+        *,
+        username: str | Unset = UNSET,
+        email: str | None | Unset = UNSET,
+        display_name: str | None | Unset = UNSET,
+        role: Role | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        if_match: str | None = None,
+    ) -> Applied[User]:
+        """Changes the given fields of a person; their sessions end with another role or when they are
+        disabled.
+
+        Arguments:
+            id: The person.
+            username: Another name to sign in with.
+            email: Address of mail; null = none.
+            display_name: Name as others read it; null = none.
+            role: What they may do. Their sessions end when it is another one.
+            enabled: Whether they can sign in. Their sessions end when they can't.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+        """
+        return records.change(self._caller, User, "users.update", {
+            "id": id,
+            "username": username,
+            "email": email,
+            "display_name": display_name,
+            "role": role,
+            "enabled": enabled,
+        }, {"if_match": if_match})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+    ) -> Applied[None]:
+        """Deletes a person: sessions and entries of hosts' access lists go too, tokens end.
+
+        Arguments:
+            id: The person.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+        """
+        return records.change_plain(self._caller, "users.delete", {
+            "id": id,
+        }, {"if_match": if_match})
+
+    def set_password(
+        self,
+        id: int,
+        *,
+        new: str,
+        password: str | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Applied[None]:
+        """Sets the password of a person, whose sessions all end.
+
+        Arguments:
+            id: The person.
+            new: Their new password, at least ``auth.password_min_length`` characters.
+            password: The password of whoever asks; not needed within 5 minutes of the sign-in.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change_plain(self._caller, "users.set_password", {
+            "id": id,
+            "new": new,
+            "password": password,
+        }, {"idempotency_key": idempotency_key})
+
+    def disable_2fa(
+        self,
+        id: int,
+        *,
+        password: str | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Applied[None]:
+        """Switches the second factor of a person off, whose sessions all end.
+
+        Arguments:
+            id: The person.
+            password: The password of whoever asks; not needed within 5 minutes of the sign-in.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change_plain(self._caller, "users.disable_2fa", {
+            "id": id,
+            "password": password,
+        }, {"idempotency_key": idempotency_key})
+
+    def sessions(
+        self,
+        id: int,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[SessionRow]:
+        """Lists the sessions of a person, by id.
+
+        Arguments:
+            id: The person.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, SessionRow, "users.sessions", {
+            "id": id,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def end_sessions(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Ends all sessions of a person.
+
+        Arguments:
+            id: The person.
+        """
+        return records.change_plain(self._caller, "users.end_sessions", {
+            "id": id,
+        }, {})
+
+
 class SetupResource:
     """The first administrator."""
 
@@ -5032,6 +5623,16 @@ class Operations:
     def system(self) -> SystemResource:
         """The process itself."""
         return SystemResource(self)
+
+    @property
+    def auth(self) -> AuthResource:
+        """Signing in and out, and what belongs to whoever asks."""
+        return AuthResource(self)
+
+    @property
+    def users(self) -> UsersResource:
+        """People who may sign in."""
+        return UsersResource(self)
 
     @property
     def setup(self) -> SetupResource:

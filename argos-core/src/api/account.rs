@@ -35,6 +35,14 @@ pub struct ChangePassword {
 operation!(ChangePassword => (), "auth.change_password", Post "/auth/password", Session, 204,
     "Sets another password for whoever asks; their other sessions end.");
 
+impl ChangePassword {
+    /// From one password to another.
+    #[must_use]
+    pub fn new(current: &str, new: &str) -> Self {
+        Self { current: current.to_owned().into(), new: new.to_owned().into(), work: None, hash: None }
+    }
+}
+
 impl fmt::Debug for ChangePassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChangePassword").finish_non_exhaustive()

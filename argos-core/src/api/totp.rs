@@ -75,6 +75,13 @@ macro_rules! proven {
         }
 
         impl $name {
+            /// With the password of whoever asks; it may be left out within 5 minutes of the sign-in.
+            #[must_use]
+            pub fn proven_by(password: Option<&str>, $($own: $own_type),*) -> Self {
+                let password = password.map(|text| text.to_owned().into());
+                Self { password, $($own,)* $($($kept: None,)*)? proof: None }
+            }
+
             fn prove(&mut self, view: &View<'_>) -> Result<()> {
                 self.proof = Some(Proof::begin(view, self.password.as_ref())?);
                 Ok(())

@@ -278,7 +278,7 @@ impl SetUserPassword {
     /// Sets `new` as the password of `id`.
     #[must_use]
     pub fn new(id: UserId, new: &str) -> Self {
-        Self { password: None, id, new: new.to_owned().into(), hash: None, cost: None, proof: None }
+        Self::proven_by(None, id, new.to_owned().into())
     }
 }
 
@@ -324,7 +324,7 @@ operation!(DisableUserTotp => (), "users.disable_2fa", Post "/users/{id}/disable
 
 impl From<UserId> for DisableUserTotp {
     fn from(id: UserId) -> Self {
-        Self { password: None, id, proof: None }
+        Self::proven_by(None, id)
     }
 }
 

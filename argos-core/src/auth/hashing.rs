@@ -1,6 +1,7 @@
 //! Where passwords are hashed: a few threads that give way to those that answer requests, and a short queue.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -14,7 +15,10 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads; they start with the first hash and end with this.
 #[derive(Default)]
-pub struct Hashing(OnceLock<SyncSender<Job>>);
+pub struct Hashing {
+    jobs: OnceLock<SyncSender<Job>>,
+    done: AtomicU64,
+}
 
 impl fmt::Debug for Hashing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,14 +38,22 @@ impl Hashing {
             let _ = done.send(work());
         });
         let busy = "too many passwords are being checked; try again in a second";
-        match self.0.get_or_init(start).try_send(job) {
+        match self.jobs.get_or_init(start).try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 return Err(Error::new(ErrorKind::Unavailable, "hashing.busy", busy).with_retry_after(1));
             }
             Err(TrySendError::Disconnected(_)) => return Err(Error::internal("the threads that hash are gone")),
         }
-        result.recv().map_err(|_| Error::internal("hashing a password was cut off"))
+        let made = result.recv().map_err(|_| Error::internal("hashing a password was cut off"));
+        self.done.fetch_add(1, Ordering::Relaxed);
+        made
+    }
+
+    /// How often work was done.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 }
 
@@ -108,7 +120,7 @@ mod tests {
         (0..threads).for_each(|_| begun.recv().unwrap());
         // Threads are busy; once the queue is full, one more is refused.
         let refused = loop {
-            match hashing.0.get().unwrap().try_send(Box::new(|| ())) {
+            match hashing.jobs.get().unwrap().try_send(Box::new(|| ())) {
                 Err(TrySendError::Full(_)) => break hashing.run(|| ()).unwrap_err(),
                 _ => std::thread::yield_now(),
             }

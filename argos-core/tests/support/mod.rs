@@ -6,6 +6,7 @@ mod folder;
 pub mod frames;
 pub mod knot;
 pub mod pebble;
+pub mod people;
 pub mod quic;
 pub mod versions;
 
