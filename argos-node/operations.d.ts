@@ -643,6 +643,16 @@ export type Freshness =
   /** It has ended. */
   | 'expired'
 
+/** What the gate of a host that wants a sign-in makes of a request. */
+export interface GateShown {
+  /** Whether it lets the request pass. */
+  passes: boolean
+  /** Why it does or does not. */
+  reason: string
+  /** Who is signed in and may come in; null = nobody. */
+  user?: string | null
+}
+
 /** What is spoken to the targets. */
 export type GroupProtocol =
   /** Plain HTTP. */
@@ -762,6 +772,14 @@ export interface Host extends Tagged {
   maxBodyBytes?: number | null
   /** The certificate that it is served with, in short; null = none. */
   certificate?: CertificateSummary | null
+}
+
+/** Who may open a host that wants a sign-in: nobody named = every user who is switched on. Administrators always may. */
+export interface HostAccess extends Tagged {
+  /** Users who may. */
+  users: number[]
+  /** Roles whose users may. */
+  roles: Role[]
 }
 
 /** What the WAF found at one host. */
@@ -1235,6 +1253,14 @@ export interface ResultLine {
   phase?: number | null
 }
 
+/** Where a person is sent after signing in. */
+export interface ReturnPlace {
+  /** A path of the panel, or the URL of a protected host. */
+  url: string
+  /** Whether that place takes them only with a ticket. */
+  ticketNeeded: boolean
+}
+
 /** How `rewrite` changes the target before it goes to the default group. At least one field is given; `strip_prefix` applies first, then `path`, then `query`. */
 export interface RewriteConfig {
   /** The new path; `{path}` and the other placeholders of `redirect` work. */
@@ -1300,6 +1326,8 @@ export interface RouteExplanation {
   host?: HostShown | null
   /** How the client stands with the host's rate limit; null = it has none. */
   limit?: LimitShown | null
+  /** Whether its gate lets the request pass; null = it wants no sign-in. */
+  gate?: GateShown | null
   /** What the WAF says; null = it was not asked, or is off. */
   waf?: WafShown | null
   /** What the rules do; null = no host answers. */
@@ -1648,6 +1676,12 @@ export type TargetState =
   /** It is switched off. */
   | 'disabled'
 
+/** Where a ticket is spent. */
+export interface TicketPlace {
+  /** The URL to open, which holds the ticket. */
+  url: string
+}
+
 /** How an automatic certificate is proven. */
 export type TlsChallenge =
   /** HTTP-01, then TLS-ALPN-01. */
@@ -1978,12 +2012,12 @@ export class HostsResource {
     responseHeaders?: HeaderRule[]
     /** Whether answers of upstreams are compressed as clients like it. */
     compression?: boolean
+    /** Whether visitors must sign in. */
+    authRequired?: boolean
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes?: number | null
     /** Provider for DNS-01; null = none. */
     dnsProviderId?: number | null
-    /** Whether visitors must sign in. */
-    authRequired?: boolean
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -2022,12 +2056,12 @@ export class HostsResource {
     responseHeaders: HeaderRule[]
     /** Whether answers of upstreams are compressed as clients like it. */
     compression: boolean
+    /** Whether visitors must sign in. */
+    authRequired: boolean
     /** Largest request body in bytes, 0–2^40; null = `proxy.max_body_bytes`, 0 = no limit. */
     maxBodyBytes: number | null
     /** Provider for DNS-01; null = none. */
     dnsProviderId: number | null
-    /** Whether visitors must sign in. */
-    authRequired: boolean
   }, terms?: {
     /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
     ifMatch?: string
@@ -2547,6 +2581,25 @@ export class SecurityResource {
     /** Whether the change is only tried: all checks, and the result it would have. */
     dryRun?: boolean
   }): Promise<Applied<Security>>
+}
+
+/** Who may open one host that wants a sign-in. */
+export class AccessResource {
+  private constructor()
+  /** Shows who may open a host that wants a sign-in; empty lists = every user who is switched on. */
+  get(): Promise<HostAccess>
+  /** Replaces who may open a host that wants a sign-in; empty lists = every user who is switched on. */
+  replace(fields: {
+    /** Users who may. */
+    users: number[]
+    /** Roles whose users may; each is named itself, whatever it allows elsewhere. */
+    roles: Role[]
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<HostAccess>>
 }
 
 /** What one host leaves out of the rules it runs. */
@@ -3226,6 +3279,18 @@ export class AuthResource {
   endSession(id: number): Promise<Applied<null>>
   /** Ends all sessions of whoever asks but this one. */
   endOtherSessions(): Promise<Applied<EndedSessions>>
+  /** Reads where a link wants a person to be sent after signing in; what is no place of ours is `/`. */
+  returnUrl(fields: {
+    /** The place: a path of the panel, or a URL of the panel or of a protected host. */
+    rd: string
+  }): Promise<ReturnPlace>
+  /** Makes a ticket for the person who asks: it lets them in at a protected host, once and within 30 seconds. */
+  ticket(fields: {
+    /** Where the person goes. */
+    rd: string
+    /** What the host said with the request to sign in: 64 hex digits. */
+    st: string
+  }): Promise<Applied<TicketPlace>>
 }
 
 /** People who may sign in. */
@@ -3346,6 +3411,8 @@ export class Operations {
   readonly requests: RequestsResource
   /** What protects one host. */
   security(hostId: number): SecurityResource
+  /** Who may open one host that wants a sign-in. */
+  access(hostId: number): AccessResource
   /** What one host leaves out of the rules it runs. */
   exclusions(hostId: number): ExclusionsResource
   /** The rules that one host adds. */

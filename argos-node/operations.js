@@ -201,6 +201,24 @@ class SecurityResource {
   }
 }
 
+class AccessResource {
+  #argos
+  #hostId
+
+  constructor(argos, hostId) {
+    this.#argos = argos
+    this.#hostId = hostId
+  }
+
+  get() {
+    return records.query(this.#argos, 'access.get', { hostId: this.#hostId })
+  }
+
+  replace(fields, terms) {
+    return records.change(this.#argos, 'access.replace', { ...fields, hostId: this.#hostId }, terms)
+  }
+}
+
 class ExclusionsResource {
   #argos
   #hostId
@@ -603,6 +621,14 @@ class AuthResource {
   endOtherSessions() {
     return records.change(this.#argos, 'auth.end_other_sessions', {})
   }
+
+  returnUrl(fields) {
+    return records.query(this.#argos, 'auth.return_url', { ...fields })
+  }
+
+  ticket(fields) {
+    return records.change(this.#argos, 'auth.ticket', { ...fields })
+  }
 }
 
 class UsersResource {
@@ -688,6 +714,10 @@ class Operations {
 
   security(hostId) {
     return new SecurityResource(this, hostId)
+  }
+
+  access(hostId) {
+    return new AccessResource(this, hostId)
   }
 
   exclusions(hostId) {

@@ -12,6 +12,7 @@ from argos import records
 from argos.records import UNSET, Applied, Page, T, Unset
 
 __all__ = [
+    "AccessResource",
     "AcmeAccount",
     "AcmeAccountsResource",
     "Action",
@@ -64,6 +65,7 @@ __all__ = [
     "FixedResponseConfig",
     "ForwardConfig",
     "Freshness",
+    "GateShown",
     "GroupProtocol",
     "HeaderConfig",
     "HeaderOp",
@@ -71,6 +73,7 @@ __all__ = [
     "Health",
     "HealthMethod",
     "Host",
+    "HostAccess",
     "HostFindings",
     "HostHeaderConfig",
     "HostMatch",
@@ -110,6 +113,7 @@ __all__ = [
     "RequestsResource",
     "ResponseLine",
     "ResultLine",
+    "ReturnPlace",
     "RewriteConfig",
     "Role",
     "RolledBack",
@@ -142,6 +146,7 @@ __all__ = [
     "TargetHealthResource",
     "TargetState",
     "TargetsResource",
+    "TicketPlace",
     "TlsChallenge",
     "TlsMode",
     "TokenRole",
@@ -1123,6 +1128,18 @@ class ForwardConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateShown:
+    """What the gate of a host that wants a sign-in makes of a request."""
+
+    passes: bool
+    """Whether it lets the request pass."""
+    reason: str
+    """Why it does or does not."""
+    user: str | None = None
+    """Who is signed in and may come in; null = nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderConfig:
     """Any field line of one name."""
 
@@ -1226,6 +1243,18 @@ class Host(records.Resource):
     """Largest request body in bytes; null = ``proxy.max_body_bytes``, 0 = no limit."""
     certificate: CertificateSummary | None = None
     """The certificate that it is served with, in short; null = none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostAccess(records.Resource):
+    """Who may open a host that wants a sign-in: nobody named = every user who is switched on.
+    Administrators always may.
+    """
+
+    users: Sequence[int]
+    """Users who may."""
+    roles: Sequence[Role]
+    """Roles whose users may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1695,6 +1724,16 @@ class ResultLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnPlace:
+    """Where a person is sent after signing in."""
+
+    url: str
+    """A path of the panel, or the URL of a protected host."""
+    ticket_needed: bool
+    """Whether that place takes them only with a ticket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteConfig:
     """How ``rewrite`` changes the target before it goes to the default group. At least one field is given;
     ``strip_prefix`` applies first, then ``path``, then ``query``.
@@ -1764,6 +1803,8 @@ class RouteExplanation:
     """The host that answers; null = none."""
     limit: LimitShown | None = None
     """How the client stands with the host's rate limit; null = it has none."""
+    gate: GateShown | None = None
+    """Whether its gate lets the request pass; null = it wants no sign-in."""
     waf: WafShown | None = None
     """What the WAF says; null = it was not asked, or is off."""
     rules: RuleMatch | None = None
@@ -2129,6 +2170,14 @@ class TargetHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketPlace:
+    """Where a ticket is spent."""
+
+    url: str
+    """The URL to open, which holds the ticket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TotpState:
     """The second factor of a person."""
 
@@ -2482,9 +2531,9 @@ class HostsResource:
         request_headers: Sequence[HeaderRule] | Unset = UNSET,
         response_headers: Sequence[HeaderRule] | Unset = UNSET,
         compression: bool | Unset = UNSET,
+        auth_required: bool | Unset = UNSET,
         max_body_bytes: int | None | Unset = UNSET,
         dns_provider_id: int | None | Unset = UNSET,
-        auth_required: bool | Unset = UNSET,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Host]:
@@ -2511,10 +2560,10 @@ class HostsResource:
             response_headers: What is changed about the headers of answers, also of Argos's own, in this
                 order, at most 64 rules.
             compression: Whether answers of upstreams are compressed as clients like it.
+            auth_required: Whether visitors must sign in.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
-            auth_required: Whether visitors must sign in.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -2536,9 +2585,9 @@ class HostsResource:
             "request_headers": request_headers,
             "response_headers": response_headers,
             "compression": compression,
+            "auth_required": auth_required,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
-            "auth_required": auth_required,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def replace(
@@ -2560,9 +2609,9 @@ class HostsResource:
         request_headers: Sequence[HeaderRule],
         response_headers: Sequence[HeaderRule],
         compression: bool,
+        auth_required: bool,
         max_body_bytes: int | None,
         dns_provider_id: int | None,
-        auth_required: bool,
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Host]:
@@ -2589,10 +2638,10 @@ class HostsResource:
             response_headers: What is changed about the headers of answers, also of Argos's own, in this
                 order, at most 64 rules.
             compression: Whether answers of upstreams are compressed as clients like it.
+            auth_required: Whether visitors must sign in.
             max_body_bytes: Largest request body in bytes, 0–2^40; null = ``proxy.max_body_bytes``, 0 = no
                 limit.
             dns_provider_id: Provider for DNS-01; null = none.
-            auth_required: Whether visitors must sign in.
             if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
                 since.
             dry_run: Whether the change is only tried: all checks, and the result it would have.
@@ -2614,9 +2663,9 @@ class HostsResource:
             "request_headers": request_headers,
             "response_headers": response_headers,
             "compression": compression,
+            "auth_required": auth_required,
             "max_body_bytes": max_body_bytes,
             "dns_provider_id": dns_provider_id,
-            "auth_required": auth_required,
         }, {"if_match": if_match, "dry_run": dry_run})
 
     def delete(
@@ -3669,6 +3718,47 @@ class SecurityResource:
             "waf_detection_paranoia": waf_detection_paranoia,
             "waf_inbound_threshold": waf_inbound_threshold,
             "waf_outbound_threshold": waf_outbound_threshold,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+
+class AccessResource:
+    """Who may open one host that wants a sign-in."""
+
+    __slots__ = ("_caller", "_host_id")
+
+    def __init__(self, caller: records.Caller, host_id: int) -> None:
+        self._caller = caller
+        self._host_id = host_id
+
+    def get(
+        self,
+    ) -> HostAccess:
+        """Shows who may open a host that wants a sign-in; empty lists = every user who is switched on."""
+        return records.query(self._caller, HostAccess, "access.get", {
+            "host_id": self._host_id,
+        })
+
+    def replace(
+        self,
+        *,
+        users: Sequence[int],
+        roles: Sequence[Role],
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[HostAccess]:
+        """Replaces who may open a host that wants a sign-in; empty lists = every user who is switched on.
+
+        Arguments:
+            users: Users who may.
+            roles: Roles whose users may; each is named itself, whatever it allows elsewhere.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, HostAccess, "access.replace", {
+            "host_id": self._host_id,
+            "users": users,
+            "roles": roles,
         }, {"if_match": if_match, "dry_run": dry_run})
 
 
@@ -5278,6 +5368,39 @@ class AuthResource:
         """Ends all sessions of whoever asks but this one."""
         return records.change(self._caller, EndedSessions, "auth.end_other_sessions", {}, {})
 
+    def return_url(
+        self,
+        *,
+        rd: str,
+    ) -> ReturnPlace:
+        """Reads where a link wants a person to be sent after signing in; what is no place of ours is
+        ``/``.
+
+        Arguments:
+            rd: The place: a path of the panel, or a URL of the panel or of a protected host.
+        """
+        return records.query(self._caller, ReturnPlace, "auth.return_url", {
+            "rd": rd,
+        })
+
+    def ticket(
+        self,
+        *,
+        rd: str,
+        st: str,
+    ) -> Applied[TicketPlace]:
+        """Makes a ticket for the person who asks: it lets them in at a protected host, once and within 30
+        seconds.
+
+        Arguments:
+            rd: Where the person goes.
+            st: What the host said with the request to sign in: 64 hex digits.
+        """
+        return records.change(self._caller, TicketPlace, "auth.ticket", {
+            "rd": rd,
+            "st": st,
+        }, {})
+
 
 class UsersResource:
     """People who may sign in."""
@@ -5570,6 +5693,10 @@ class Operations:
     def security(self, host_id: int) -> SecurityResource:
         """What protects one host."""
         return SecurityResource(self, host_id)
+
+    def access(self, host_id: int) -> AccessResource:
+        """Who may open one host that wants a sign-in."""
+        return AccessResource(self, host_id)
 
     def exclusions(self, host_id: int) -> ExclusionsResource:
         """What one host leaves out of the rules it runs."""
