@@ -9,11 +9,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Notify;
+use url::Url;
 
 use super::routes;
 use super::shape::refine;
 use super::sign_in::SecondFactor;
 use crate::auth::limiter::Told;
+use crate::auth::oidc::RelyingParty;
 use crate::auth::{Hashing, Pending, Sessions, SetupToken, Tickets};
 use crate::certs::acme::Challenges;
 use crate::clock::Clock;
@@ -209,6 +211,8 @@ pub struct Context {
     pub hashing: Hashing,
     /// Sign-ins that wait for a second factor.
     pub second_factors: Pending<SecondFactor>,
+    /// What is known of the identity provider, and sign-ins that wait for it.
+    pub oidc: Arc<RelyingParty>,
     /// When refusals of sign-ins were last told to the audit log.
     pub told: Told,
     /// The log queue, for its figures.
@@ -233,6 +237,11 @@ impl Context {
     /// What the panel reads of the running configuration.
     pub(super) fn panel(&self) -> Arc<PanelSettings> {
         Arc::clone(&self.live.load().panel_settings)
+    }
+
+    /// The panel's address where the environment says it.
+    pub(super) fn given_public_url(&self) -> Option<Url> {
+        self.live.load().given_public_url.clone()
     }
 
     /// The key that authenticates cursors.

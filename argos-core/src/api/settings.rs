@@ -111,6 +111,12 @@ fn write(tx: &Tx<'_>, cx: &Context, setting: &'static Setting, value: &str) -> R
     settings::write(tx, setting.key, value)
 }
 
+/// Refuses settings that can't stand together.
+fn check_together(tx: &Tx<'_>, cx: &Context) -> Result<()> {
+    check_timeouts(tx)?;
+    super::oidc_config::check_settings(tx, cx)
+}
+
 /// Refuses an idle timeout that is longer than the absolute one.
 fn check_timeouts(tx: &Tx<'_>) -> Result<()> {
     let (idle, absolute) = ("session.idle_timeout_hours", "session.absolute_timeout_hours");
@@ -132,7 +138,7 @@ impl Mutation for SetSetting {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<SettingRow> {
         let setting = known(&self.key)?;
         write(tx, cx, setting, &self.value)?;
-        check_timeouts(tx)?;
+        check_together(tx, cx)?;
         tx.about("update", "setting", setting.key, None);
         shown(tx, cx, setting)
     }
@@ -152,7 +158,7 @@ impl Mutation for ResetSetting {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<()> {
         let setting = known(&self.key)?;
         write(tx, cx, setting, setting.default)?;
-        check_timeouts(tx)?;
+        check_together(tx, cx)?;
         tx.about("update", "setting", setting.key, None);
         Ok(())
     }
@@ -179,7 +185,7 @@ impl Mutation for UpdateSettings {
             write(tx, cx, setting, value)?;
             items.push(shown(tx, cx, setting)?);
         }
-        check_timeouts(tx)?;
+        check_together(tx, cx)?;
         let keys: Vec<&str> = self.values.keys().map(String::as_str).collect();
         tx.about("update", "setting", keys.join(","), None);
         Ok(Page { items, next_cursor: None })

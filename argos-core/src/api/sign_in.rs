@@ -6,10 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
+use url::Url;
 
 use super::operation::operation;
 use super::passwords::{Attempt, Purpose};
 use super::{Context, Mutation, Query, View};
+use crate::auth::oidc::Client;
 use crate::auth::{RecoveryCodes, TotpSecret, limiter};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -391,7 +393,14 @@ fn admit(tx: &Tx<'_>, cx: &Context, found: &users::Stored, id: &str, action: &'s
 /// Signs out.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SignOut {}
+pub struct SignOut {
+    #[serde(skip)]
+    #[schemars(skip)]
+    provider: Option<(Client, Option<Url>)>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    end_session: Option<Url>,
+}
 operation!(SignOut => Option<SignedOut>, "auth.logout", Post "/auth/logout", Session, 204,
     "Signs out: the session and those of protected hosts that hang on it end.");
 
@@ -405,12 +414,29 @@ pub struct SignedOut {
 impl Mutation for SignOut {
     const CONFIGURES: bool = false;
 
+    fn prepare(&mut self, view: &View<'_>) -> Result<()> {
+        let found = asking(view.actor.user_id(), |id| users::get(&view.read, id))?;
+        if found.user.provider == Provider::Oidc {
+            let config = super::oidc::config(view)?;
+            let back = config.signed_out_uri();
+            self.provider = config.client(&view.cx.key).ok().map(|client| (client, back));
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, cx: &Context) -> Result<()> {
+        // A provider that does not answer keeps nobody signed in here.
+        let asked = self.provider.as_ref();
+        self.end_session = asked.and_then(|(client, back)| cx.oidc.end_session(client, back.as_ref()));
+        Ok(())
+    }
+
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Option<SignedOut>> {
         let found = asking(tx.actor().user_id(), |id| users::get(tx, id))?;
         let session = tx.actor().session().ok_or_else(|| Error::internal("signing out without a session"))?;
         sessions::end(tx, found.user.id, session.id)?;
         audit::auth(tx, &event("logout", &found, json!({})))?;
         tx.set_cookie(cx.panel().session_cookie(tx.origin(), None, tx.now()));
-        Ok(None)
+        Ok(self.end_session.map(|url| SignedOut { end_session_url: url.into() }))
     }
 }

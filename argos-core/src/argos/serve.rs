@@ -18,6 +18,7 @@ use super::upkeep::Upkeep;
 use super::{Argos, Inner};
 use crate::api::{CHALLENGE_MS, Context, Terms};
 use crate::auth::limiter::Told;
+use crate::auth::oidc::{Limits, RelyingParty};
 use crate::auth::{Hashing, Pending, Sessions, SetupToken, Tickets};
 use crate::certs::{self, Opener};
 use crate::clock::Clock;
@@ -133,6 +134,7 @@ impl Argos {
             quotas: Arc::default(),
             sessions: Arc::new(Sessions::new(&store, clock.clone())),
             tickets: Arc::new(Tickets::new(clock.clone())),
+            oidc: Arc::new(RelyingParty::new(clock.clone(), Limits::default())),
             clock,
             key,
             setup: SetupToken::default(),

@@ -152,6 +152,16 @@ pub fn insert(tx: &Tx<'_>, new: &NewSession<'_>) -> Result<SessionId> {
     Ok(SessionId(tx.last_id()))
 }
 
+/// Whether that session of that user still is.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_there(read: &Read<'_>, user: UserId, id: SessionId) -> Result<bool> {
+    let sql = "SELECT 1 FROM sessions WHERE id = :id AND user_id = :user AND expires_at > :now";
+    let params = named_params! { ":id": id.0, ":user": user.0, ":now": read.now().0 };
+    Ok(read.one(sql, params, |_| Ok(()))?.is_some())
+}
+
 /// Ends a session of a user, and those that hang on it.
 ///
 /// # Errors

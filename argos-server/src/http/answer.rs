@@ -86,6 +86,8 @@ fn status(error: &Error) -> u16 {
         "misdirected" => 421,
         "method_not_allowed" => 405,
         STALE => 412,
+        // The identity provider, not Argos.
+        "oidc.provider" => 502,
         _ => error.kind().http_status(),
     }
 }

@@ -61,7 +61,8 @@ impl Issuer {
     }
 
     /// Its host, as a URL writes it.
-    pub(super) fn host(&self) -> &str {
+    #[must_use]
+    pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 

@@ -17,7 +17,7 @@ use super::states::{Pending, States, digest};
 use super::token::{Claims, Expected, Unverified};
 use super::wire::{Limits, Reach, Wire, wait_for};
 use crate::clock::{Clock, Timestamp, random};
-use crate::schema::UserId;
+use crate::schema::{SessionId, UserId};
 use crate::secret::{Secret, random_token};
 
 /// A provider's document is believed for this time.
@@ -58,11 +58,13 @@ pub enum Purpose {
     Bind {
         /// The user.
         user: UserId,
+        /// The session that asks: who has signed out meanwhile gets nothing attached.
+        session: SessionId,
     },
 }
 
 /// A sign-in that began.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Started {
     /// Where the browser goes.
     pub url: Url,
@@ -153,6 +155,18 @@ impl RelyingParty {
             wire.get(&provider.jwks_uri, None).await.and_then(|keys| checked_keys(keys.status, &keys.body))?;
             Ok(provider)
         }))
+    }
+
+    /// Where the browser goes so that the provider signs the person out too, and comes back to `back`. Nothing where the
+    /// provider has no place for it, or can't be asked. May block as [`RelyingParty::provider`].
+    #[must_use]
+    pub fn end_session(&self, client: &Client, back: Option<&Url>) -> Option<Url> {
+        let mut url = self.provider(&client.issuer).ok()?.end_session_endpoint.clone()?;
+        url.query_pairs_mut().append_pair("client_id", &client.id);
+        if let Some(back) = back {
+            url.query_pairs_mut().append_pair("post_logout_redirect_uri", back.as_str());
+        }
+        Some(url)
     }
 
     /// Forgets what is known of the provider, as when another one is saved.

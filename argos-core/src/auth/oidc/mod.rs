@@ -11,10 +11,12 @@
 //! | `token.rs` | whether an ID token is believed |
 //! | `identity.rs` | what is taken over of what the provider tells |
 //! | `gate.rs` | who may come in, and as what |
+//! | `config.rs` | the settings |
 //! | `fault.rs` | why a sign-in ended |
 //!
 //! It knows no user and no session: who an [`Identity`] is here, the operations say.
 
+mod config;
 mod discovery;
 mod exchange;
 mod fault;
@@ -26,6 +28,7 @@ mod states;
 mod token;
 mod wire;
 
+pub use config::Config;
 pub use discovery::{ClientAuth, Issuer, Provider};
 pub use fault::{Failure, Fault, Stage};
 pub use flow::{Answer, Begun, Client, Purpose, RelyingParty, Started};
