@@ -13,6 +13,7 @@ pub enum Proof {
     /// Changes it and observes the difference from outside.
     Effect(fn(&World)),
     /// Its part does not exist yet: the operation refuses this field with this value as not available yet.
+    #[expect(dead_code, reason = "each field that is known has its part; the next one that has none needs this")]
     NotYet(&'static str, &'static str, serde_json::Value),
     /// No operation writes it: whatever was done, every row holds the column's default.
     Unwritten,
