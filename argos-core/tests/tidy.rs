@@ -70,6 +70,16 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ),
 ];
 
+/// Short names of files in the table of attacks.
+const ATTACKS: &[(&str, &str)] = &[
+    ("sign-in", "argos-core/tests/sign_in.rs"),
+    ("gate", "argos-core/tests/gate.rs"),
+    ("oidc", "argos-core/tests/oidc.rs"),
+    ("guard", "argos-server/src/http/guard.rs"),
+    ("page", "argos-server/tests/clients/test_login.py"),
+    ("cross-site", "argos-server/tests/clients/test_cross_site.py"),
+];
+
 /// Words that no source holds. Written in halves, so that this file does not hold them.
 const UNFINISHED: &[&str] = &[
     concat!("to", "do!("),
@@ -334,6 +344,36 @@ fn no_text_names_a_folder_of_a_machine() {
             }
         }
     }
+    report(&faults);
+}
+
+#[test]
+fn the_tests_that_the_table_of_attacks_names_exist() {
+    let text = read("docs/security.md");
+    for (name, path) in ATTACKS {
+        assert!(text.contains(&format!("**{name}**")) && text.contains(&format!("`{path}`")), "{name}");
+    }
+    let (mut faults, mut seen) = (Vec::new(), 0);
+    for row in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Attack")) {
+        let before = seen;
+        let mut file = String::new();
+        // A file, or its short name, stands before the tests in it.
+        for word in row.rsplit(" | ").next().unwrap().split(['`', '*']) {
+            let short = ATTACKS.iter().find(|(name, _)| *name == word).map(|(_, path)| *path);
+            if let Some(path) = short.or(word.contains('/').then_some(word)) {
+                file = read(path);
+            } else if word.contains('_') {
+                seen += 1;
+                if ![format!("fn {word}("), format!("def {word}(")].iter().any(|head| file.contains(head)) {
+                    faults.push(format!("there is no test {word}: {row}"));
+                }
+            }
+        }
+        if seen == before {
+            faults.push(format!("no test is named: {row}"));
+        }
+    }
+    assert!(seen > 50, "{seen} tests were seen");
     report(&faults);
 }
 
