@@ -218,7 +218,9 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
     }
     if let Some(token) = argos.issue_setup_token()? {
         tracing::info!("for the API make a token: argos token create NAME --role admin");
-        tracing::info!("no administrator exists yet; POST /api/v1/auth/setup makes the first one with this token");
+        tracing::info!(
+            "no administrator exists yet; the panel's /login (or POST /api/v1/auth/setup) makes the first one with this token"
+        );
         tracing::info!("setup token: {}", token.show());
     }
     let threads = matches.get_one::<u16>("threads").map_or(0, |n| usize::from(*n));
