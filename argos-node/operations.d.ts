@@ -1070,6 +1070,76 @@ export interface NewTotp {
   recoveryCodes: string[]
 }
 
+/** Whether people can sign in by the identity provider. */
+export interface OidcAvailable {
+  /** Whether they can. */
+  enabled: boolean
+  /** The provider's name: its host; null when they can't. */
+  name?: string | null
+}
+
+/** Where whoever asks signs in, so that the identity becomes theirs. */
+export interface OidcBinding {
+  /** The provider's address, for this browser only. */
+  url: string
+}
+
+/** Which identity provider there is, and whom it lets in. */
+export interface OidcConfig extends Tagged {
+  /** Whether people can sign in by it. */
+  enabled: boolean
+  /** Its issuer, as it writes it itself. */
+  issuerUrl: string
+  /** Argos's name there. */
+  clientId: string
+  /** Whether there is a secret that proves it. */
+  clientSecretSet: boolean
+  /** What is asked for, separated by blanks. */
+  scopes: string
+  /** The domain below which panel sessions count on protected hosts too; empty = none. */
+  cookieParentDomain: string
+  /** Whether people whom nobody here knows get an account. */
+  autoProvision: boolean
+  /** Addresses of mail that may sign in; with `allowed_domains` both empty = all. */
+  allowedEmails: string[]
+  /** What may stand behind the `@` of addresses that may sign in. */
+  allowedDomains: string[]
+  /** Whether the provider must vouch for addresses of mail. */
+  requireEmailVerified: boolean
+  /** Where browsers come back, to be registered at the provider; null without `panel.public_url`. */
+  redirectUri?: string | null
+  /** Where browsers come back from signing out there, to be registered too; null without `panel.public_url`. */
+  postLogoutRedirectUri?: string | null
+}
+
+/** Where an identity provider is asked. */
+export interface OidcEndpoints {
+  /** Where browsers sign in. */
+  authorization: string
+  /** Where a code becomes tokens. */
+  token: string
+  /** Where its public keys are. */
+  jwks: string
+  /** Where it tells more about a person. */
+  userinfo?: string | null
+  /** Where browsers sign out. */
+  endSession?: string | null
+}
+
+/** Where the browser goes. */
+export interface OidcRedirect {
+  /** The address. */
+  location: string
+}
+
+/** What an identity provider says of itself. */
+export interface OidcTest {
+  /** Where it is asked. */
+  endpoints: OidcEndpoints
+  /** Its algorithms of signatures that are believed here. */
+  algorithms: string[]
+}
+
 /** The direction of a list. */
 export type Order =
   /** Smallest first. */
@@ -3266,6 +3336,70 @@ export class AuthResource {
     /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
     password?: string | null
   }): Promise<Applied<ShownCodes>>
+  /** Tells whether people can sign in by the identity provider. */
+  oidcAvailable(): Promise<OidcAvailable>
+  /** Sends the browser to the identity provider. */
+  oidcLogin(fields?: {
+    /** Where the person goes on to; the sign-in page reads it, which has it checked. */
+    rd?: string | null
+    /** What a protected host said with the request to sign in. */
+    st?: string | null
+  }): Promise<Applied<OidcRedirect>>
+  /** Ends a sign-in at the identity provider: the browser comes back with its answer. */
+  oidcCallback(fields?: {
+    /** Which sign-in it is. */
+    state?: string | null
+    /** What the provider gave for it. */
+    code?: string | null
+    /** Who says that they answer. */
+    iss?: string | null
+    /** Why the provider refused. */
+    error?: string | null
+    /** The same in words. */
+    errorDescription?: string | null
+  }): Promise<Applied<OidcRedirect>>
+  /** Begins to attach an identity of the identity provider to whoever asks: gives the address to open. */
+  bindOidc(fields?: {
+    /** The password of whoever asks; not needed within 5 minutes of the sign-in. */
+    password?: string | null
+  }): Promise<Applied<OidcBinding>>
+  /** Takes the identity of the identity provider off whoever asks, within 5 minutes of their sign-in. */
+  unbindOidc(): Promise<Applied<null>>
+  /** Shows which identity provider there is, and whom it lets in. */
+  oidcConfig(): Promise<OidcConfig>
+  /** Changes the given fields of the identity provider; to switch it on, the provider must answer. */
+  setOidcConfig(fields?: {
+    /** Whether people can sign in by it. To switch it on, the provider must answer and `panel.public_url` be set. */
+    enabled?: boolean
+    /** Its issuer, as it writes it itself: an https URL, or http on this machine. */
+    issuerUrl?: string
+    /** Argos's name there, at most 512 bytes. */
+    clientId?: string
+    /** The secret that proves it, at most 4096 bytes; null = none. */
+    clientSecret?: string | null
+    /** What is asked for, separated by blanks; `openid` is among it. */
+    scopes?: string
+    /** The domain below which panel sessions count on protected hosts too; the panel is in it; empty = none. */
+    cookieParentDomain?: string
+    /** Whether people whom nobody here knows get an account. */
+    autoProvision?: boolean
+    /** Addresses of mail that may sign in. */
+    allowedEmails?: string[]
+    /** What may stand behind the `@` of addresses that may sign in; names below one are not meant. */
+    allowedDomains?: string[]
+    /** Whether the provider must vouch for addresses of mail. */
+    requireEmailVerified?: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<OidcConfig>>
+  /** Asks an identity provider what it says of itself: the saved one, or another at public addresses. */
+  testOidc(fields?: {
+    /** An issuer at public addresses; default: the saved one. */
+    issuerUrl?: string | null
+  }): Promise<OidcTest>
   /** Lists the sessions of whoever asks, by id. */
   sessions(fields?: {
     /** Items in one page, 1–500, default 100. */

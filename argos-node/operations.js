@@ -610,6 +610,38 @@ class AuthResource {
     return records.change(this.#argos, 'auth.new_recovery_codes', { ...fields })
   }
 
+  oidcAvailable() {
+    return records.query(this.#argos, 'auth.oidc_available', {})
+  }
+
+  oidcLogin(fields = {}) {
+    return records.change(this.#argos, 'auth.oidc_login', { ...fields })
+  }
+
+  oidcCallback(fields = {}) {
+    return records.change(this.#argos, 'auth.oidc_callback', { ...fields })
+  }
+
+  bindOidc(fields = {}) {
+    return records.change(this.#argos, 'auth.bind_oidc', { ...fields })
+  }
+
+  unbindOidc() {
+    return records.change(this.#argos, 'auth.unbind_oidc', {})
+  }
+
+  oidcConfig() {
+    return records.query(this.#argos, 'auth.oidc_config', {})
+  }
+
+  setOidcConfig(fields = {}, terms) {
+    return records.change(this.#argos, 'auth.set_oidc_config', { ...fields }, terms)
+  }
+
+  testOidc(fields = {}) {
+    return records.query(this.#argos, 'auth.test_oidc', { ...fields })
+  }
+
   sessions(fields = {}) {
     return records.queryPage(this.#argos, 'auth.sessions', { ...fields })
   }

@@ -94,6 +94,12 @@ __all__ = [
     "NewGroup",
     "NewTarget",
     "NewTotp",
+    "OidcAvailable",
+    "OidcBinding",
+    "OidcConfig",
+    "OidcEndpoints",
+    "OidcRedirect",
+    "OidcTest",
     "Operations",
     "Order",
     "PathConfig",
@@ -1521,6 +1527,90 @@ class NewTotp:
     """The address as a QR code, PNG in base64."""
     recovery_codes: Sequence[str]
     """Ten codes, each good once in place of one of the second factor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcAvailable:
+    """Whether people can sign in by the identity provider."""
+
+    enabled: bool
+    """Whether they can."""
+    name: str | None = None
+    """The provider's name: its host; null when they can't."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcBinding:
+    """Where whoever asks signs in, so that the identity becomes theirs."""
+
+    url: str
+    """The provider's address, for this browser only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcConfig(records.Resource):
+    """Which identity provider there is, and whom it lets in."""
+
+    enabled: bool
+    """Whether people can sign in by it."""
+    issuer_url: str
+    """Its issuer, as it writes it itself."""
+    client_id: str
+    """Argos's name there."""
+    client_secret_set: bool
+    """Whether there is a secret that proves it."""
+    scopes: str
+    """What is asked for, separated by blanks."""
+    cookie_parent_domain: str
+    """The domain below which panel sessions count on protected hosts too; empty = none."""
+    auto_provision: bool
+    """Whether people whom nobody here knows get an account."""
+    allowed_emails: Sequence[str]
+    """Addresses of mail that may sign in; with ``allowed_domains`` both empty = all."""
+    allowed_domains: Sequence[str]
+    """What may stand behind the ``@`` of addresses that may sign in."""
+    require_email_verified: bool
+    """Whether the provider must vouch for addresses of mail."""
+    redirect_uri: str | None = None
+    """Where browsers come back, to be registered at the provider; null without ``panel.public_url``."""
+    post_logout_redirect_uri: str | None = None
+    """Where browsers come back from signing out there, to be registered too; null without
+    ``panel.public_url``.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcEndpoints:
+    """Where an identity provider is asked."""
+
+    authorization: str
+    """Where browsers sign in."""
+    token: str
+    """Where a code becomes tokens."""
+    jwks: str
+    """Where its public keys are."""
+    userinfo: str | None = None
+    """Where it tells more about a person."""
+    end_session: str | None = None
+    """Where browsers sign out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcRedirect:
+    """Where the browser goes."""
+
+    location: str
+    """The address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcTest:
+    """What an identity provider says of itself."""
+
+    endpoints: OidcEndpoints
+    """Where it is asked."""
+    algorithms: Sequence[str]
+    """Its algorithms of signatures that are believed here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -5328,6 +5418,145 @@ class AuthResource:
         return records.change(self._caller, ShownCodes, "auth.new_recovery_codes", {
             "password": password,
         }, {})
+
+    def oidc_available(
+        self,
+    ) -> OidcAvailable:
+        """Tells whether people can sign in by the identity provider."""
+        return records.query(self._caller, OidcAvailable, "auth.oidc_available", {})
+
+    def oidc_login(
+        self,
+        *,
+        rd: str | None | Unset = UNSET,
+        st: str | None | Unset = UNSET,
+    ) -> Applied[OidcRedirect]:
+        """Sends the browser to the identity provider.
+
+        Arguments:
+            rd: Where the person goes on to; the sign-in page reads it, which has it checked.
+            st: What a protected host said with the request to sign in.
+        """
+        return records.change(self._caller, OidcRedirect, "auth.oidc_login", {
+            "rd": rd,
+            "st": st,
+        }, {})
+
+    def oidc_callback(
+        self,
+        *,
+        state: str | None | Unset = UNSET,
+        code: str | None | Unset = UNSET,
+        iss: str | None | Unset = UNSET,
+        error: str | None | Unset = UNSET,
+        error_description: str | None | Unset = UNSET,
+    ) -> Applied[OidcRedirect]:
+        """Ends a sign-in at the identity provider: the browser comes back with its answer.
+
+        Arguments:
+            state: Which sign-in it is.
+            code: What the provider gave for it.
+            iss: Who says that they answer.
+            error: Why the provider refused.
+            error_description: The same in words.
+        """
+        return records.change(self._caller, OidcRedirect, "auth.oidc_callback", {
+            "state": state,
+            "code": code,
+            "iss": iss,
+            "error": error,
+            "error_description": error_description,
+        }, {})
+
+    def bind_oidc(
+        self,
+        *,
+        password: str | None | Unset = UNSET,
+    ) -> Applied[OidcBinding]:
+        """Begins to attach an identity of the identity provider to whoever asks: gives the address to
+        open.
+
+        Arguments:
+            password: The password of whoever asks; not needed within 5 minutes of the sign-in.
+        """
+        return records.change(self._caller, OidcBinding, "auth.bind_oidc", {
+            "password": password,
+        }, {})
+
+    def unbind_oidc(
+        self,
+    ) -> Applied[None]:
+        """Takes the identity of the identity provider off whoever asks, within 5 minutes of their sign-in."""
+        return records.change_plain(self._caller, "auth.unbind_oidc", {}, {})
+
+    def oidc_config(
+        self,
+    ) -> OidcConfig:
+        """Shows which identity provider there is, and whom it lets in."""
+        return records.query(self._caller, OidcConfig, "auth.oidc_config", {})
+
+    def set_oidc_config(
+        self,
+        *,
+        enabled: bool | Unset = UNSET,
+        issuer_url: str | Unset = UNSET,
+        client_id: str | Unset = UNSET,
+        client_secret: str | None | Unset = UNSET,
+        scopes: str | Unset = UNSET,
+        cookie_parent_domain: str | Unset = UNSET,
+        auto_provision: bool | Unset = UNSET,
+        allowed_emails: Sequence[str] | Unset = UNSET,
+        allowed_domains: Sequence[str] | Unset = UNSET,
+        require_email_verified: bool | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[OidcConfig]:
+        """Changes the given fields of the identity provider; to switch it on, the provider must answer.
+
+        Arguments:
+            enabled: Whether people can sign in by it. To switch it on, the provider must answer and
+                ``panel.public_url`` be set.
+            issuer_url: Its issuer, as it writes it itself: an https URL, or http on this machine.
+            client_id: Argos's name there, at most 512 bytes.
+            client_secret: The secret that proves it, at most 4096 bytes; null = none.
+            scopes: What is asked for, separated by blanks; ``openid`` is among it.
+            cookie_parent_domain: The domain below which panel sessions count on protected hosts too; the
+                panel is in it; empty = none.
+            auto_provision: Whether people whom nobody here knows get an account.
+            allowed_emails: Addresses of mail that may sign in.
+            allowed_domains: What may stand behind the ``@`` of addresses that may sign in; names below
+                one are not meant.
+            require_email_verified: Whether the provider must vouch for addresses of mail.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, OidcConfig, "auth.set_oidc_config", {
+            "enabled": enabled,
+            "issuer_url": issuer_url,
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "scopes": scopes,
+            "cookie_parent_domain": cookie_parent_domain,
+            "auto_provision": auto_provision,
+            "allowed_emails": allowed_emails,
+            "allowed_domains": allowed_domains,
+            "require_email_verified": require_email_verified,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def test_oidc(
+        self,
+        *,
+        issuer_url: str | None | Unset = UNSET,
+    ) -> OidcTest:
+        """Asks an identity provider what it says of itself: the saved one, or another at public addresses.
+
+        Arguments:
+            issuer_url: An issuer at public addresses; default: the saved one.
+        """
+        return records.query(self._caller, OidcTest, "auth.test_oidc", {
+            "issuer_url": issuer_url,
+        })
 
     def sessions(
         self,

@@ -1,6 +1,5 @@
 //! Signing in by the identity provider, and attaching its identities to people.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -176,7 +175,8 @@ fn record(tx: &Tx<'_>, cx: &Context, fault: &Fault, who: Option<&Identity>) -> R
     audit::auth(tx, &AuthEvent { action: "oidc_login_failed", user: None, username, detail })
 }
 
-/// Ends a sign-in at the identity provider: the browser comes back with its answer.
+/// Ends a sign-in at the identity provider: the browser comes back with its answer. What else providers add to it is not
+/// read. Source: RFC 6749 §4.1.2.
 #[derive(Deserialize, JsonSchema)]
 pub struct FinishOidc {
     /// Which sign-in it is.
@@ -189,9 +189,6 @@ pub struct FinishOidc {
     pub error: Option<String>,
     /// The same in words.
     pub error_description: Option<String>,
-    /// What else providers add, which is not read.
-    #[serde(flatten)]
-    pub other: BTreeMap<String, String>,
     #[serde(skip)]
     #[schemars(skip)]
     ready: Option<(Config, Client, Option<Secret<String>>)>,

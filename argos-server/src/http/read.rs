@@ -116,6 +116,9 @@ pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Ma
         }
         // A deletion has no body either.
         let is_field = op.method == Method::Delete && op.input["properties"].get(&name).is_some();
+        if op.method == Method::Get && ignored(op, &name) {
+            continue;
+        }
         if op.method == Method::Get || is_field {
             fields.insert(name.clone(), coerce(op, &name, &word)?);
         } else if TERMS.iter().any(|term| term.place == Place::Query && term.name == name) {
@@ -126,6 +129,11 @@ pub(super) fn query_and_terms(op: &Described, request: &Request, fields: &mut Ma
         seen.push(name);
     }
     Ok(terms)
+}
+
+/// Whether a field is none of the operation's, and passed over: what comes from elsewhere may hold more than is read.
+fn ignored(op: &Described, name: &str) -> bool {
+    op.input.get("additionalProperties").is_none() && op.input["properties"].get(name).is_none()
 }
 
 /// Puts the fields of the body into `fields`.
