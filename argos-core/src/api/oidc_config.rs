@@ -213,7 +213,7 @@ pub(super) fn check_settings(read: &Read<'_>, cx: &Context) -> Result<()> {
 
 /// The name of a domain; none for what is no name.
 fn domain(text: &str) -> Option<String> {
-    let name = Hostname::parse(text.trim()).ok().filter(|name| !name.is_wildcard())?;
+    let name = Hostname::parse(text.trim()).ok().filter(|name| !name.is_wildcard() && !name.is_catch_all())?;
     let is_address = name.as_str().parse::<std::net::IpAddr>().is_ok();
     (!is_address).then(|| name.as_str().to_owned())
 }

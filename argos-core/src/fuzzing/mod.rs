@@ -31,6 +31,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("exchanges", exchanges::exchanges),
     ("fields", names::fields),
     ("hostnames", names::hostnames),
+    ("oidc", crate::auth::oidc::answers),
     ("paths", names::paths),
     ("reply_heads", heads::reply_heads),
     ("request_heads", heads::request_heads),

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -249,6 +250,33 @@ def test_every_kind_of_key_and_client(panel, browser, idp, algorithm, method):
     by_provider(page, argos)
     page.wait(f"{VIEW} == 'inside'")
     assert "Ann Bee" in page.text()
+
+
+def ask(argos, path: str) -> tuple[int, dict]:
+    """The status of a look, and the fields of the answer."""
+    connection = HTTPConnection("127.0.0.1", urlsplit(argos.page).port, timeout=30)
+    connection.request("GET", f"/api/v1/auth/oidc/{path}")
+    answer = connection.getresponse()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+
+
+def test_answers_that_belong_to_no_sign_in(panel, idp):
+    argos = panel()
+    assert ask(argos, "login")[0] == 404 and ask(argos, "callback?state=x&code=y")[0] == 404
+    provider = idp(argos)
+    status, fields = ask(argos, "login?rd=/hosts")
+    assert status == 302 and fields["location"].startswith(f"{provider.issuer}/auth?response_type=code&client_id=argos")
+    kept = fields["set-cookie"]
+    assert kept.startswith("argos_oidc=") and "Path=/api/v1/auth/oidc;" in kept and "HttpOnly; SameSite=Lax" in kept
+    assert fields["cache-control"] == "no-store"
+    # Providers add fields of their own, which nobody reads.
+    for query in ["", "?state=x", "?state=x&code=y&session_state=z&scope=openid%20email", "?error=access_denied&hd=x"]:
+        status, fields = ask(argos, f"callback{query}")
+        assert (status, fields["location"]) == (302, "/login?error=state_mismatch"), query
+        assert "argos_session" not in fields["set-cookie"]
+    assert ask(argos, "callback?state=x&state=y")[0] == 422
+    assert ask(argos, "login?unknown=x")[0] == 422
 
 
 def test_without_the_provider_there_is_the_password(panel, browser, idp):

@@ -141,7 +141,7 @@ pub(super) async fn fetch(wire: &Wire, issuer: &Issuer) -> Result<Provider, Faul
     read(&answer.body, issuer)
 }
 
-fn read(body: &[u8], issuer: &Issuer) -> Result<Provider, Fault> {
+pub(super) fn read(body: &[u8], issuer: &Issuer) -> Result<Provider, Fault> {
     let document: Document = serde_json::from_slice(body)
         .map_err(|e| Fault::discovery(format!("{} is no document of a provider: {}", issuer.document(), plain(&e))))?;
     if document.issuer != issuer.text {

@@ -12,10 +12,13 @@
 //! | `identity.rs` | what is taken over of what the provider tells |
 //! | `gate.rs` | who may come in, and as what |
 //! | `config.rs` | the settings |
+//! | `any_bytes.rs` | what holds for any answer; only in tests and for the fuzzer |
 //! | `fault.rs` | why a sign-in ended |
 //!
 //! It knows no user and no session: who an [`Identity`] is here, the operations say.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod any_bytes;
 mod config;
 mod discovery;
 mod exchange;
@@ -28,6 +31,8 @@ mod states;
 mod token;
 mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use any_bytes::answers;
 pub use config::Config;
 pub use discovery::{ClientAuth, Issuer, Provider};
 pub use fault::{Failure, Fault, Stage};
