@@ -20,6 +20,7 @@ use std::sync::mpsc::Receiver;
 use arc_swap::ArcSwap;
 use form::{Form, Json};
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq as _;
 
 use history::History;
 use memo::Memo;
@@ -197,6 +198,15 @@ impl Argos {
         let live = self.inner.live.load();
         let client = proxy::client_of(peer.to_canonical(), &live.proxy.trusted_proxies, forwarded_for);
         (client.0, client.1 && forwarded_proto.eq_ignore_ascii_case(b"https"))
+    }
+
+    /// The client that the proxy names in [`proxy::PANEL_CLIENT`], if it was the proxy of this Argos that did. Its
+    /// connection is inside TLS.
+    #[must_use]
+    pub fn client_by_proxy(&self, told: &[u8]) -> Option<IpAddr> {
+        let (proof, ip) = std::str::from_utf8(told).ok()?.split_once(' ')?;
+        let ours = self.inner.cx.panel_proof.expose().as_bytes().ct_eq(proof.as_bytes());
+        if ours.into() { ip.parse().ok() } else { None }
     }
 
     /// Who asks through this handle.

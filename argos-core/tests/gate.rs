@@ -74,9 +74,9 @@ impl Gated {
         let sql = "INSERT INTO settings (key, value) VALUES ('oidc.cookie_parent_domain', ?1)
             ON CONFLICT (key) DO UPDATE SET value = ?1";
         self.world.db().execute(sql, [domain]).unwrap();
-        // Any change of settings reads all of them.
-        let retries = self.world.argos.snapshot().proxy.max_retries;
-        self.world.call("settings.set", json!({"key": "proxy.max_retries", "value": ((retries + 1) % 5).to_string()}));
+        // Any change of settings reads all of them; the panel lies there, too.
+        let url = format!("https://panel.{domain}");
+        self.world.call("settings.set", json!({"key": "panel.public_url", "value": url}));
     }
 
     /// Asks over TLS as a browser does that holds `token`.
@@ -288,6 +288,11 @@ fn an_upgrade_is_refused_before_the_upstream_hears_of_it() {
         assert_eq!(answer.status, 401, "{protocol}");
         assert!(answer.header("www-authenticate").is_some() && answer.header("upgrade").is_none());
     }
+    // Over HTTP/2 it is an extended CONNECT, which may be asked for once the first answer is there.
+    let mut connect = http::Request::builder().method("CONNECT").uri("https://a.test/ws").body(()).unwrap();
+    connect.extensions_mut().insert(h2::ext::Protocol::from_static("websocket"));
+    let answers = gated.world.ask(Version::Two, vec![request("GET", "/x", &[]), connect]);
+    assert_eq!([answers[0].status, answers[1].status], [401, 401]);
     assert_eq!(gated.upstream.received(), "");
     let token = gated.token(1);
     upgrade(&format!("Cookie: argos_session={token}\r\n"), "other");
@@ -387,7 +392,7 @@ fn a_session_counts_where_it_belongs_and_nowhere_else() {
     assert_eq!([ask("a.test", &at_b), ask("b.test", &at_a)], [401, 401]);
     // There no ticket is needed.
     let answer = gated.world.get(Version::One, "/x", &[HTML]);
-    assert_eq!(answer.field("location").unwrap(), "https://panel.test/login?rd=https%3A%2F%2Fa.test%2Fx");
+    assert_eq!(answer.field("location").unwrap(), "https://panel.a.test/login?rd=https%3A%2F%2Fa.test%2Fx");
     assert_eq!(answer.field("set-cookie"), None);
     gated.share_cookie_below("test");
     assert_eq!([ask("a.test", &panel), ask("b.test", &panel)], [200, 200]);
@@ -752,4 +757,74 @@ fn the_explanation_of_a_request_names_the_gate() {
     gated.world.host(json!({"auth_required": false}));
     let open = explain(json!([]), "https://a.test/x");
     assert_eq!((&open["auth_required"], &open["gate"]), (&json!(false), &Value::Null));
+}
+
+#[test]
+fn the_panel_is_reached_by_its_name_at_the_proxy() {
+    let upstream = Upstream::echo();
+    let panel = Upstream::run(|served| {
+        while let Some(request) = served.request() {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nSet-Cookie: argos_session=new\r\nContent-Length: {}\r\n\r\n",
+                request.len()
+            );
+            served.say([head.as_bytes(), &request].concat());
+        }
+    });
+    let world = World::beside(upstream.address, 1, Clock::system(), Some(panel.address));
+    world.call("settings.set", json!({"key": "panel.proxy_host", "value": "panel.test"}));
+    let asked = |fields: &[(&str, &str)]| {
+        let builder = http::Request::builder().uri("https://panel.test/login?x=1");
+        let request = fields.iter().fold(builder, |b, (name, value)| b.header(*name, *value));
+        world.ask_of("panel.test", Version::Two, vec![request.body(()).unwrap()]).remove(0)
+    };
+    let fields = [("cookie", "argos_session=old; a=1"), ("x-argos-client", "x 203.0.113.9"), ("x-auth-user", "root")];
+    let answer = asked(&fields);
+    assert_eq!((answer.status, answer.field("set-cookie").as_deref()), (200, Some("argos_session=new")));
+    let seen = answer.text();
+    for line in [
+        "GET /login?x=1 HTTP/1.1\r\nHost: panel.test\r\n",
+        "ookie: argos_session=old; a=1\r\n",
+        "X-Forwarded-Proto: https\r\n",
+    ] {
+        assert!(seen.contains(line), "{line:?} is not in {seen}");
+    }
+    assert!(!seen.contains("203.0.113.9") && !seen.contains("root"), "{seen}");
+    let told = seen.lines().find_map(|line| line.strip_prefix("X-Argos-Client: ")).unwrap();
+    assert_eq!(world.argos.client_by_proxy(told.as_bytes()), Some("127.0.0.1".parse().unwrap()));
+    for made_up in
+        ["127.0.0.1", " 127.0.0.1", "x 127.0.0.1", &told[1..], &format!("{}x", told.split_once(' ').unwrap().0)]
+    {
+        assert_eq!(world.argos.client_by_proxy(made_up.as_bytes()), None, "{made_up}");
+    }
+    // No other upstream is told that, and no other host's connection leads there.
+    let other = world.get(Version::One, "/x", &[("x-argos-client", told), ("x_argos_client", told)]);
+    assert!(other.status == 200 && !other.text().to_ascii_lowercase().contains("argos-client"), "{}", other.text());
+    let strange = http::Request::builder().uri("https://panel.test/").body(()).unwrap();
+    assert_eq!(world.ask(Version::Two, vec![strange]).remove(0).status, 421);
+    // Plain HTTP is sent on, and the name is nobody else's.
+    let mut client = Client::to(world.plain());
+    client.send("GET /login HTTP/1.1\r\nHost: panel.test\r\n\r\n");
+    assert_eq!(client.answer().status, 308);
+    let call = |name: &str, input: Value| world.argos.call(name, input.as_object().unwrap().clone());
+    let host = json!({"domain": "panel.test", "target_group_id": 1});
+    assert_eq!(call("hosts.create", host.clone()).unwrap_err().code(), "host.domain_of_panel");
+    assert_eq!(
+        call("hosts.update", json!({"id": 1, "domain": "panel.test"})).unwrap_err().code(),
+        "host.domain_of_panel"
+    );
+    let set = |value: &str| call("settings.set", json!({"key": "panel.proxy_host", "value": value}));
+    assert_eq!(set("a.test").unwrap_err().code(), "host.domain_taken");
+    for bad in ["*", "*.test", "Panel.test", "panel.test:1", "https://panel.test", "127.0.0.1", "a b"] {
+        assert_eq!(set(bad).unwrap_err().code(), "setting.value", "{bad}");
+    }
+    // Other changes leave it where it is, and another name takes its place.
+    world.host(json!({"access_log": false}));
+    assert_eq!(asked(&[]).status, 200);
+    set("other.test").unwrap();
+    let answer = world.ask_of("other.test", Version::One, vec![http::Request::builder().uri("/x").body(()).unwrap()]);
+    assert_eq!(answer[0].status, 200);
+    set("").unwrap();
+    assert!(world.argos.snapshot().hosts.get("other.test").is_none());
+    call("hosts.create", host).unwrap();
 }

@@ -1,7 +1,7 @@
 //! `argos serve`: the proxy, the panel listener, the socket of the command line, and how all of it stops.
 
 use std::io::IsTerminal as _;
-use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs as _, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, ToSocketAddrs as _, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,8 +236,19 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
     let panel = Panel { addresses: panel, secure: matches.get_flag("panel-tls") };
     let (inherited, inherited_udp) = (inherited.into(), inherited_udp.into());
     let resolvers = Arc::default();
-    let options =
-        ServeOptions { http, https, h3, proxy_protocol, inherited, inherited_udp, threads, audit_log, resolvers };
+    let options = ServeOptions {
+        http,
+        https,
+        h3,
+        proxy_protocol,
+        inherited,
+        inherited_udp,
+        threads,
+        audit_log,
+        resolvers,
+        // It is opened first.
+        panel: None,
+    };
     runtime.block_on(serve(argos, options, panel, &data_dir, matches.get_flag("demo"), grace))?;
     Ok(())
 }
@@ -288,6 +299,10 @@ async fn serve(
         demo::start(&argos).await?;
     }
     let panel_is_off = panel.addresses.is_empty();
+    let mut options = options;
+    if !panel_is_off {
+        options.panel = Some(open_panel_to_proxy(&argos).await?);
+    }
     open_panel(&argos, panel).await?;
     let socket = open_socket(data_dir)?;
     let app = routes(argos.clone(), Door::Socket);
@@ -375,6 +390,16 @@ async fn open_panel(argos: &Argos, panel: Panel) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Opens the panel to the proxy, which leads `panel.proxy_host` there; where it listens.
+async fn open_panel_to_proxy(argos: &Argos) -> Result<SocketAddr> {
+    let failed = |e: std::io::Error| in_use("a port of 127.0.0.1", &e);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let app = routes(argos.clone(), Door::Panel { secure: false }).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok(bound)
 }
 
 fn in_use(what: &str, e: &std::io::Error) -> Error {

@@ -25,7 +25,7 @@ use crate::logs::Queue;
 use crate::proxy::Upstreams;
 use crate::proxy::limit::Quotas;
 use crate::schema::{Actor, By, Role};
-use crate::secret::{MasterKey, Subkey};
+use crate::secret::{MasterKey, Secret, Subkey};
 use crate::snapshot::{PanelSettings, Snapshot};
 use crate::store::{Origin, Read, Tx};
 use crate::waf::RuleSets;
@@ -205,6 +205,8 @@ pub struct Context {
     pub setup: SetupToken,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
+    /// What proves to the panel that a request comes from the proxy.
+    pub panel_proof: Secret<String>,
     /// What lets people in at protected hosts of other domains.
     pub tickets: Arc<Tickets>,
     /// Where passwords are hashed.

@@ -12,7 +12,7 @@ use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::schema::{Access, Order, SETTINGS, Setting, SettingKind, SettingRow};
-use crate::store::{Tx, settings};
+use crate::store::{Tx, hosts, settings};
 
 fn show(cx: &Context, setting: &Setting, stored: Option<&(String, Timestamp)>) -> SettingRow {
     let value = stored.map_or(setting.default, |(value, _)| value).to_owned();
@@ -102,6 +102,11 @@ fn write(tx: &Tx<'_>, cx: &Context, setting: &'static Setting, value: &str) -> R
     if setting.key == "acme.eab_hmac_key" && !value.is_empty() && certs::eab_key(value).is_none() {
         // Source: RFC 8555 §7.3.4, where the key is exchanged in base64url.
         return Err(Error::invalid("setting.value", setting.key, "is not base64url, in which authorities give it"));
+    }
+    if setting.key == "panel.proxy_host"
+        && let Some(by) = hosts::by_name(tx, value)?
+    {
+        return Err(Error::conflict("host.domain_taken", setting.key, format!("host {by} has this name")));
     }
     let value = if setting.kind == SettingKind::Secret { &cx.key.encrypt(value) } else { value };
     let stored = settings::value(tx, setting.key)?;

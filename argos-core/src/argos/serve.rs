@@ -27,8 +27,8 @@ use crate::event::Events;
 use crate::logs::Queue;
 use crate::proxy::{self, Proxy, Upstreams};
 use crate::schema::Actor;
-use crate::secret::MasterKey;
-use crate::snapshot::{self, PanelSettings};
+use crate::secret::{MasterKey, Secret, random_token};
+use crate::snapshot::{self, PanelSettings, Snapshot};
 use crate::store::{Origin, Read, Store, logs, versions};
 use crate::waf::{AuditLog, Places, RuleSets};
 
@@ -56,6 +56,8 @@ pub struct ServeOptions {
     pub inherited: Arc<[TcpListener]>,
     /// The same for HTTP/3. Each is served by one thread.
     pub inherited_udp: Arc<[UdpSocket]>,
+    /// Where the panel listens for the proxy, which leads `panel.proxy_host` there; none = it does not.
+    pub panel: Option<SocketAddr>,
     /// Proxy threads; 0 = one for each core.
     pub threads: usize,
     /// Where inspected requests are written, beside the log's rows.
@@ -133,6 +135,7 @@ impl Argos {
             upstreams: Arc::new(Upstreams::new(clock.clone(), events.clone())),
             quotas: Arc::default(),
             sessions: Arc::new(Sessions::new(&store, clock.clone())),
+            panel_proof: Secret::new(random_token()),
             tickets: Arc::new(Tickets::new(clock.clone())),
             oidc: Arc::new(RelyingParty::new(clock.clone(), Limits::default())),
             clock,
@@ -165,6 +168,15 @@ impl Argos {
         if secure {
             self.prepare_tls()?;
         }
+        if let Some(address) = options.panel {
+            let live = Arc::clone(&self.inner.live);
+            // In the writer's turn, so that no change comes between.
+            self.inner.store.write(move |_| {
+                let mut next = Snapshot::clone(&live.load());
+                next.lead_to_panel(address);
+                live.store(Arc::new(next));
+            })?;
+        }
         certs::trust_system();
         let inner = &self.inner;
         let options = proxy::ServeOptions {
@@ -178,6 +190,7 @@ impl Argos {
             audit_log: options.audit_log.clone(),
             flagged: inner.cx.flagged.clone(),
             gate: Some(gate(inner)),
+            panel_proof: Some(inner.cx.panel_proof.clone()),
             challenges: inner.cx.challenges.clone(),
             upstreams: inner.cx.upstreams.clone(),
             quotas: inner.cx.quotas.clone(),

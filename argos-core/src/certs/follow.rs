@@ -34,6 +34,7 @@ const AGAIN_EVERY_MS: i64 = 5_000;
 /// # Errors
 /// Those of the database and of the local CA.
 pub fn follow(tx: &Tx<'_>, key: &MasterKey) -> Result<()> {
+    follow_panel(tx, key)?;
     let mut touched = touched(tx);
     for name in &touched.names {
         cert_status::delete(tx, name)?;
@@ -51,6 +52,20 @@ pub fn follow(tx: &Tx<'_>, key: &MasterKey) -> Result<()> {
         }
     }
     try_again(tx, &touched, &common)
+}
+
+/// Gives the panel's name among the proxy's a certificate of the local CA, where it is another one.
+fn follow_panel(tx: &Tx<'_>, key: &MasterKey) -> Result<()> {
+    let name = {
+        let changes = tx.changes();
+        let mut of_name = changes.iter().filter(|c| c.table.name == "settings" && c.key == "panel.proxy_host");
+        let row = of_name.next().and_then(|c| c.new.as_ref());
+        row.and_then(|row| row.get("value")?.as_str()).unwrap_or_default().to_owned()
+    };
+    if name.is_empty() || certificates::unowned(tx, CertificateKind::Local, &name)?.is_some() {
+        return Ok(());
+    }
+    local_ca::issue(tx, key, None, vec![name]).map(drop)
 }
 
 /// Lets orders that failed under what was changed be tried again soon, one after the other.

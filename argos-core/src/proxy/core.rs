@@ -22,6 +22,7 @@ use super::upstreams::{Names, Turns, Upstreams};
 use crate::certs::acme::Challenges;
 use crate::clock::{Clock, RandomPool, Timestamp};
 use crate::logs::{Access, AccessAction, AccessBatch, Fault, Masked, Queue, Record, Texts};
+use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
 use crate::waf::flagged::Flagged;
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) quotas: Arc<Quotas>,
     /// The gate before protected hosts; without one nobody is signed in.
     pub(crate) gate: Option<Gate>,
+    /// What proves to the panel that a request comes from here.
+    pub(crate) panel_proof: Option<Secret<String>>,
     /// What proofs of names are answered with.
     pub(crate) challenges: Arc<Challenges>,
     /// The port of the first TLS listener.

@@ -113,6 +113,8 @@ pub(crate) struct Facts {
     pub(crate) client_auth: bool,
     /// What the host changes about the fields of requests and answers.
     pub(crate) headers: Option<Arc<HeaderRules>>,
+    /// Whether it goes to the panel.
+    pub(crate) panel: bool,
     /// Whether the host compresses answers.
     pub(crate) compression: bool,
     /// What becomes of this answer, where it is one for compressing.
@@ -338,7 +340,8 @@ impl Exchange {
 
     /// Notes the host and its limits.
     pub(crate) fn serve_by(&mut self, host: &Host, live: &Snapshot) {
-        self.facts.host = Some(host.id);
+        self.facts.host = (!host.is_panel()).then_some(host.id);
+        self.facts.panel = host.is_panel();
         self.facts.access_log = host.access_log;
         self.facts.headers.clone_from(&host.headers);
         self.facts.compression = host.compression;
@@ -480,6 +483,7 @@ impl Facts {
             hsts_max_age: 0,
             client_auth: false,
             headers: None,
+            panel: false,
             compression: false,
             plan: None,
             standing: None,

@@ -21,6 +21,8 @@ use crate::snapshot::{HeaderRules, Snapshot};
 /// Source: RFC 6797 §6.1.
 const HSTS: &str = "Strict-Transport-Security";
 const ALT_SVC: &str = "Alt-Svc";
+/// What tells the panel who the client is, with the proof that this proxy says so.
+pub const PANEL_CLIENT: &str = "X-Argos-Client";
 
 /// Where a head's fields go: lines of HTTP/1, or the fields of HTTP/2 and HTTP/3.
 pub(crate) trait Lines {
@@ -135,7 +137,7 @@ fn own_request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, choi
             continue;
         }
         match field.known {
-            Known::Cookie => put_cookies(out, name, value, own),
+            Known::Cookie if !ex.facts.panel => put_cookies(out, name, value, own),
             _ => out.line(name, value),
         }
     }
@@ -152,6 +154,12 @@ fn own_request_fields(out: &mut impl Lines, ex: &Exchange, live: &Snapshot, choi
     put_origin(out, ex, live, host);
     if ex.facts.client_auth {
         put_shown(out, ex);
+    }
+    if ex.facts.panel
+        && let Some(proof) = &ex.core.shared.panel_proof
+    {
+        // Over the loopback the panel sees no client but us.
+        out.with(PANEL_CLIENT.as_bytes(), |out| drop(write!(out, "{} {}", proof.expose(), ex.client.ip)));
     }
     if let Some(visitor) = &ex.visitor {
         put_visitor(out, &visitor.person);
@@ -341,7 +349,8 @@ fn own_reply_fields(out: &mut impl Lines, ex: &Exchange, bytes: &[u8], sink: Sin
             continue;
         }
         // Who is signed in is nothing for an upstream to say.
-        if field.known == Known::Other && name.eq_ignore_ascii_case(b"set-cookie") && is_argos(value) {
+        if field.known == Known::Other && !ex.facts.panel && name.eq_ignore_ascii_case(b"set-cookie") && is_argos(value)
+        {
             continue;
         }
         if plan.is_some() && field.known == Known::Other {

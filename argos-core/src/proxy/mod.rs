@@ -60,6 +60,7 @@ use tokio::sync::oneshot;
 
 pub use self::client::client_of;
 use self::core::{Core, Shared};
+pub use self::forward::PANEL_CLIENT;
 use self::gate::Gate;
 use self::limit::Quotas;
 use self::listener::{Door, Open, Sources};
@@ -71,6 +72,7 @@ use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::logs::Queue;
+use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
 use crate::waf::flagged::Flagged;
@@ -99,6 +101,8 @@ pub struct ServeOptions {
     pub flagged: Arc<Flagged>,
     /// The gate before protected hosts; without one nobody is signed in.
     pub gate: Option<Gate>,
+    /// What proves to the panel that a request comes from here.
+    pub panel_proof: Option<Secret<String>>,
     /// What proofs of names are answered with.
     pub challenges: Arc<Challenges>,
     /// What is known of targets; it outlives the proxy.
@@ -184,6 +188,7 @@ impl Proxy {
             gate.tickets.serves_at(ports(&secure), ports(&addresses));
         }
         shared.gate = options.gate;
+        shared.panel_proof = options.panel_proof;
         let shared = Arc::new(shared);
         let mut proxy = Self { addresses, secure, h3, threads: Vec::new(), shared };
         for (i, sockets) in sockets.into_iter().zip(quic).enumerate() {

@@ -58,6 +58,8 @@ pub enum SettingKind {
     Csv,
     /// Comma-separated addresses and CIDR ranges.
     Cidrs,
+    /// A host name.
+    Name,
     /// Comma-separated host names.
     Names,
     /// Comma-separated addresses with ports.
@@ -128,7 +130,7 @@ const SEVERITIES: &[&str] = &["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNIN
 pub const MASKED: &str = "password,passwd,pwd,secret,token,access_token,refresh_token,id_token,api_key,apikey,code,state,sig,signature,ticket";
 
 use Access::{NotYet, Own, Writable};
-use SettingKind::{Authority, Bool, Cidrs, Csv, Integer, Mail, Names, OneOf, Origin, Pem, Secret, Sockets, Text};
+use SettingKind::{Authority, Bool, Cidrs, Csv, Integer, Mail, Name, Names, OneOf, Origin, Pem, Secret, Sockets, Text};
 
 const fn row(key: &'static str, default: &'static str, kind: SettingKind, access: Access) -> Setting {
     Setting { key, default, kind, access }
@@ -215,7 +217,7 @@ pub const SETTINGS: &[Setting] = &[
     row("panel.oidc_groups_claim", "groups", Text(128), Writable),
     row("panel.oidc_operator_groups", "", Csv, Writable),
     row("panel.oidc_viewer_groups", "", Csv, Writable),
-    row("panel.proxy_host", "", Text(253), NotYet),
+    row("panel.proxy_host", "", Name, Writable),
     row("panel.public_url", "", Origin, Writable),
     row("panel.security_headers_strict", "true", Bool, Writable),
     row("proxy.body_idle_timeout_ms", "60000", MS, Writable),
@@ -261,6 +263,7 @@ impl Setting {
             Text(max) => format!("text, at most {max} bytes"),
             Csv => "comma-separated list".into(),
             Cidrs => "comma-separated addresses and CIDR ranges".into(),
+            Name => "host name in lower case, without scheme and port, or empty".into(),
             Names => "comma-separated host names, without scheme and port".into(),
             Sockets => "comma-separated addresses with ports, such as 192.0.2.1:53 or [2001:db8::1]:53".into(),
             Authority => "production, staging, or the https URL of an ACME directory; empty = production".into(),
@@ -316,6 +319,8 @@ impl Setting {
             Text(max) => value.len() <= max && !value.chars().any(char::is_control),
             Csv => value.len() <= 65_536 && !value.chars().any(char::is_control),
             Cidrs => csv(value).all(|item| parse_range(item).is_some()),
+            // As it is compared: nobody has to fold it once more.
+            Name => value.is_empty() || is_name(value),
             Names => csv(value).all(|item| super::Hostname::parse(item).is_ok_and(|n| !n.is_wildcard())),
             Sockets => csv(value).all(|item| item.parse::<std::net::SocketAddr>().is_ok_and(|at| at.port() > 0)),
             Authority => value.is_empty() || Directory::parse(value).is_some(),
@@ -325,6 +330,15 @@ impl Setting {
             Secret => value.len() <= 4096 && !value.chars().any(char::is_control),
         }
     }
+}
+
+fn is_name(text: &str) -> bool {
+    super::Hostname::parse(text).is_ok_and(|name| {
+        name.as_str() == text
+            && !name.is_wildcard()
+            && !name.is_catch_all()
+            && text.parse::<std::net::IpAddr>().is_err()
+    })
 }
 
 /// The origin of a site's URL, which has no path of its own. Source: WHATWG URL, origin.

@@ -12,7 +12,7 @@ use argos_seclang::RuleSet;
 use super::limits::Values;
 use super::{
     Access, AppsecSettings, Check, Group, HeaderRules, Host, HostTls, Limit, LimitBy, PanelSettings, ProxySettings,
-    Rule, Snapshot, Sticky, Target, Waf, WafKey,
+    Rule, Snapshot, Sticky, Target, Waf, WafKey, panel_host,
 };
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
@@ -56,6 +56,9 @@ pub fn compile(
         next.fallback = unowned(read, &next, FALLBACK_NAME)?;
         next.panel = unowned(read, &next, PANEL_NAME)?;
     }
+    if touched.fallback || touched.settings {
+        next.panel_own = own_of_panel(read, &next)?;
+    }
     let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id, &next)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
     let mut built = Vec::new();
@@ -63,6 +66,7 @@ pub fn compile(
         built.push((*id, hosts::find(read, *id)?.map(|row| host(read, &row, &next, rule_sets)).transpose()?));
     }
     place(&mut next, built);
+    panel_host::place(&mut next);
     Ok(next)
 }
 
@@ -131,6 +135,7 @@ pub fn compile_all(
         built.push((id, Some(host)));
     }
     place(&mut next, built);
+    next.panel_own = own_of_panel(read, &next)?;
     Ok((next, faults))
 }
 
@@ -364,6 +369,14 @@ fn clients(row: &schema::Host, next: &Snapshot) -> Option<Arc<Clients>> {
     let known = next.names.get(&row.id).and_then(|name| next.hosts.get(name)?.tls.clients.as_ref());
     let same = known.filter(|known| (known.identity(), known.required) == (new.identity(), new.required));
     Some(same.map_or_else(|| Arc::new(new), Arc::clone))
+}
+
+/// The certificate of the panel's name among the proxy's.
+fn own_of_panel(read: &Read<'_>, next: &Snapshot) -> Result<Option<Arc<Served>>> {
+    match &*next.panel_settings.proxy_host {
+        "" => Ok(None),
+        name => unowned(read, next, name),
+    }
 }
 
 /// A certificate of the local CA that belongs to no host.

@@ -8,10 +8,11 @@ mod access;
 mod compile;
 mod headers;
 mod limits;
+mod panel_host;
 mod parts;
 mod rule;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub use access::Access;
 pub use compile::{HostFault, compile, compile_all, reload};
 pub use headers::{FieldChange, FieldRule, HeaderRules};
 pub use limits::{AppsecSettings, PanelSettings, ProxySettings, is_within};
+pub use panel_host::PANEL_HOST;
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
@@ -55,6 +57,10 @@ pub struct Snapshot {
     pub fallback: Option<Arc<Served>>,
     /// The panel's certificate, once it was wanted.
     pub panel: Option<Arc<Served>>,
+    /// The certificate of the panel's own name among the proxy's, of the local CA.
+    pub panel_own: Option<Arc<Served>>,
+    /// Where the panel listens for the proxy.
+    pub panel_at: Option<SocketAddr>,
     /// Where people reach the panel, if that was said when Argos was opened: the setting counts for nothing then.
     pub given_public_url: Option<Url>,
     /// What the panel and the gate read.

@@ -295,15 +295,29 @@ pub fn dns_provider_enabled(read: &Read<'_>, id: i64) -> Result<Option<bool>> {
     read.one("SELECT enabled FROM dns_providers WHERE id = :id", named_params! { ":id": id }, |r| r.get(0))
 }
 
-/// Refuses a name that a host other than `me` has.
+/// The host of that name.
 ///
 /// # Errors
-/// `host.domain_taken`.
-pub fn refuse_taken(read: &Read<'_>, domain: &Hostname, me: Option<HostId>) -> Result<()> {
+/// Those of the database.
+pub fn by_name(read: &Read<'_>, name: &str) -> Result<Option<HostId>> {
     let sql = "SELECT id FROM hosts WHERE domain = :domain";
-    let by = read.one(sql, named_params! { ":domain": domain.as_str() }, |r| r.get(0).map(HostId))?;
-    match by {
-        Some(by) if Some(by) != me => Err(HostError::DomainTaken { domain: domain.clone(), by }.into()),
+    read.one(sql, named_params! { ":domain": name }, |r| r.get(0).map(HostId))
+}
+
+/// Refuses a name that a host other than `me` has, or the panel.
+///
+/// # Errors
+/// `host.domain_taken`, `host.domain_of_panel`.
+pub fn refuse_taken(read: &Read<'_>, domain: &Hostname, me: Option<HostId>) -> Result<()> {
+    match by_name(read, domain.as_str())? {
+        Some(by) if Some(by) != me => return Err(HostError::DomainTaken { domain: domain.clone(), by }.into()),
+        _ => {}
+    }
+    match super::settings::value(read, "panel.proxy_host")? {
+        Some(panel) if panel == domain.as_str() => {
+            let reason = format!("{domain} leads to the panel (panel.proxy_host)");
+            Err(Error::conflict("host.domain_of_panel", "domain", reason))
+        }
         _ => Ok(()),
     }
 }

@@ -74,10 +74,15 @@ impl World {
 
     /// With a time of its own.
     pub fn at(upstream: SocketAddr, threads: usize, clock: Clock) -> Self {
+        Self::beside(upstream, threads, clock, None)
+    }
+
+    /// Whose panel listens there.
+    pub fn beside(upstream: SocketAddr, threads: usize, clock: Clock, panel: Option<SocketAddr>) -> Self {
         let folder = Folder::new();
         let argos = Argos::open(Options { clock, ..Options::new(folder.path()) }).unwrap();
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let options = ServeOptions { http: vec![any], https: vec![any], threads, ..ServeOptions::default() };
+        let options = ServeOptions { http: vec![any], https: vec![any], threads, panel, ..ServeOptions::default() };
         let serving = argos.start(&options).unwrap();
         let mut world = Self { argos, serving: Some(serving), roots: RootCertStore::empty(), folder };
         let targets = json!([{"host": upstream.ip().to_string(), "port": upstream.port()}]);
@@ -120,14 +125,19 @@ impl World {
 
     /// Asks one request after the other over one connection.
     pub fn ask(&self, version: Version, requests: Vec<Request<()>>) -> Vec<Whole> {
+        self.ask_of("a.test", version, requests)
+    }
+
+    /// As [`Self::ask`], over a connection for the name `sni`.
+    pub fn ask_of(&self, sni: &str, version: Version, requests: Vec<Request<()>>) -> Vec<Whole> {
         run(async {
             let serving = self.serving.as_ref().unwrap();
             match version {
-                Version::One => over_tls(serving.secure_addresses()[0], &self.roots, b"http/1.1", requests).await,
-                Version::Two => over_tls(serving.secure_addresses()[0], &self.roots, b"h2", requests).await,
+                Version::One => over_tls(serving.secure_addresses()[0], &self.roots, sni, b"http/1.1", requests).await,
+                Version::Two => over_tls(serving.secure_addresses()[0], &self.roots, sni, b"h2", requests).await,
                 Version::Three => {
                     let address = serving.h3_addresses()[0];
-                    let mut client = Client::connect(endpoint(self.roots.clone()), address, "a.test").await.unwrap();
+                    let mut client = Client::connect(endpoint(self.roots.clone()), address, sni).await.unwrap();
                     let mut answers = Vec::new();
                     for request in requests {
                         answers.push(client.ask_whole(request).await);
@@ -159,14 +169,20 @@ pub fn request(method: &str, path: &str, fields: &[(&str, &str)]) -> Request<()>
     fields.iter().fold(builder, |b, (name, value)| b.header(*name, *value)).body(()).unwrap()
 }
 
-async fn over_tls(address: SocketAddr, roots: &RootCertStore, protocol: &[u8], asked: Vec<Request<()>>) -> Vec<Whole> {
+async fn over_tls(
+    address: SocketAddr,
+    roots: &RootCertStore,
+    sni: &str,
+    protocol: &[u8],
+    asked: Vec<Request<()>>,
+) -> Vec<Whole> {
     let builder = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into());
     let builder = builder.with_safe_default_protocol_versions().unwrap();
     let mut config = builder.with_root_certificates(roots.clone()).with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
     let socket = tokio::net::TcpStream::connect(address).await.unwrap();
     let tls = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let tls = tls.connect("a.test".try_into().unwrap(), socket).await.unwrap();
+    let tls = tls.connect(sni.to_owned().try_into().unwrap(), socket).await.unwrap();
     let mut answers = Vec::new();
     if protocol == b"h2" {
         let (sender, connection) = h2::client::handshake(tls).await.unwrap();
@@ -179,7 +195,7 @@ async fn over_tls(address: SocketAddr, roots: &RootCertStore, protocol: &[u8], a
     }
     let mut tls = tokio::io::BufReader::new(tls);
     for request in asked {
-        answers.push(one(&mut tls, request).await);
+        answers.push(one(&mut tls, sni, request).await);
     }
     answers
 }
@@ -203,9 +219,13 @@ async fn two(sender: &mut h2::client::SendRequest<Bytes>, request: Request<()>) 
     answer
 }
 
-async fn one(stream: &mut (impl tokio::io::AsyncBufRead + tokio::io::AsyncWrite + Unpin), asked: Request<()>) -> Whole {
+async fn one(
+    stream: &mut (impl tokio::io::AsyncBufRead + tokio::io::AsyncWrite + Unpin),
+    name: &str,
+    asked: Request<()>,
+) -> Whole {
     use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: a.test\r\n", asked.method(), asked.uri().path_and_query().unwrap());
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: {name}\r\n", asked.method(), asked.uri().path_and_query().unwrap());
     for (name, value) in asked.headers() {
         head += &format!("{name}: {}\r\n", value.to_str().unwrap());
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use argos_core::Argos;
 use argos_core::api::{Described, Method};
 use argos_core::error::{Error, ErrorKind, Result};
+use argos_core::proxy::PANEL_CLIENT;
 use argos_core::schema::{CookieName, Cookies, csv};
 use argos_core::snapshot::PanelSettings;
 use argos_core::store::Origin;
@@ -76,6 +77,10 @@ pub(super) fn asked_at_panel(argos: &Argos, secure: bool, op: &Described, reques
 
 /// The client's address, and whether it came over TLS.
 fn client(argos: &Argos, secure: bool, request: &Request) -> (IpAddr, bool) {
+    let told = request.headers().get(PANEL_CLIENT).map(HeaderValue::as_bytes);
+    if let Some(ip) = told.and_then(|told| argos.client_by_proxy(told)) {
+        return (ip, true);
+    }
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.0.ip());
     let lines: Vec<&[u8]> = request.headers().get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();

@@ -54,6 +54,7 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ("panel.oidc_groups_claim", ShownBy("argos-core/tests/oidc.rs", "the_gate_asks_in_order")),
         ("panel.oidc_operator_groups", ShownBy("argos-core/tests/oidc.rs", "groups_give_roles_and_take_them_away")),
         ("panel.oidc_viewer_groups", ShownBy("argos-core/tests/oidc.rs", "groups_give_roles_and_take_them_away")),
+        ("panel.proxy_host", ShownBy("argos-core/tests/gate.rs", "the_panel_is_reached_by_its_name_at_the_proxy")),
         ("proxy.body_idle_timeout_ms", Effect(body_idle_timeout)),
         ("proxy.connect_timeout_ms", Effect(connect_timeout)),
         ("proxy.disabled_host_status", Effect(disabled_host_status)),

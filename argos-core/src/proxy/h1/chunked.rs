@@ -193,6 +193,7 @@ pub(crate) fn trailer_allowed(line: &[u8]) -> bool {
         && name != "proxy"
         && !name.starts_with("x-forwarded-")
         && !name.starts_with("x-auth-")
+        && !name.starts_with("x-argos-")
         && !name.starts_with("x-client-cert")
         && !name.starts_with("client-cert")
 }

@@ -61,7 +61,7 @@ pub(crate) enum Known {
     /// Other `X-Forwarded-*`, `Forwarded`, `X-Real-IP`: what only a trusted proxy may say.
     Origin,
     Host,
-    /// `X-Auth-User`, `-Email`, `-Name`, `-Provider`, `-Groups`, and disguised spellings of other fields (see [`is_disguised`]): never passed on.
+    /// `X-Auth-User`, `-Email`, `-Name`, `-Provider`, `-Groups`, `X-Argos-*`, and disguised spellings of other fields (see [`is_disguised`]): never passed on.
     Identity,
     /// `X-Client-Cert`, `X-Client-Cert-*`, `Client-Cert`, `Client-Cert-Chain`: what a client's certificate is, which only
     /// whoever saw it may say. Source: RFC 9440 §2.4.
@@ -131,6 +131,7 @@ impl Known {
             () if starts_with(name, "x-forwarded-") => Self::Origin,
             () if starts_with(name, "x-client-cert") && matches!(name.get(13), None | Some(b'-')) => Self::Shown,
             () if ["user", "email", "name", "provider", "groups"].iter().any(|of| is_auth(name, of)) => Self::Identity,
+            () if starts_with(name, "x-argos-") => Self::Identity,
             () if is_disguised(name) => Self::Identity,
             () => Self::Other,
         }

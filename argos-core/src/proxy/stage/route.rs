@@ -56,7 +56,7 @@ fn is_meant(live: &Snapshot, host: &Host, sni: Option<&str>, name: &str) -> bool
     let Some(sni) = sni.filter(|sni| *sni != name) else { return true };
     match live.host(sni) {
         Some(other) if other.id != host.id => {
-            let open = |host: &Host| host.tls.clients.is_none() && host.access.is_none();
+            let open = |host: &Host| host.tls.clients.is_none() && host.access.is_none() && !host.is_panel();
             open(other) && open(host) && other.tls.certificate.as_ref().is_some_and(|c| c.covers(name))
         }
         _ => true,
