@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use support::{Folder, argos};
 
 const PASSWORD: &str = "pattern-of-a-password";
+const USER_PASSWORD: &str = "pattern-of-another-password";
+const OIDC_SECRET: &str = "pattern-of-a-client-secret";
 const EAB_KEY: &str = "cGF0dGVybi1vZi1hbi1lYWIta2V5";
 
 /// Every changing operation that needs no secret of a start, in an order in which each succeeds.
@@ -118,6 +120,13 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("dns_providers.update", json!({"id": 1, "config": {"tsig_secret": "cGF0dGVybi1vZi1hbm90aGVyLWtleQ=="}})),
         ("dns_providers.test", json!({"id": 1, "domain": "a.example", "seconds": 0})),
         ("dns_providers.delete", json!({"id": 1})),
+        ("users.create", json!({"username": "eve", "password": USER_PASSWORD, "role": "viewer"})),
+        ("users.update", json!({"id": 2, "display_name": "Eve"})),
+        ("users.set_password", json!({"id": 2, "new": USER_PASSWORD})),
+        ("users.disable_2fa", json!({"id": 2})),
+        ("users.end_sessions", json!({"id": 2})),
+        ("users.delete", json!({"id": 2})),
+        ("auth.set_oidc_config", json!({"client_id": "argos", "client_secret": OIDC_SECRET})),
         ("waf.install", samples::sample("waf.install")),
         ("waf.reload", json!({})),
     ]
@@ -136,9 +145,17 @@ fn dns_provider(secret: &str) -> Value {
 
 /// Runs them all; the secrets that were made on the way.
 fn change_everything(argos: &Argos) -> Vec<String> {
-    let mut secrets = vec![PASSWORD.to_owned(), EAB_KEY.to_owned()];
+    let mut secrets = [PASSWORD, EAB_KEY, USER_PASSWORD, OIDC_SECRET].map(str::to_owned).to_vec();
     // A ticket is made for a session, and writes nothing.
     let mut done = BTreeSet::from(["setup.create", "auth.ticket"]);
+    // What people do through a session is tried by `sign_in.rs` and `oidc.rs`, and looked at by the test below.
+    done.extend(
+        describe()
+            .iter()
+            .filter(|op| op.name.starts_with("auth.") && op.name != "auth.set_oidc_config")
+            .filter(|op| op.mutates)
+            .map(|op| op.name),
+    );
     let setup = argos.issue_setup_token().unwrap().unwrap().show().clone();
     let admin = CreateFirstAdmin::new(setup.clone(), "person".into(), PASSWORD.into());
     assert!(!format!("{admin:?}").contains(PASSWORD) && !format!("{admin:?}").contains(&setup));
@@ -159,7 +176,7 @@ fn change_everything(argos: &Argos) -> Vec<String> {
     }
     let changing: BTreeSet<&str> = describe().iter().filter(|op| op.mutates).map(|op| op.name).collect();
     assert_eq!(done, changing, "an operation that changes something is not tried here");
-    assert_eq!(secrets.len(), 9);
+    assert_eq!(secrets.len(), 11);
     secrets
 }
 

@@ -163,6 +163,7 @@ pub struct UpdateUser {
     /// The person.
     pub id: UserId,
     /// Another name to sign in with.
+    #[serde(default, deserialize_with = "super::changes::not_null")]
     pub username: Option<String>,
     /// Address of mail; null = none.
     #[serde(default)]
@@ -171,8 +172,10 @@ pub struct UpdateUser {
     #[serde(default)]
     pub display_name: Patch<String>,
     /// What they may do. Their sessions end when it is another one.
+    #[serde(default, deserialize_with = "super::changes::not_null")]
     pub role: Option<Role>,
     /// Whether they can sign in. Their sessions end when they can't.
+    #[serde(default, deserialize_with = "super::changes::not_null")]
     pub enabled: Option<bool>,
 }
 operation!(UpdateUser => User, "users.update", Patch "/users/{id}", AdminNoToken, 200,

@@ -55,8 +55,38 @@ impl<T: Zeroize> Drop for Secret<T> {
 
 impl<'de> serde::Deserialize<'de> for Secret<String> {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        // What a parser says may quote the value.
-        String::deserialize(d).map(Self).map_err(|_| serde::de::Error::custom("must be a text"))
+        d.deserialize_string(Hiding).map(Self)
+    }
+}
+
+/// Takes a text. What a parser says of anything else may quote it, so that it is said here.
+struct Hiding;
+
+impl<'de> serde::de::Visitor<'de> for Hiding {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<String, E> {
+        Err(E::custom("must be a text"))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<String, E> {
+        Err(E::custom("must be a text"))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<String, E> {
+        Err(E::custom("must be a text"))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<String, E> {
+        Err(E::custom("must be a text"))
     }
 }
 
