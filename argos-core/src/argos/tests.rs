@@ -7,9 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::api::{CheckRules, EvaluateRequest, ExplainRequest, ListHosts, ProposeExclusions};
+use crate::api::{
+    CheckRules, CreateUser, EvaluateRequest, ExplainRequest, ListHosts, ProposeExclusions, SignIn, UpdateUser,
+};
 use crate::api::{Look, Method, Operation, input};
-use crate::schema::Role;
+use crate::schema::{Actor, Role};
 
 thread_local! {
     static OPEN: RefCell<Option<Argos>> = const { RefCell::new(None) };
@@ -88,4 +90,27 @@ fn requests_and_rules_are_judged_without_a_connection() {
     assert!(explained.finish().unwrap().reason.contains("would stop"));
     assert_eq!(proposed.finish().unwrap().exclusions[0].path_pattern, "/");
     assert!(checked.finish().unwrap().ok);
+}
+
+#[test]
+fn every_refused_password_costs_one_verification_and_a_ban_none() {
+    let (_folder, argos) = open();
+    let add = |name: &str, password| argos.users().create(CreateUser::new(name, Role::User, password)).unwrap();
+    add("exists", Some("sturdy-lantern-47"));
+    add("single", None);
+    let off = add("off", Some("sturdy-lantern-47")).value.id;
+    argos.users().update(UpdateUser { enabled: Some(false), ..UpdateUser::new(off) }).unwrap();
+    let hashes = |name: &str, ip: &str| {
+        let before = argos.inner.cx.hashing.done();
+        let origin = Origin { source_ip: ip.into(), ..Origin::default() };
+        let refused =
+            argos.acting(Actor::Anonymous, origin).auth().login(SignIn::new(name, "feeble-lantern-47".to_owned()));
+        (refused.unwrap_err().code().to_owned(), argos.inner.cx.hashing.done() - before)
+    };
+    for name in ["nobody", "off", "single", "exists", "nobody-else"] {
+        assert_eq!(hashes(name, "192.0.2.1"), ("login.failed".into(), 1), "{name}");
+    }
+    for name in ["nobody", "exists"] {
+        assert_eq!(hashes(name, "192.0.2.1"), ("rate_limited".into(), 0), "{name}");
+    }
 }
