@@ -265,3 +265,34 @@ fn the_socket_is_the_command_line_of_this_machine() {
     // Without a process the same command opens the folder itself.
     assert_eq!(folder.json(&["host", "list"])["items"][0]["domain"], "a.test");
 }
+
+#[test]
+fn browsers_are_told_what_answers_may_do() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let policy = |path: &str| {
+        let answer = ask(server.panel, "GET", path, &[], "");
+        for (name, value) in
+            [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "same-origin")]
+        {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+        let denied = answer.header("permissions-policy").unwrap();
+        assert_eq!(denied.matches("=()").count(), 8, "{denied}");
+        // Without TLS a browser would have to forget it anyway. Source: RFC 6797 §7.2.
+        assert_eq!(answer.header("strict-transport-security"), None);
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; "), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'; base-uri 'none'; form-action 'self'"), "{policy}");
+        (policy.contains("'unsafe-inline'"), answer.header("cross-origin-resource-policy").is_some())
+    };
+    for path in ["/login", "/api/v1/hosts", "/healthz", "/nothing/here"] {
+        assert_eq!(policy(path), (false, true), "{path}");
+    }
+    let body = "{\"value\":\"false\"}";
+    let set = ask_socket(&folder, "PUT", "/api/v1/settings/panel.security_headers_strict", body);
+    assert_eq!(set.status, 200, "{}", set.body);
+    for path in ["/login", "/api/v1/hosts"] {
+        assert_eq!(policy(path), (true, false), "{path}");
+    }
+}

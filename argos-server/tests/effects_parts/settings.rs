@@ -55,6 +55,11 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ("panel.oidc_operator_groups", ShownBy("argos-core/tests/oidc.rs", "groups_give_roles_and_take_them_away")),
         ("panel.oidc_viewer_groups", ShownBy("argos-core/tests/oidc.rs", "groups_give_roles_and_take_them_away")),
         ("panel.proxy_host", ShownBy("argos-core/tests/gate.rs", "the_panel_is_reached_by_its_name_at_the_proxy")),
+        ("panel.public_url", ShownBy("argos-server/src/http/guard.rs", "changes_come_from_pages_of_the_panel_only")),
+        (
+            "panel.security_headers_strict",
+            ShownBy("argos-server/tests/api.rs", "browsers_are_told_what_answers_may_do"),
+        ),
         ("proxy.body_idle_timeout_ms", Effect(body_idle_timeout)),
         ("proxy.connect_timeout_ms", Effect(connect_timeout)),
         ("proxy.disabled_host_status", Effect(disabled_host_status)),
@@ -78,6 +83,20 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ("proxy.trusted_proxies", Effect(trusted_proxies)),
         ("proxy.tunnel_idle_timeout_ms", Effect(tunnel_idle_timeout)),
         ("proxy.upstream_idle_timeout_ms", Effect(upstream_idle_timeout)),
+        (
+            "session.absolute_timeout_hours",
+            ShownBy(
+                "argos-core/tests/sign_in.rs",
+                "sessions_end_by_age_and_by_idleness_and_a_shorter_setting_shortens_them",
+            ),
+        ),
+        (
+            "session.idle_timeout_hours",
+            ShownBy(
+                "argos-core/tests/sign_in.rs",
+                "sessions_end_by_age_and_by_idleness_and_a_shorter_setting_shortens_them",
+            ),
+        ),
         (
             "storage.mutation_synchronous",
             ShownBy("argos-core/src/argos/change.rs", "full_waits_for_the_disk_at_each_change"),
