@@ -7,23 +7,19 @@ use serde_json::{Value, json};
 use super::Proof::{self, Effect, Filled, ShownBy, Unwritten};
 use super::settings::{ATTACK, dead_first, leaking};
 use super::world::{Site, World, dead, echo, first_line, full, merged, resolver, saying, silent, target};
-use crate::support::ask;
+use crate::support::{ask, ask_socket};
 
 /// Tables that no operation writes in this version: whatever was done, they are empty.
 pub const UNWRITTEN: &[&str] = &[
-    "auth_bans",
     "backups",
     "bans",
     "jobs",
     "log_rollups_minute",
-    "login_attempts",
     "notification_channels",
     "notification_deliveries",
     "notification_rules",
     "push_subscriptions",
     "security_whitelist",
-    "sessions",
-    "totp_attempts",
 ];
 
 pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
@@ -44,6 +40,25 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("acme_pauses", ["directory_url", "until"].map(|c| (c, paused())).into()),
         ("api_tokens", api_tokens()),
         ("users", users()),
+        ("sessions", sessions()),
+        (
+            "login_attempts",
+            ["id", "remote_ip", "username", "success", "timestamp"]
+                .map(|c| (c, signs_in("failures_count_for_five_minutes_and_a_success_forgives_none")))
+                .into(),
+        ),
+        (
+            "totp_attempts",
+            ["id", "user_id", "ip", "success", "attempted_at"]
+                .map(|c| (c, signs_in("five_wrong_codes_ban_the_person_from_that_address_for_the_true_time")))
+                .into(),
+        ),
+        (
+            "auth_bans",
+            ["id", "scope", "key", "banned_until", "created_at"]
+                .map(|c| (c, signs_in("five_failures_ban_an_address_for_its_true_time_across_a_restart")))
+                .into(),
+        ),
         ("settings", settings()),
         ("config_versions", config_versions()),
         ("log_entries", log_entries()),
@@ -1155,6 +1170,46 @@ fn api_tokens() -> Vec<(&'static str, Proof)> {
     ]
 }
 
+/// Shown by the tests of signing in, where the clock is moved.
+fn signs_in(test: &'static str) -> Proof {
+    ShownBy("argos-core/tests/sign_in.rs", test)
+}
+
+fn sessions() -> Vec<(&'static str, Proof)> {
+    let kept = ["id", "token", "user_id", "remote_ip", "user_agent", "expires_at", "created_at"];
+    let kept = kept.map(|c| (c, signs_in("a_good_password_begins_a_session_and_leaves_its_hash_only")));
+    let of_hosts = |test| ShownBy("argos-core/tests/gate.rs", test);
+    kept.into_iter()
+        .chain([
+            ("last_seen_at", signs_in("the_use_of_a_session_is_noted_once_a_minute")),
+            ("kind", of_hosts("a_session_counts_where_it_belongs_and_nowhere_else")),
+            ("host_id", of_hosts("a_session_counts_where_it_belongs_and_nowhere_else")),
+            ("parent_id", of_hosts("signing_out_ends_the_session_at_once")),
+        ])
+        .collect()
+}
+
+/// What is said of a person is shown again, and when they signed in.
+fn profile(w: &World) {
+    let ask = |method: &str, path: &str, body: Value| {
+        let answer = ask_socket(&w.folder, method, path, &body.to_string());
+        assert!((200..300).contains(&answer.status), "{}", answer.body);
+        answer.json()
+    };
+    // Both rows that try it make a person of their own.
+    let found = ask_socket(&w.folder, "GET", "/api/v1/users", "").json();
+    let name = format!("person-{}", found["items"].as_array().unwrap().len());
+    let about =
+        json!({"username": name, "password": "sturdy-lantern-47", "email": "a@a.example", "display_name": "A B"});
+    let made = ask("POST", "/api/v1/users", about);
+    assert_eq!((&made["email"], &made["display_name"]), (&json!("a@a.example"), &json!("A B")));
+    assert_eq!(made["last_login"], Value::Null);
+    ask("POST", "/api/v1/auth/login", json!({"username": name, "password": "sturdy-lantern-47"}));
+    let path = format!("/api/v1/users/{}", made["id"]);
+    let shown = ask_socket(&w.folder, "GET", &path, "").json();
+    assert!(shown["last_login"].is_string(), "{shown}");
+}
+
 fn users() -> Vec<(&'static str, Proof)> {
     let first = |w: &World| {
         let line = w.server.log.iter().find_map(|line| line.split_once("setup token: ")).unwrap();
@@ -1170,23 +1225,26 @@ fn users() -> Vec<(&'static str, Proof)> {
     columns.extend(["id", "created_at", "updated_at"].map(|column| (column, Filled)));
     // How a password is stored is shown by the settings of it.
     columns.push(("password_hash", Filled));
-    let unwritten = [
-        "email",
-        "display_name",
-        "external_provider",
-        "external_id",
-        "created_via",
-        "totp_secret_encrypted",
-        "totp_recovery_codes_encrypted",
-        "totp_enabled",
-        "totp_enabled_at",
-        "last_login",
-        "enabled",
-        "totp_last_step",
-        "oidc_groups",
-    ];
-    columns.extend(unwritten.map(|column| (column, Unwritten)));
-    columns.push(("password_changed_at", Filled));
+    let oidc = |test| ShownBy("argos-core/tests/oidc.rs", test);
+    columns.extend([
+        ("email", Effect(profile)),
+        ("display_name", Effect(profile)),
+        ("enabled", signs_in("whoever_is_disabled_demoted_or_deleted_is_out_at_once_and_so_are_their_tokens")),
+        ("last_login", Effect(profile)),
+        ("password_changed_at", signs_in("a_reset_ends_all_sessions_at_once")),
+        ("totp_secret_encrypted", signs_in("a_code_is_asked_for_and_good_once")),
+        ("totp_recovery_codes_encrypted", signs_in("of_fifty_tries_with_one_recovery_code_one_wins")),
+        ("totp_enabled", signs_in("a_code_is_asked_for_and_good_once")),
+        (
+            "totp_enabled_at",
+            signs_in("a_second_factor_is_set_up_switched_off_and_its_codes_renewed_by_whoever_proves_it"),
+        ),
+        ("totp_last_step", signs_in("a_code_is_asked_for_and_good_once")),
+        ("external_provider", oidc("a_new_identity_gets_in_and_opens_no_panel_route")),
+        ("external_id", oidc("a_new_identity_gets_in_and_opens_no_panel_route")),
+        ("created_via", oidc("a_new_identity_gets_in_and_opens_no_panel_route")),
+        ("oidc_groups", oidc("groups_give_roles_and_take_them_away")),
+    ]);
     columns
 }
 
