@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """What the gate of a protected host costs: CPU time per request of a host with and without a sign-in.
 
-usage: gate.py ARGOS BENCHTOOL WORK [ROUNDS [SECONDS]]
+usage: gate.py ARGOS BENCHTOOL WORK [PAIRS [SECONDS]]
 
 ARGOS is the binary; BENCHTOOL is the upstream that the proxy harness in SHARED_DIR builds (see README.md). A data folder
-is made under WORK with two hosts before one upstream, one of which wants a sign-in, and a session. Round after round one
-thread on core 0 serves them, and wrk on core 1 asks the open host, the protected one, and the open one again, always by
-the same request, which brings the session's cookie. Access rows are off. Figures: medians, and the median difference to
-the open host within a round.
+is made under WORK with two hosts before one upstream, one of which wants a sign-in, and a session. One thread on core 0
+serves them, and wrk on core 1 asks them in turns, always by the same request, which brings the session's cookie. Access
+rows are off. Figures: medians, and the median difference between neighbours, with the middle half of the differences.
 """
 import hashlib
 import json
@@ -42,8 +41,9 @@ def fill(argos, folder, upstream):
     subprocess.run(command, input=lines, text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     now = int(time.time() * 1000)
     with sqlite3.connect(os.path.join(folder, "argos.db")) as db:
-        columns = "username, email, display_name, oidc_groups"
-        db.execute(f"INSERT INTO users ({columns}) VALUES ('ada', 'ada@bench.test', 'Ada', '[\"staff\"]')")
+        columns = "username, email, display_name, oidc_groups, created_at, updated_at"
+        given = ("ada", "ada@bench.test", "Ada", '["staff"]', now, now)
+        db.execute(f"INSERT INTO users ({columns}) VALUES (?, ?, ?, ?, ?, ?)", given)
         columns = "token, user_id, created_at, last_seen_at, expires_at, kind, host_id"
         given = (hashlib.sha256(TOKEN.encode()).hexdigest(), now, now, now + 86_400_000)
         db.execute(f"INSERT INTO sessions ({columns}) VALUES (?, 1, ?, ?, ?, 'host', 2)", given)
@@ -80,49 +80,43 @@ def load(port, host, seconds):
     return int(re.search(r"(\d+) requests in", text).group(1))
 
 
-def measure(argos, folder, seconds):
-    """Microseconds of CPU a request: of the open host, of the protected one, of the open one again."""
-    port = free_port()
-    command = ["taskset", "-c", "0", argos, "serve", "--data-dir", folder, "--http", f"127.0.0.1:{port}"]
-    proxy = subprocess.Popen(command + ["--https", "off", "--panel", "off", "--threads", "1", "--log-level", "error"])
-    try:
-        await_port(port)
-        load(port, "protected", 1)
-        figures = []
-        for host in ("open", "protected", "open"):
-            before = cpu_ns(proxy.pid)
-            requests = load(port, host, seconds)
-            figures.append((cpu_ns(proxy.pid) - before) / 1000 / requests)
-        return figures
-    finally:
-        proxy.terminate()
-        proxy.wait()
+def measure(port, pid, host, seconds):
+    """Microseconds of CPU a request."""
+    before = cpu_ns(pid)
+    requests = load(port, host, seconds)
+    return (cpu_ns(pid) - before) / 1000 / requests
 
 
 def main():
     if len(sys.argv) < 4:
         sys.exit(__doc__)
     argos, tool, work = (os.path.abspath(path) for path in sys.argv[1:4])
-    rounds, seconds = (int(n) for n in (sys.argv[4:] + ["5", "4"][len(sys.argv) - 4:])[:2])
-    folder, upstream = os.path.join(work, "gate"), free_port()
+    pairs, seconds = (int(n) for n in (sys.argv[4:] + ["20", "1"][len(sys.argv) - 4:])[:2])
+    folder, upstream, port = os.path.join(work, "gate"), free_port(), free_port()
     if os.path.exists(folder):
         sys.exit(f"{folder} is there already")
     os.makedirs(work, exist_ok=True)
     fill(argos, folder, upstream)
     backend = subprocess.Popen(["taskset", "-c", "1", tool, "upstream", f"127.0.0.1:{upstream}"])
+    command = ["taskset", "-c", "0", argos, "serve", "--data-dir", folder, "--http", f"127.0.0.1:{port}"]
+    proxy = subprocess.Popen(command + ["--https", "off", "--panel", "off", "--threads", "1", "--log-level", "error"])
+    found = {"open": [], "protected": []}
     try:
-        found = [measure(argos, folder, seconds) for _ in range(rounds)]
+        await_port(port)
+        load(port, "protected", 1)
+        for n in range(pairs):
+            # Which one comes first changes, so that a machine that slows down speaks for neither.
+            for host in sorted(found, reverse=n % 2 == 1):
+                found[host].append(measure(port, proxy.pid, host, seconds))
     finally:
-        backend.terminate()
-        backend.wait()
-    opened = [(first + last) / 2 for first, _, last in found]
-    protected = [middle for _, middle, _ in found]
-    for name, figures in (("open", opened), ("protected", protected)):
-        shown = ", ".join(f"{figure:.2f}" for figure in figures)
-        print(f"{name:>10}: {statistics.median(figures):6.2f} us CPU a request   [{shown}]")
-    more = statistics.median(a - b for a, b in zip(protected, opened))
-    noise = statistics.median(abs(first - last) for first, _, last in found)
-    print(f"the gate: {more:+.2f} us a request; two runs of the open host in a round differ by {noise:.2f}")
+        for process in (proxy, backend):
+            process.terminate()
+            process.wait()
+    for host, figures in found.items():
+        print(f"{host:>10}: {statistics.median(figures):6.2f} us CPU a request")
+    more = sorted(a - b for a, b in zip(found["protected"], found["open"]))
+    low, high = more[len(more) // 4], more[len(more) * 3 // 4]
+    print(f"the gate: {statistics.median(more):+.2f} us a request ({low:+.2f} to {high:+.2f})")
 
 
 if __name__ == "__main__":

@@ -251,7 +251,7 @@ const ENCODED_ITEM: &AsciiSet = &ENCODED.add(b',');
 fn put_visitor(out: &mut impl Lines, person: &Person) {
     let mut put = |name: &str, value: &str| {
         if !value.is_empty() {
-            out.with(name.as_bytes(), |out| drop(write!(out, "{}", utf8_percent_encode(value, ENCODED))));
+            out.with(name.as_bytes(), |out| put_encoded(out, value, ENCODED));
         }
     };
     put("X-Auth-User", &person.username);
@@ -261,11 +261,15 @@ fn put_visitor(out: &mut impl Lines, person: &Person) {
     if !person.groups.is_empty() {
         out.with(b"X-Auth-Groups", |out| {
             for (i, group) in person.groups.iter().enumerate() {
-                let mark = if i > 0 { "," } else { "" };
-                let _ = write!(out, "{mark}{}", utf8_percent_encode(group, ENCODED_ITEM));
+                out.extend_from_slice(if i > 0 { b"," } else { b"" });
+                put_encoded(out, group, ENCODED_ITEM);
             }
         });
     }
+}
+
+fn put_encoded(out: &mut Vec<u8>, value: &str, set: &'static AsciiSet) {
+    utf8_percent_encode(value, set).for_each(|part| out.extend_from_slice(part.as_bytes()));
 }
 
 /// Whether `value` names a trace. Source: W3C Trace Context §3.2.
