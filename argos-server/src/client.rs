@@ -168,7 +168,7 @@ fn refusal(status: u16, problem: &Value) -> Error {
         404 => ErrorKind::NotFound,
         409 | 412 => ErrorKind::Conflict,
         429 => ErrorKind::RateLimited,
-        503 => ErrorKind::Unavailable,
+        502 | 503 => ErrorKind::Unavailable,
         _ if code != "internal" => ErrorKind::Corrupt,
         _ => ErrorKind::Internal,
     };

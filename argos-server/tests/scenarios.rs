@@ -96,6 +96,7 @@ fn outcome(op: &Described, answer: &Answer) -> Outcome {
             403 => "Forbidden",
             404 => "NotFound",
             409 | 412 => "Conflict",
+            502 | 503 => "Unavailable",
             other => panic!("{other} for {}: {problem}", op.name),
         };
         return Outcome::Refused(Refusal { status: Some(answer.status), ..refusal(kind, &problem) });
