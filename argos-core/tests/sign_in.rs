@@ -319,7 +319,7 @@ fn own_sessions_are_listed_and_ended() {
     assert_eq!(code(bob.auth().end_session(EndOwnSession { id: listed[0].id })), "session.not_found");
     assert_eq!(argos.auth().end_other_sessions(EndOtherSessions {}).unwrap().value.revoked, 1);
     assert!(people.with(&third).is_none() && people.with(&first).is_some() && people.with(&bobs).is_some());
-    argos.auth().logout(SignOut {}).unwrap();
+    argos.auth().logout(SignOut::default()).unwrap();
     assert!(people.with(&first).is_none());
     // A handle that was made before tells nothing more: it is the session that counts, at each call.
     assert_eq!(code(argos.auth().end_session(EndOwnSession { id: listed[0].id })), "session.not_found");
@@ -596,7 +596,7 @@ fn every_event_says_who_from_where_with_what() {
     argos.auth().activate_totp(ActivateTotp::proven_by(None, "x".into())).unwrap_err();
     argos.auth().change_password(ChangePassword::new(WRONG, "sturdy-lantern-49")).unwrap_err();
     argos.auth().change_password(ChangePassword::new(PASSWORD, "sturdy-lantern-49")).unwrap();
-    argos.auth().logout(SignOut {}).unwrap();
+    argos.auth().logout(SignOut::default()).unwrap();
     // The wrong proof no longer counts.
     people.pass(5 * MINUTE);
     ban(&people, "192.0.2.1");

@@ -216,12 +216,11 @@ mod tests {
         ] {
             assert_eq!(refusal(text).as_deref(), Some(code), "{text:?}");
         }
-        for text in ["sturdy-lantern-47", "é".repeat(6).as_str().repeat(2).as_str(), "ada.lovelace writes notes"] {
-            let code = refusal(text);
-            assert!(code.is_none() || text.starts_with('é'), "{text:?}: {code:?}");
+        for text in ["sturdy-lantern-47", "ada.lovelace writes notes", "été à la plage"] {
+            assert_eq!(refusal(text), None, "{text:?}");
         }
         // Composed and decomposed are the same characters.
-        assert_eq!(refusal("e\u{301}f g h i j k").as_deref(), Some("password.too_short"));
+        assert_eq!(refusal("e\u{301}f g h i j").as_deref(), Some("password.too_short"));
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Username {
     /// # Errors
     /// `user.username`.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let name = text.trim();
+        let name = text.trim_matches(' ');
         let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'@');
         if (1..=64).contains(&name.len()) && name.bytes().all(good) {
             return Ok(Self(name.to_owned()));
