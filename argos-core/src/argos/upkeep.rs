@@ -118,7 +118,8 @@ impl Argos {
     }
 
     /// How the panel speaks TLS at the addresses `reached`: with a certificate of the local CA for them, for loopback
-    /// and for the names of `panel.allowed_hosts` as they are now. It is renewed in its time.
+    /// and for the names of `panel.allowed_hosts`, `panel.public_url` and `panel.proxy_host` as they are now. It is renewed
+    /// in its time.
     ///
     /// # Errors
     /// Those of the database and of the local CA.
@@ -126,8 +127,9 @@ impl Argos {
         let mut names: Vec<String> = [certs::PANEL_NAME, "127.0.0.1", "::1"].map(str::to_owned).into();
         let literals = reached.iter().filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_canonical().to_string());
         let settings = Arc::clone(&self.snapshot().panel_settings);
-        let allowed =
-            csv(&settings.allowed_hosts).filter_map(|name| Hostname::parse(name).ok()).map(|name| name.to_string());
+        let public = settings.public_url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+        let allowed = csv(&settings.allowed_hosts).chain([public, &*settings.proxy_host]);
+        let allowed = allowed.filter_map(|name| Hostname::parse(name).ok()).map(|name| name.to_string());
         for name in literals.chain(allowed) {
             if !names.contains(&name) {
                 names.push(name);

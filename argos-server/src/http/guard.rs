@@ -178,10 +178,12 @@ mod tests {
 
     #[test]
     fn only_names_of_the_panel_are_answered() {
-        let mut settings = PanelSettings::default();
-        settings.public_url = argos_core::schema::site("https://auth.example.org:8443");
-        settings.proxy_host = "panel.example.org".into();
-        settings.allowed_hosts = "a.internal, b.internal".into();
+        let settings = PanelSettings {
+            public_url: argos_core::schema::site("https://auth.example.org:8443"),
+            proxy_host: "panel.example.org".into(),
+            allowed_hosts: "a.internal, b.internal".into(),
+            ..PanelSettings::default()
+        };
         for (host, known) in [
             ("localhost", true),
             ("LOCALHOST:9180", true),
