@@ -587,7 +587,11 @@ fn signing_out_ends_the_session_at_once() {
         let fields = [&[HTML, ("cookie", cookie.as_str())], fields].concat();
         gated.world.get(Version::Two, "/.argos/auth/logout", &fields)
     };
-    assert_eq!(leave(&[("sec-fetch-site", "cross-site")]).status, 403);
+    for foreign in ["cross-site", "same-site"] {
+        assert_eq!(leave(&[("sec-fetch-site", foreign)]).status, 403);
+    }
+    let head = request("HEAD", "/.argos/auth/logout", &[("cookie", &cookie)]);
+    assert_eq!(gated.world.ask(Version::One, vec![head])[0].status, 404, "whoever only looks changes nothing");
     assert_eq!(gated.browse("/x", &token).status, 200);
     let left = leave(&[("sec-fetch-site", "same-origin")]);
     assert_eq!(left.status, 200);

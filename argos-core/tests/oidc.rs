@@ -124,7 +124,7 @@ impl Browser {
             request_id: "request-1".into(),
             host: "argos.test".into(),
             secure: true,
-            cookies: Cookies { challenge: held("argos_challenge"), oidc: held("argos_oidc") },
+            cookies: Cookies { challenges: held("argos_challenge").into_iter().collect(), oidc: held("argos_oidc") },
         };
         let session: Vec<Secret<String>> = held("argos_session").into_iter().collect();
         let signed_in = world.argos.with_session(&session, &origin).unwrap();

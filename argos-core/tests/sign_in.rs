@@ -221,6 +221,50 @@ fn an_old_hash_is_stored_anew_at_the_next_sign_in() {
 }
 
 #[test]
+fn who_has_no_password_is_checked_against_another_ones_and_not_let_in_by_it() {
+    let people = People::new();
+    let bcrypt = bcrypt::hash(PASSWORD, 4).unwrap();
+    let db = Connection::open(people.folder.path().join("argos.db")).unwrap();
+    db.execute("UPDATE users SET password_hash = ?1", [&bcrypt]).unwrap();
+    people.argos.users().create(argos_core::api::CreateUser::new("single", Role::Admin, None)).unwrap();
+    for (name, ip) in [("nobody", "192.0.2.5"), ("single", "192.0.2.6")] {
+        assert_eq!(code(people.try_login(name, PASSWORD, ip)), "login.failed", "{name}");
+    }
+    let stored: String =
+        db.query_row("SELECT password_hash FROM users WHERE username = 'ada'", [], |r| r.get(0)).unwrap();
+    assert_eq!(stored, bcrypt, "and it is not stored anew for their sake");
+}
+
+#[test]
+fn what_ends_all_sessions_ends_sign_ins_that_are_under_way() {
+    let people = People::new();
+    let (secret, _) = people.add_totp("ada");
+    let (id, browser) = people.challenge("ada", "192.0.2.1");
+    people.argos.users().end_sessions(UserId(1)).unwrap();
+    assert_eq!(code(verify(&browser, &id, &people.code(&secret))), "challenge.unknown");
+    people.add("bob", Role::Admin);
+    let (id, browser) = people.challenge("ada", "192.0.2.1");
+    for enabled in [false, true] {
+        let change = UpdateUser { enabled: Some(enabled), ..UpdateUser::new(UserId(1)) };
+        people.argos.users().update(change).unwrap();
+    }
+    assert_eq!(code(verify(&browser, &id, &people.code(&secret))), "challenge.unknown");
+}
+
+#[test]
+fn a_planted_cookie_of_a_challenge_does_not_keep_the_right_one_from_counting() {
+    let people = People::new();
+    let (secret, _) = people.add_totp("ada");
+    let applied = people.try_login("ada", PASSWORD, "192.0.2.1").unwrap();
+    let good = support::people::cookie(&applied, argos_core::schema::CookieName::Challenge).unwrap();
+    let id = applied.value.challenge_id.unwrap().show().clone();
+    let mut browser = origin("192.0.2.1");
+    browser.cookies.challenges = vec!["junk".to_owned().into(), good];
+    let browser = people.argos.acting(Actor::Anonymous, browser);
+    verify(&browser, &id, &people.code(&secret)).unwrap();
+}
+
+#[test]
 fn changing_the_password_ends_the_other_sessions() {
     let people = People::new();
     let (here, there) = (people.login("ada"), people.login("ada"));
@@ -520,6 +564,8 @@ fn a_second_factor_is_set_up_switched_off_and_its_codes_renewed_by_whoever_prove
     activate(&people.code(&secret)).unwrap();
     assert!(people.with(&here).is_some() && people.with(&there).is_none(), "other sessions end");
     assert_eq!(refusal(set_up(&argos, proof)), (ErrorKind::Conflict, "totp.enabled".into()));
+    let without = argos.auth().new_recovery_codes(NewRecoveryCodes::proven_by(None));
+    assert_eq!(code(without), "reauth.needed");
     let renew = argos.auth().new_recovery_codes(NewRecoveryCodes::proven_by(proof)).unwrap();
     let codes = renew.value.codes.show().clone();
     assert_eq!((codes.len(), state(&argos).recovery_codes_remaining), (10, Some(10)));
@@ -589,7 +635,7 @@ fn every_event_says_who_from_where_with_what() {
     let made =
         argos.tokens().create(CreateToken { name: "t".into(), role: TokenRole::Viewer, expires_at: None }).unwrap();
     argos.tokens().revoke(made.value.stored.id).unwrap();
-    argos.auth().new_recovery_codes(NewRecoveryCodes::proven_by(None)).unwrap();
+    argos.auth().new_recovery_codes(NewRecoveryCodes::proven_by(Some(PASSWORD))).unwrap();
     people.pass(30 * SECOND);
     argos.auth().disable_totp(DisableTotp::proven_by(Some(PASSWORD), people.code(&secret))).unwrap();
     argos.auth().set_up_totp(SetUpTotp::proven_by(None)).unwrap();

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::passwords::{Attempt, PasswordSettings, Purpose};
-use super::sign_in::{asking, event};
+use super::sign_in::{SecondFactor, asking, event};
 use super::{Context, Mutation, Page, Query, View};
 use crate::auth::{Bearer, HashSettings, check_new, hash};
 use crate::error::{Error, Result};
@@ -153,8 +153,9 @@ pub struct EndedSessions {
 impl Mutation for EndOtherSessions {
     const CONFIGURES: bool = false;
 
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<EndedSessions> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<EndedSessions> {
         let found = asking(tx.actor().user_id(), |id| users::get(tx, id))?;
+        SecondFactor::end_all(cx, found.user.id);
         let revoked = sessions::end_all(tx, found.user.id, tx.actor().session().map(|Signed { id, .. }| *id))?;
         audit::auth(tx, &event("session_revoked", &found, json!({"others": revoked})))?;
         Ok(EndedSessions { revoked })

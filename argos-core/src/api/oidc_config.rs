@@ -8,9 +8,9 @@ use super::oidc::{config, unavailable};
 use super::operation::operation;
 use super::{Context, Look, Mutation, Query, View};
 use crate::auth::oidc::{Config, Issuer, Provider, Reach};
+use crate::auth::return_url::within;
 use crate::error::{Error, Result};
 use crate::schema::{Hostname, Patch, SecretText, is_mail_address};
-use crate::snapshot::is_within;
 use crate::store::{Read, Tx, settings};
 
 /// Entries of a list.
@@ -189,7 +189,7 @@ impl UpdateOidcConfig {
 fn check_together(config: &Config) -> Result<()> {
     let parent = &config.cookie_parent_domain;
     let host = config.public_url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
-    if !parent.is_empty() && !is_within(host, parent) {
+    if !parent.is_empty() && !within(host, parent) {
         let why = match host {
             "" => format!("panel.public_url is needed: the panel must lie in {parent}"),
             host => format!("the panel ({host}, by panel.public_url) must lie in {parent}"),

@@ -24,8 +24,8 @@ use crate::event::Events;
 use crate::logs::Queue;
 use crate::proxy::Upstreams;
 use crate::proxy::limit::Quotas;
-use crate::schema::{Actor, By, Role};
-use crate::secret::{MasterKey, Secret, Subkey};
+use crate::schema::{Actor, By, Role, Username};
+use crate::secret::{MasterKey, Secret, Subkey, hmac_sha256};
 use crate::snapshot::{PanelSettings, Snapshot};
 use crate::store::{Origin, Read, Tx};
 use crate::waf::RuleSets;
@@ -246,6 +246,12 @@ impl Context {
         self.live.load().given_public_url.clone()
     }
 
+    /// A number that belongs to a name, and that nobody else can foresee.
+    pub(super) fn pick(&self, name: &Username) -> u64 {
+        let mac = hmac_sha256(self.key.subkey(Subkey::Ticket).expose(), format!("name {}", name.folded()).as_bytes());
+        u64::from_be_bytes(std::array::from_fn(|i| mac[i]))
+    }
+
     /// The key that authenticates cursors.
     pub(super) fn cursor_key(&self) -> [u8; 32] {
         *self.key.subkey(Subkey::Cursor).expose()
@@ -371,7 +377,7 @@ impl Described {
     pub fn command(&self) -> Option<(String, &'static str)> {
         let one = match self.resource() {
             resource if NO_COMMAND.contains(&resource) => return None,
-            same @ ("logs" | "security" | "system" | "waf") => same,
+            same @ ("access" | "logs" | "security" | "system" | "waf") => same,
             many => many.strip_suffix('s').unwrap_or(many),
         };
         Some((one.replace('_', "-"), self.verb()))

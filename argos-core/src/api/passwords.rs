@@ -44,9 +44,11 @@ pub(super) struct Attempt {
     given: Secret<String>,
     /// Whose it would be; none = nobody's.
     user: Option<UserId>,
-    /// The stored form; none where nobody can sign in by it.
+    /// The stored form that it is checked against: that of the user, else of somebody else, which costs as much.
     stored: Option<String>,
-    /// Why there is none.
+    /// Whether it would sign somebody in.
+    counts: bool,
+    /// Why it is refused, if it is.
     why: &'static str,
     cost: HashSettings,
     limited: Option<Limited>,
@@ -99,9 +101,15 @@ impl Attempt {
             Some(_) => "wrong password",
         };
         let (user, enabled) = (found.as_ref().map(|f| f.user.id), found.as_ref().is_some_and(|f| f.user.enabled));
-        let stored = found.and_then(|found| found.password_hash).filter(|_| enabled);
+        let own = found.and_then(|found| found.password_hash);
+        let counts = enabled && own.is_some();
+        let stored = match own {
+            Some(own) => Some(own),
+            // Stored forms may cost differently: then names without one must, too, each always the same.
+            None => users::some_hash(&view.read, view.cx.pick(&username))?,
+        };
         let (given, cost) = (given.clone(), PasswordSettings::read(&view.read)?.cost);
-        Ok(Self { username, given, user, stored, why, cost, limited, checked: None, renewed: None })
+        Ok(Self { username, given, user, stored, counts, why, cost, limited, checked: None, renewed: None })
     }
 
     /// Checks it, and hashes it anew where its stored form is outdated.
@@ -112,9 +120,10 @@ impl Attempt {
         if self.limited.is_some() {
             return Ok(());
         }
-        let (given, stored, cost) = (self.given.clone(), self.stored.clone(), self.cost);
+        let (given, stored, counts, cost) = (self.given.clone(), self.stored.clone(), self.counts, self.cost);
         let (checked, renewed) = cx.hashing.run(move || {
             let checked = verify(&given, stored.as_deref(), cost)?;
+            let checked = if counts { checked } else { Checked::Wrong };
             let outdated = matches!(checked, Checked::Right { outdated: true });
             Ok::<_, Error>((checked, outdated.then(|| hash(&given, cost)).transpose()?))
         })??;

@@ -37,6 +37,13 @@ pub struct SecondFactor {
     tries: u32,
 }
 
+impl SecondFactor {
+    /// Ends the sign-ins of a person that wait for a second factor: their sessions end too.
+    pub(super) fn end_all(cx: &Context, of: UserId) {
+        cx.second_factors.retain(|factor| factor.user != of);
+    }
+}
+
 /// Whoever asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Me {
@@ -307,10 +314,12 @@ fn challenged(tx: &Tx<'_>, cx: &Context, id: &str) -> Result<users::Stored> {
         Error::new(ErrorKind::Unauthorized, "challenge.unknown", text)
     };
     let origin = tx.origin();
-    let cookie = origin.cookies.challenge.as_ref().map(|c| token_hash(c.expose())).unwrap_or_default();
+    // Another site below the same domain may have planted some.
+    let cookies: Vec<String> = origin.cookies.challenges.iter().take(4).map(|c| token_hash(c.expose())).collect();
     let factor = cx.second_factors.with(id, tx.now(), |factor| {
         // Whoever has only the id, and not the browser, uses nothing up.
-        let same = bool::from(factor.cookie_hash.as_bytes().ct_eq(cookie.as_bytes())) && factor.ip == origin.source_ip;
+        let is_same = |cookie: &String| bool::from(factor.cookie_hash.as_bytes().ct_eq(cookie.as_bytes()));
+        let same = cookies.iter().any(is_same) && factor.ip == origin.source_ip;
         factor.tries += u32::from(same);
         same.then(|| factor.clone())
     });

@@ -166,6 +166,14 @@ fn refuse_enabled(found: &users::Stored) -> Result<()> {
     Ok(())
 }
 
+/// Refuses whoever has a password and does not give it: a session that was stolen must not take the second factor along.
+fn need_password(found: &users::Stored, given: Option<&Secret<String>>) -> Result<()> {
+    if found.user.has_password && given.is_none() {
+        return Err(Error::invalid("reauth.needed", "password", "is needed for this, however fresh the sign-in is"));
+    }
+    Ok(())
+}
+
 fn refuse_disabled(found: &users::Stored) -> Result<()> {
     if !found.user.totp_enabled {
         return Err(Error::conflict("totp.disabled", "", "the second factor is off"));
@@ -227,9 +235,7 @@ impl Mutation for DisableTotp {
     fn prepare(&mut self, view: &View<'_>) -> Result<()> {
         let found = asking(view.actor.user_id(), |id| users::get(&view.read, id))?;
         refuse_disabled(&found)?;
-        if found.user.has_password && self.password.is_none() {
-            return Err(Error::invalid("reauth.needed", "password", "is needed beside the code"));
-        }
+        need_password(&found, self.password.as_ref())?;
         self.prove(view)
     }
 
@@ -278,7 +284,9 @@ impl Mutation for NewRecoveryCodes {
     const CONFIGURES: bool = false;
 
     fn prepare(&mut self, view: &View<'_>) -> Result<()> {
-        refuse_disabled(&asking(view.actor.user_id(), |id| users::get(&view.read, id))?)?;
+        let found = asking(view.actor.user_id(), |id| users::get(&view.read, id))?;
+        refuse_disabled(&found)?;
+        need_password(&found, self.password.as_ref())?;
         self.prove(view)
     }
 

@@ -10,7 +10,7 @@ use super::account::{bearer, sessions_of};
 use super::operation::operation;
 use super::page::{by_number, list_input};
 use super::passwords::{PasswordSettings, Proof};
-use super::sign_in::event;
+use super::sign_in::{SecondFactor, event};
 use super::totp::proven;
 use super::{Context, Mutation, Page, Query, View};
 use crate::auth::{Bearer, HashSettings, check_new, hash};
@@ -193,7 +193,7 @@ impl UpdateUser {
 impl Mutation for UpdateUser {
     const CONFIGURES: bool = false;
 
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<User> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<User> {
         let before = users::get(tx, self.id)?;
         let mut user = before.user.clone();
         if let Some(username) = &self.username {
@@ -213,6 +213,7 @@ impl Mutation for UpdateUser {
         users::update(tx, &user)?;
         let mut ended = 0;
         if user.role != before.user.role || !user.enabled {
+            SecondFactor::end_all(cx, self.id);
             ended = sessions::end_all(tx, self.id, tx.actor().session().map(|s| s.id).filter(|_| user.enabled))?;
         }
         if user.role < before.user.role {
@@ -395,8 +396,9 @@ impl From<UserId> for EndUserSessions {
 impl Mutation for EndUserSessions {
     const CONFIGURES: bool = false;
 
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<()> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<()> {
         let found = users::get(tx, self.id)?;
+        SecondFactor::end_all(cx, self.id);
         let revoked = sessions::end_all(tx, self.id, None)?;
         audit::auth(tx, &event("session_revoked", &found, json!({"all": revoked})))
     }

@@ -86,11 +86,13 @@ pub fn check_new(field: &'static str, password: &Secret<String>, min_length: usi
     }
     let weak = |why: &str| Err(Error::invalid("password.weak", field, format!("choose another one: {why}")));
     let folded = Secret::new(text.nfc().collect::<String>().to_lowercase());
-    let core = folded.expose().trim_matches(|c: char| c.is_ascii_digit() || c.is_whitespace());
+    let around = |c: char| c.is_ascii_digit() || c.is_whitespace();
+    let core = folded.expose().trim_matches(around);
     let known = [Some(of.username), of.email, of.email.and_then(|e| e.split('@').next()), of.display_name];
     for name in known.into_iter().flatten().filter(|name| !name.is_empty()) {
-        let name = name.to_lowercase();
-        if name == core || name == *folded.expose() {
+        let name = name.nfc().collect::<String>().to_lowercase();
+        let own = name.trim_matches(around);
+        if name == *folded.expose() || (own == core && !own.is_empty()) {
             return weak("it is a name of yours, with or without digits around it");
         }
     }
@@ -107,8 +109,7 @@ pub fn check_new(field: &'static str, password: &Secret<String>, min_length: usi
 fn is_pattern(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     let repeats = |part: usize| chars.iter().enumerate().all(|(i, c)| *c == chars[i % part]);
-    let most = (chars.len() / 2).min(4);
-    if (1..=most).any(repeats) {
+    if (1..=chars.len() / 2).any(repeats) {
         return true;
     }
     ROWS.iter().any(|row| {
@@ -208,6 +209,8 @@ mod tests {
             ("aaaaaaaaaaaa", "password.weak"),
             ("abcabcabcabc", "password.weak"),
             ("ab12ab12ab12ab", "password.weak"),
+            ("abcdeabcdeabcde", "password.weak"),
+            ("Passw0rdPassw0rd", "password.weak"),
             ("abcdefghijklm", "password.weak"),
             ("123456789012", "password.weak"),
             ("987654321098", "password.weak"),

@@ -56,6 +56,11 @@ impl<T> Pending<T> {
         Some(look(thing))
     }
 
+    /// Drops what waits and `keep` does not hold for.
+    pub fn retain(&self, mut keep: impl FnMut(&T) -> bool) {
+        self.lock().by_hash.retain(|_, (_, thing)| keep(thing));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting<T>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -109,6 +109,10 @@ fn whole(wish: &str, places: &Places<'_>) -> Option<ReturnUrl> {
         Host::Ipv4(ip) => ip.to_string(),
         Host::Ipv6(ip) => ip.to_string(),
     };
+    // Places of Argos are no pages: one of them ends the session that has just begun.
+    if url.path().to_ascii_lowercase().starts_with("/.argos") {
+        return None;
+    }
     let at = match places.parent {
         Some(parent) if within(&name, parent) => At::Shared,
         _ if (places.protects)(&name) => At::Host { name, origin: url.origin().ascii_serialization() },

@@ -70,7 +70,7 @@ pub(crate) enum Stop {
     /// A person is sent to sign in, or back from there.
     SentOn(Box<SentOn>),
     /// A program is not signed in; where that would be.
-    Unsigned(Box<str>),
+    Unsigned(Box<Unsigned>),
     /// Somebody who is known may not come in, or a ticket is refused; what the page says.
     NotAdmitted(&'static str),
     /// A person has signed out; the cookies that are forgotten.
@@ -113,6 +113,15 @@ pub(crate) struct Block {
     pub(crate) content: Option<Arc<Reply>>,
     /// The connection is closed without an answer.
     pub(crate) drop: bool,
+}
+
+/// Where a program could sign in that did not.
+#[derive(Debug, Default)]
+pub(crate) struct Unsigned {
+    /// The page for it.
+    pub(crate) login: String,
+    /// Values of `Set-Cookie`: a session that is none is to be forgotten.
+    pub(crate) cookies: SetCookies,
 }
 
 /// What a stopped request is answered with.
@@ -275,9 +284,9 @@ impl Stop {
             }
             Self::SentOn(to) => gate(Some(to.location), GateAnswer { cookies: to.cookies, ..GateAnswer::default() }),
             Self::SignedOut(cookies) => gate(None, GateAnswer { cookies: *cookies, ..says("You are signed out.") }),
-            Self::Unsigned(login) => {
-                let challenge = Some(format!("Argos login_url=\"{login}\""));
-                gate(None, GateAnswer { challenge, ..GateAnswer::default() })
+            Self::Unsigned(to) => {
+                let challenge = Some(format!("Argos login_url=\"{}\"", to.login));
+                gate(None, GateAnswer { challenge, cookies: to.cookies, text: None })
             }
             Self::NotAdmitted(text) => gate(None, says(text)),
             Self::NoSignIn => gate(None, says("A sign-in is needed here, and sign-in is not configured.")),
@@ -330,7 +339,7 @@ mod tests {
             (Stop::Block(reply(403, "")), 403, A::BlockRule, false, false, true),
             (Stop::SentOn(to(false)), 302, A::AuthRedirect, false, false, true),
             (Stop::SentOn(to(true)), 302, A::AuthCallback, false, false, true),
-            (Stop::Unsigned("https://p/login".into()), 401, A::AuthDenied, false, false, true),
+            (Stop::Unsigned(Box::default()), 401, A::AuthDenied, false, false, true),
             (Stop::NotAdmitted("no"), 403, A::AuthDenied, false, false, true),
             (Stop::SignedOut(Box::default()), 200, A::AuthCallback, false, false, true),
             (Stop::NoSignIn, 503, A::AuthDenied, false, false, true),

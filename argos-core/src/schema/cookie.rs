@@ -95,8 +95,8 @@ impl Cookie {
 /// Cookies that came with a call, beside the session's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cookies {
-    /// That of a challenge for a second factor.
-    pub challenge: Option<Secret<String>>,
+    /// Those of challenges for a second factor, in their order.
+    pub challenges: Vec<Secret<String>>,
     /// That of a sign-in at the identity provider.
     pub oidc: Option<Secret<String>>,
 }

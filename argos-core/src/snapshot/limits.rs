@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::auth::SessionTerms;
+use crate::auth::return_url::within;
 use crate::clock::Timestamp;
 use crate::schema::{AppsecMode, Cookie, CookieName, SameSite, Setting, csv, parse_range, site};
 use crate::secret::Secret;
@@ -125,7 +126,7 @@ impl PanelSettings {
     #[must_use]
     pub fn session_cookie(&self, origin: &Origin, value: Option<Secret<String>>, expires: Timestamp) -> Cookie {
         // A browser takes a cookie for a domain only from a host in it.
-        let domain = Some(&*self.parent_domain).filter(|domain| is_within(&origin.host, domain));
+        let domain = Some(&*self.parent_domain).filter(|domain| within(&origin.host, domain));
         Cookie {
             name: CookieName::Session,
             value,
@@ -136,14 +137,6 @@ impl PanelSettings {
             expires,
         }
     }
-}
-
-/// Whether `host` is `domain` or a name below it; never for an empty domain.
-#[must_use]
-pub fn is_within(host: &str, domain: &str) -> bool {
-    let rest = host.len().checked_sub(domain.len()).filter(|_| !domain.is_empty());
-    let ends = rest.is_some_and(|at| host.is_char_boundary(at) && host[at..].eq_ignore_ascii_case(domain));
-    ends && rest.is_some_and(|at| at == 0 || host.as_bytes()[at - 1] == b'.')
 }
 
 impl Default for PanelSettings {

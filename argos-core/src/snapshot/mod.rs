@@ -22,7 +22,7 @@ use url::Url;
 pub use access::Access;
 pub use compile::{HostFault, compile, compile_all, reload};
 pub use headers::{FieldChange, FieldRule, HeaderRules};
-pub use limits::{AppsecSettings, PanelSettings, ProxySettings, is_within};
+pub use limits::{AppsecSettings, PanelSettings, ProxySettings};
 pub use panel_host::PANEL_HOST;
 pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};

@@ -286,6 +286,21 @@ pub fn rehash(tx: &Tx<'_>, id: UserId, hash: &str) -> Result<()> {
     tx.execute(sql, named_params! { ":hash": hash, ":id": id.0 }).map(drop)
 }
 
+/// The stored form of some password, always the same for a number while nobody comes or goes; none where nobody has one.
+///
+/// # Errors
+/// Those of the database.
+pub fn some_hash(read: &Read<'_>, number: u64) -> Result<Option<String>> {
+    let count = "SELECT COUNT(*) FROM users WHERE password_hash IS NOT NULL";
+    let count = read.one(count, [], |r| r.get::<_, u32>(0))?.unwrap_or(0);
+    if count == 0 {
+        return Ok(None);
+    }
+    let at = number % u64::from(count);
+    let sql = "SELECT password_hash FROM users WHERE password_hash IS NOT NULL ORDER BY id LIMIT 1 OFFSET :at";
+    read.one(sql, named_params! { ":at": i64::try_from(at).unwrap_or(0) }, |r| r.get(0))
+}
+
 /// Notes a sign-in.
 ///
 /// # Errors

@@ -96,7 +96,10 @@ impl People {
         let applied = self.try_login(name, PASSWORD, ip).unwrap();
         assert!(applied.value.requires_totp && applied.value.user.is_none());
         let browser = Origin {
-            cookies: Cookies { challenge: cookie(&applied, CookieName::Challenge), ..Cookies::default() },
+            cookies: Cookies {
+                challenges: cookie(&applied, CookieName::Challenge).into_iter().collect(),
+                ..Cookies::default()
+            },
             ..origin(ip)
         };
         let id = applied.value.challenge_id.unwrap().show().clone();

@@ -33,7 +33,7 @@ const DENIED: &str = "accelerometer=(), camera=(), geolocation=(), gyroscope=(),
 pub(super) async fn answered(argos: &Argos, secure: bool, request: Request, next: Next) -> Response<Body> {
     let settings = argos.snapshot().panel_settings.clone();
     let (_, secure) = client(argos, secure, &request);
-    let mut response = match check_host(&settings, request.headers()) {
+    let mut response = match check_host(&settings, &authority(&request)) {
         Ok(()) => next.run(request).await,
         Err(e) => answer::problem(&e, &id_of(&request)),
     };
@@ -63,14 +63,14 @@ pub(super) fn asked_at_panel(argos: &Argos, secure: bool, op: &Described, reques
     let (headers, settings) = (request.headers(), argos.snapshot().panel_settings.clone());
     let (ip, secure) = client(argos, secure, request);
     if op.method != Method::Get && !headers.contains_key(header::AUTHORIZATION) {
-        check_site(&settings, secure, headers)?;
+        check_site(&settings, secure, &authority(request), headers)?;
     }
-    let one = |name| read::cookies(headers, name).into_iter().next();
+    let given = |name| read::cookies(headers, name);
     Ok(Origin {
         source_ip: ip.to_string(),
-        host: name_of(&read::text(headers, header::HOST)).to_ascii_lowercase(),
+        host: name_of(&authority(request)).to_ascii_lowercase(),
         secure,
-        cookies: Cookies { challenge: one(CookieName::Challenge), oidc: one(CookieName::Oidc) },
+        cookies: Cookies { challenges: given(CookieName::Challenge), oidc: given(CookieName::Oidc).into_iter().next() },
         ..Origin::default()
     })
 }
@@ -89,6 +89,17 @@ fn client(argos: &Argos, secure: bool, request: &Request) -> (IpAddr, bool) {
     (ip, secure || forwarded)
 }
 
+/// The authority that a request is for: `:authority` of HTTP/2, the absolute form or `Host` of HTTP/1; empty where they
+/// contradict each other. Source: RFC 9110 §7.2, RFC 9113 §8.3.1.
+fn authority(request: &Request) -> String {
+    let mut all: Vec<String> = request.uri().authority().map(|a| a.as_str().to_owned()).into_iter().collect();
+    all.extend(request.headers().get_all(header::HOST).iter().map(|h| h.to_str().unwrap_or_default().to_owned()));
+    match all.split_first() {
+        Some((first, rest)) if rest.iter().all(|other| other.eq_ignore_ascii_case(first)) => first.clone(),
+        _ => String::new(),
+    }
+}
+
 /// The name of an authority, without its port and brackets.
 fn name_of(authority: &str) -> &str {
     let name = match authority.rsplit_once(':') {
@@ -99,9 +110,8 @@ fn name_of(authority: &str) -> &str {
 }
 
 /// Refuses names that are not the panel's, so that a page of another origin can't reach it by rebinding a name.
-fn check_host(settings: &PanelSettings, headers: &HeaderMap) -> Result<()> {
-    let host = read::text(headers, header::HOST);
-    let name = name_of(&host);
+fn check_host(settings: &PanelSettings, authority: &str) -> Result<()> {
+    let name = name_of(authority);
     let public = settings.public_url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
     let own = ["localhost", public, &settings.proxy_host];
     let known = own.into_iter().chain(csv(&settings.allowed_hosts)).filter(|own| !own.is_empty());
@@ -114,12 +124,12 @@ fn check_host(settings: &PanelSettings, headers: &HeaderMap) -> Result<()> {
 
 /// Refuses a change that a page of another site may have a browser ask for: the page's origin must be the panel's.
 /// Without the origin the browser must say that it is the same; a program that sends no cookie need not say anything.
-fn check_site(settings: &PanelSettings, secure: bool, headers: &HeaderMap) -> Result<()> {
+fn check_site(settings: &PanelSettings, secure: bool, authority: &str, headers: &HeaderMap) -> Result<()> {
     let own = match &settings.public_url {
         Some(url) => url.origin().ascii_serialization(),
         None => {
             let scheme = if secure { "https" } else { "http" };
-            format!("{scheme}://{}", read::text(headers, header::HOST).to_ascii_lowercase())
+            format!("{scheme}://{}", authority.to_ascii_lowercase())
         }
     };
     let holds = match (headers.get(header::ORIGIN), headers.get("sec-fetch-site")) {
@@ -146,9 +156,7 @@ mod tests {
     fn changes_come_from_pages_of_the_panel_only() {
         let mut settings = PanelSettings::default();
         let holds = |settings: &PanelSettings, secure, pairs: &[(&'static str, &'static str)]| {
-            let mut all = vec![("host", "127.0.0.1:9180")];
-            all.extend_from_slice(pairs);
-            check_site(settings, secure, &headers(&all)).is_ok()
+            check_site(settings, secure, "127.0.0.1:9180", &headers(pairs)).is_ok()
         };
         let cookie = ("cookie", "argos_session=x");
         for (pairs, expected) in [
@@ -197,10 +205,28 @@ mod tests {
             ("localhost.evil.example", false),
             ("", false),
         ] {
-            let given = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
-            assert_eq!(check_host(&settings, &given).is_ok(), known, "{host:?}");
+            assert_eq!(check_host(&settings, host).is_ok(), known, "{host:?}");
         }
-        let settings = PanelSettings::default();
-        assert!(check_host(&settings, &HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn an_authority_is_said_once_or_the_same_each_time() {
+        let authority = |target: &str, hosts: &[&str]| {
+            let mut request = axum::http::Request::builder().uri(target);
+            for host in hosts {
+                request = request.header("host", *host);
+            }
+            authority(&request.body(Body::empty()).unwrap())
+        };
+        for (target, hosts, expected) in [
+            ("/", &["a.example:1"] as &[_], "a.example:1"),
+            ("https://a.example/", &[], "a.example"),
+            ("https://a.example/", &["A.example"], "a.example"),
+            ("https://evil.example/", &["a.example"], ""),
+            ("/", &["a.example", "evil.example"], ""),
+            ("/", &[], ""),
+        ] {
+            assert_eq!(authority(target, hosts), expected, "{target} {hosts:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use argos_core::store::Origin;
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequest as _, Query, RawPathParams, Request};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::{Map, Value};
 
@@ -53,9 +53,14 @@ pub(super) fn agent(headers: &HeaderMap) -> String {
 
 /// The values of a cookie, in order. Source: RFC 6265 §5.4.
 pub(super) fn cookies(headers: &HeaderMap, name: CookieName) -> Vec<Secret<String>> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(given, _)| *given == name.as_str()).map(|(_, value)| value.to_owned().into()).collect()
+    let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|b| *b == b';')).map(<[u8]>::trim_ascii);
+    // What others put beside ours may be in any coding.
+    let own = |pair: &[u8]| {
+        let value = pair.strip_prefix(name.as_str().as_bytes())?.strip_prefix(b"=")?;
+        std::str::from_utf8(value).ok().map(|value| value.to_owned().into())
+    };
+    pairs.filter_map(own).collect()
 }
 
 /// The values of the session's cookie.

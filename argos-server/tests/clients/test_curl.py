@@ -151,3 +151,16 @@ def test_compression(run, start, upstream, tmp_path):
         run("curl", *words, url)
         assert out.read_bytes() == prose(20000)
         assert "content-encoding" not in head.read_text().lower()
+
+
+@pytest.mark.parametrize("how", ["--http1.1", "--http2"])
+def test_the_panel_inside_tls(run, start, how):
+    argos = start([], more=["--panel", "127.0.0.1:0", "--panel-tls"])
+    port = argos.log.wait(r"panel: https://[^ ]+:([0-9]+)/")[1]
+    words = ["-sS", "--cacert", argos.ca, how, "-o", "/dev/null", "-w", "%{http_code} %{http_version}"]
+    version = how.removeprefix("--http")
+    for name, status in [("localhost", 200), ("127.0.0.1", 200)]:
+        assert run("curl", *words, f"https://{name}:{port}/login") == f"{status} {version}"
+    # A name that somebody else made lead here.
+    pin = ["--resolve", f"evil.test:{port}:127.0.0.1", "--insecure"]
+    assert run("curl", *words, *pin, f"https://evil.test:{port}/login") == f"421 {version}"

@@ -18,7 +18,7 @@ use crate::proxy::cookies;
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::h1::field::Known;
-use crate::proxy::stop::{SentOn, Stop};
+use crate::proxy::stop::{SentOn, Stop, Unsigned};
 use crate::schema::{Cookie, CookieName, SameSite, SessionKind};
 use crate::secret::{Secret, random_token, token_hash};
 use crate::snapshot::{Host, Snapshot};
@@ -133,7 +133,11 @@ fn unsigned(ex: &Exchange, live: &Snapshot) -> Stop {
     let panel = &live.panel_settings;
     let Some(public) = &panel.public_url else { return Stop::NoSignIn };
     if !is_navigation(ex) {
-        return Stop::Unsigned(format!("{public}login").into());
+        let mut to = Unsigned { login: format!("{public}login"), ..Unsigned::default() };
+        if cookies::values(ex, CookieName::Session).next().is_some() {
+            to.cookies.push(own_cookie(ex, live, CookieName::Session, "/").field());
+        }
+        return Stop::Unsigned(Box::new(to));
     }
     let mut location = format!("{public}login?rd={}", utf8_percent_encode(&asked_url(ex), PART));
     let mut cookies = SmallVec::new();

@@ -42,7 +42,7 @@ pub(super) fn find(ex: &Exchange) -> Option<Place> {
     let reads = matches!(ex.method(), b"GET" | b"HEAD");
     match rest {
         b"/auth/callback" if reads => Some(Place::Callback),
-        b"/auth/logout" if reads || ex.method() == b"POST" => Some(Place::Logout),
+        b"/auth/logout" if matches!(ex.method(), b"GET" | b"POST") => Some(Place::Logout),
         [] | [b'/' | b'%' | b'\\' | b';', ..] => Some(Place::Nothing),
         _ => None,
     }
@@ -91,7 +91,9 @@ fn ticket_of(query: &[u8]) -> Option<&str> {
 
 /// Ends the session that counts here.
 async fn logout(ex: &Exchange, live: &Snapshot, core: &Core, host: &Host) -> Result<Stop, Stop> {
-    if ex.values(b"sec-fetch-site").any(|site| site.eq_ignore_ascii_case(b"cross-site")) {
+    // Nor can a neighbour below the same domain, by a picture or a link.
+    let foreign = |site: &[u8]| !site.eq_ignore_ascii_case(b"same-origin") && !site.eq_ignore_ascii_case(b"none");
+    if ex.values(b"sec-fetch-site").any(foreign) {
         return Err(Stop::NotAdmitted(FROM_ELSEWHERE));
     }
     let gate = core.shared.gate.as_ref().ok_or(Stop::NoSignIn)?;
