@@ -31,6 +31,34 @@ const COMMON: &[&str] = &[
     "zaq12wsxcde3",
 ];
 
+/// Words that are nobody's secret with any digits around them.
+const WORDS: &[&str] = &[
+    "admin",
+    "administrator",
+    "changeme",
+    "default",
+    "dragon",
+    "football",
+    "iloveyou",
+    "letmein",
+    "login",
+    "master",
+    "monkey",
+    "pass",
+    "password",
+    "passwort",
+    "princess",
+    "qwerty",
+    "qwertz",
+    "root",
+    "secret",
+    "sunshine",
+    "superman",
+    "test",
+    "user",
+    "welcome",
+];
+
 /// Rows of keys and characters that lie beside each other.
 const ROWS: &[&str] = &["abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiopasdfghjklzxcvbnm"];
 
@@ -99,7 +127,7 @@ pub fn check_new(field: &'static str, password: &Secret<String>, min_length: usi
     if is_pattern(folded.expose()) {
         return weak("it repeats itself, or goes along a row of keys");
     }
-    if COMMON.contains(&folded.expose().as_str()) {
+    if COMMON.contains(&folded.expose().as_str()) || WORDS.contains(&core) {
         return weak("it is one of those that many people use");
     }
     Ok(())
@@ -216,6 +244,8 @@ mod tests {
             ("987654321098", "password.weak"),
             ("qwertyuiopas", "password.weak"),
             ("CorrectHorseBatteryStaple", "password.weak"),
+            ("Password1234", "password.weak"),
+            ("2026 welcome 2026", "password.weak"),
         ] {
             assert_eq!(refusal(text).as_deref(), Some(code), "{text:?}");
         }
