@@ -17,6 +17,7 @@ const CODES = {
   Forbidden: 'ARGOS_FORBIDDEN',
   NotFound: 'ARGOS_NOT_FOUND',
   Conflict: 'ARGOS_CONFLICT',
+  Unavailable: 'ARGOS_UNAVAILABLE',
 }
 const FITS = {
   '<any>': () => true,

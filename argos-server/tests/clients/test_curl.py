@@ -154,8 +154,8 @@ def test_compression(run, start, upstream, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["--http1.1", "--http2"])
-def test_the_panel_inside_tls(run, start, how):
-    argos = start([], more=["--panel", "127.0.0.1:0", "--panel-tls"])
+def test_the_panel_inside_tls(run, start, upstream, how):
+    argos = start(host(upstream.address), more=["--panel", "127.0.0.1:0", "--panel-tls"])
     port = argos.log.wait(r"panel: https://[^ ]+:([0-9]+)/")[1]
     words = ["-sS", "--cacert", argos.ca, how, "-o", "/dev/null", "-w", "%{http_code} %{http_version}"]
     version = how.removeprefix("--http")
