@@ -296,3 +296,20 @@ fn browsers_are_told_what_answers_may_do() {
         assert_eq!(policy(path), (true, false), "{path}");
     }
 }
+
+#[test]
+fn a_token_in_an_address_signs_nobody_in() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let token = token(&folder, "admin");
+    for name in ["access_token", "token", "bearer", "argos_session"] {
+        let answer = ask(server.panel, "GET", &format!("/api/v1/hosts?{name}={token}"), &[], "");
+        assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("unauthorized")), "{name}");
+        assert!(!answer.body.contains(&token), "{name}");
+    }
+    // Nor does it do any harm beside a right one: it is refused by its name, and not repeated.
+    let answer = api(&server, &token, "GET", &format!("/hosts?access_token={token}"), "");
+    assert_eq!(answer.json()["code"], "unknown_field");
+    assert!(!answer.body.contains(&token), "{}", answer.body);
+    assert!(server.log.iter().all(|line| !line.contains(&token)));
+}
