@@ -355,7 +355,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// Adds the pages behind the first: a list without a limit is shown whole.
-fn add_pages(way: &client::Way, op: &Described, input: &Map<String, Value>, first: &mut Value) -> Result<()> {
+pub(crate) fn add_pages(
+    way: &client::Way,
+    op: &Described,
+    input: &Map<String, Value>,
+    first: &mut Value,
+) -> Result<()> {
     while let Some(cursor) = first["next_cursor"].as_str() {
         let mut input = input.clone();
         input.insert("cursor".into(), cursor.into());

@@ -2,11 +2,12 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use argos_core::api::describe;
+use argos_core::api::{Described, describe};
 use argos_core::error::{Error, ErrorKind, Result};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
+use crate::cli::add_pages;
 use crate::client::Way;
 use crate::{Failure, file, output};
 
@@ -60,8 +61,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let as_json = args.get_flag("json");
     let way = Way::open(args)?;
     if verb == "list" {
-        let first = call(&way, "users.list", json!({"limit": 500}))?;
-        output::value(&all_of(&way, "users.list", json!({"limit": 500}), first)?, as_json);
+        output::value(&list(&way, "users.list", json!({}))?, as_json);
         return Ok(());
     }
     let name = args.get_one::<String>("name").expect("clap demands it").as_str();
@@ -80,9 +80,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
     let id = find(&way, name)?;
     if verb == "sessions" {
-        let input = json!({"id": id, "limit": 500});
-        let first = call(&way, "users.sessions", input.clone())?;
-        output::value(&all_of(&way, "users.sessions", input, first)?, as_json);
+        output::value(&list(&way, "users.sessions", json!({"id": id}))?, as_json);
         return Ok(());
     }
     confirm(args, verb, name)?;
@@ -101,26 +99,26 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 fn call(way: &Way, name: &str, input: Value) -> Result<Value> {
+    let (op, input) = asked(name, input);
+    way.call(&op, input)
+}
+
+/// An operation and its input, without the fields that are not said.
+fn asked(name: &str, input: Value) -> (Described, Map<String, Value>) {
     let op = describe().into_iter().find(|op| op.name == name).expect("the registry has it");
     let input = match input {
         Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         _ => Map::new(),
     };
-    way.call(&op, input)
+    (op, input)
 }
 
 /// A list with the pages behind its first.
-fn all_of(way: &Way, name: &str, input: Value, mut first: Value) -> Result<Value> {
-    while let Some(cursor) = first["next_cursor"].as_str() {
-        let mut input = input.clone();
-        input["cursor"] = cursor.into();
-        let mut next = call(way, name, input)?;
-        first["next_cursor"] = next["next_cursor"].take();
-        if let (Some(items), Value::Array(more)) = (first["items"].as_array_mut(), next["items"].take()) {
-            items.extend(more);
-        }
-    }
-    Ok(first)
+fn list(way: &Way, name: &str, input: Value) -> Result<Value> {
+    let (op, input) = asked(name, input);
+    let mut all = way.call(&op, input.clone())?;
+    add_pages(way, &op, &input, &mut all)?;
+    Ok(all)
 }
 
 /// The number of whoever has that name.

@@ -215,7 +215,7 @@ pub struct Context {
     pub second_factors: Pending<SecondFactor>,
     /// What is known of the identity provider, and sign-ins that wait for it.
     pub oidc: Arc<RelyingParty>,
-    /// When refusals of sign-ins were last told to the audit log.
+    /// When refusals, of sign-ins and at hosts, were last told to the audit log.
     pub told: Told,
     /// The log queue, for its figures.
     pub logs: Arc<Queue>,

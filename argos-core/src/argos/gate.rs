@@ -1,8 +1,7 @@
 //! What the gate before protected hosts has written: sessions of hosts, and who was turned away.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use serde_json::json;
 
@@ -12,22 +11,16 @@ use crate::auth::{Session, Ticket};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proxy::gate::{Entry, Gate, Keeper};
-use crate::schema::{Actor, HostId, SessionKind, UserId};
+use crate::schema::{Actor, HostId, SessionKind};
 use crate::secret::{Secret, random_token, token_hash};
 use crate::store::audit::{self, AuthEvent};
 use crate::store::sessions::{self, NewSession};
 use crate::store::{Origin, Read};
 
-/// How long a person who is turned away from a host again leaves no further row.
-const DENIED_EVERY_MS: i64 = 60_000;
-/// People and hosts of whom that is known.
-const MOST_DENIED: usize = 10_000;
-
 /// Writes for the gate of one Argos.
 pub(super) struct Porter {
     // Not the other way about: what serves must not keep alive what is served.
     inner: Weak<Inner>,
-    denied: Mutex<HashMap<(UserId, HostId), Timestamp>>,
 }
 
 impl fmt::Debug for Porter {
@@ -41,7 +34,7 @@ pub(super) fn gate(inner: &Arc<Inner>) -> Gate {
     Gate {
         sessions: Arc::clone(&inner.cx.sessions),
         tickets: Arc::clone(&inner.cx.tickets),
-        keeper: Arc::new(Porter { inner: Arc::downgrade(inner), denied: Mutex::default() }),
+        keeper: Arc::new(Porter { inner: Arc::downgrade(inner) }),
     }
 }
 
@@ -49,19 +42,6 @@ impl Porter {
     fn inner(&self) -> Result<Arc<Inner>> {
         let closed = || Error::new(ErrorKind::Unavailable, "sessions.closed", "Argos is closing");
         self.inner.upgrade().ok_or_else(closed)
-    }
-
-    /// Whether the last row about this is long enough ago.
-    fn is_news(&self, of: (UserId, HostId), now: Timestamp) -> bool {
-        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |at: &Timestamp| (0..DENIED_EVERY_MS).contains(&(now.0 - at.0));
-        if denied.get(&of).is_some_and(fresh) {
-            return false;
-        }
-        if denied.len() >= MOST_DENIED {
-            denied.retain(|_, at| fresh(at));
-        }
-        denied.len() < MOST_DENIED && denied.insert(of, now).is_none_or(|at| !fresh(&at))
     }
 }
 
@@ -136,7 +116,7 @@ impl Keeper for Porter {
         let Ok(inner) = self.inner() else { return };
         let now = inner.cx.clock.now();
         let person = Arc::clone(&session.person);
-        if !self.is_news((person.id, host), now) {
+        if !inner.cx.told.is_due(&format!("denied {} {host}", person.id), now) {
             return;
         }
         let domain = domain.to_owned();
