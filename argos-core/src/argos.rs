@@ -335,7 +335,7 @@ impl Argos {
     /// Every event from now on, such as a certificate that could not be had. A listener that falls 1,000 behind misses
     /// some; nobody waits for it.
     #[must_use]
-    pub fn subscribe(&self) -> Receiver<Event> {
+    pub fn subscribe(&self) -> Receiver<Arc<Event>> {
         self.inner.cx.events.subscribe()
     }
 

@@ -3,12 +3,10 @@
 //!
 //! [`Argos::tend`]: crate::Argos::tend
 
-use serde_json::json;
-
 use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::event::{Event, EventKind};
+use crate::event::{CertExpiringSoon, Event, ManualCertExpiringSoon};
 use crate::schema::{CertificateKind, DAY_MS, Setting, TlsMode};
 use crate::secret::MasterKey;
 use crate::store::cert_status::Ending;
@@ -104,9 +102,7 @@ pub fn expiring_soon(read: &Read<'_>) -> Result<Vec<Event>> {
     found.retain(|ending| ending.mode == TlsMode::Auto);
     let event = |Ending { host_id, domain, issuer, not_after, .. }: Ending| {
         let days_left = (not_after.0 - now.0).div_euclid(DAY_MS);
-        let message = format!("the certificate of {domain} ends at {not_after}, in {days_left} days");
-        let data = json!({"days_left": days_left, "not_after": not_after, "issuer": issuer});
-        Event::of_host(EventKind::CertExpiringSoon, now, (host_id, &domain), message, data)
+        Event::of_host(now, (host_id, &domain), CertExpiringSoon { days_left, not_after, issuer })
     };
     Ok(found.into_iter().map(event).collect())
 }
@@ -124,15 +120,8 @@ fn uploaded_ending(read: &Read<'_>) -> Result<Vec<Event>> {
             continue;
         };
         let days_left = (not_after.0 - now.0).div_euclid(DAY_MS);
-        let message = match threshold {
-            0 => format!("the uploaded certificate of {domain} has ended, at {not_after}"),
-            _ => format!("the uploaded certificate of {domain} ends at {not_after}: upload another"),
-        };
-        let data = json!({
-            "days_left": days_left, "threshold": threshold, "not_after": not_after,
-            "fingerprint": fingerprint_sha256,
-        });
-        events.push(Event::of_host(EventKind::ManualCertExpiringSoon, now, (host_id, &domain), message, data));
+        let facts = ManualCertExpiringSoon { days_left, threshold, not_after, fingerprint: fingerprint_sha256 };
+        events.push(Event::of_host(now, (host_id, &domain), facts));
     }
     Ok(events)
 }

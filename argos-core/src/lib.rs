@@ -14,6 +14,8 @@ pub mod explain;
 pub mod fuzzing;
 pub mod jobs;
 pub mod logs;
+pub mod notify;
+pub mod outbound;
 pub mod proxy;
 pub mod schema;
 pub mod secret;

@@ -326,10 +326,10 @@ fn the_end_of_an_uploaded_one_is_told_once_at_each_threshold() {
             world.argos.tend().unwrap();
         }
         for event in heard.try_iter() {
-            assert_eq!(event.kind.as_str(), "manual_cert_expiring_soon");
-            assert_eq!(event.severity.as_str(), "warning");
-            assert_eq!(event.data["fingerprint"].as_str().unwrap().len(), 64);
-            told.push((day, event.data["threshold"].as_i64().unwrap(), event.data["days_left"].as_i64().unwrap()));
+            assert_eq!(event.kind().as_str(), "manual_cert_expiring_soon");
+            assert_eq!(event.kind().severity().as_str(), "warning");
+            assert_eq!(event.data()["fingerprint"].as_str().unwrap().len(), 64);
+            told.push((day, event.data()["threshold"].as_i64().unwrap(), event.data()["days_left"].as_i64().unwrap()));
         }
     }
     assert_eq!(told, [(10, 30, 29), (26, 14, 13), (33, 7, 6), (39, 1, 0), (40, 0, -1)]);
@@ -343,7 +343,7 @@ fn an_end_that_nobody_looked_at_for_long_is_told_once() {
     world.upload(&soon.cert, &soon.key, "").unwrap();
     world.clock.set(Timestamp(NOW + 35 * DAY_MS));
     world.argos.tend().unwrap();
-    let told: Vec<_> = heard.try_iter().map(|event| event.data["threshold"].clone()).collect();
+    let told: Vec<_> = heard.try_iter().map(|event| event.data()["threshold"].clone()).collect();
     assert_eq!(told, [7]);
 }
 

@@ -22,7 +22,7 @@ use support::{Folder, Site, Upstream, argos, group, host, snapshot, target};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn told(live: Snapshot, resolvers: Arc<[std::net::SocketAddr]>) -> (Site, Receiver<Event>) {
+fn told(live: Snapshot, resolvers: Arc<[std::net::SocketAddr]>) -> (Site, Receiver<Arc<Event>>) {
     let events = Events::default();
     let heard = events.subscribe();
     let upstreams = Arc::new(Upstreams::new(Clock::system(), events));
@@ -48,9 +48,9 @@ fn checked(upstream: &Upstream, check: Check) -> Snapshot {
     snapshot([host(1, "*", 1)], [of])
 }
 
-fn next(heard: &Receiver<Event>) -> (EventKind, String) {
+fn next(heard: &Receiver<Arc<Event>>) -> (EventKind, String) {
     let event = heard.recv_timeout(PATIENCE).expect("an event");
-    (event.kind, event.data["reason"].as_str().unwrap().to_owned())
+    (event.kind(), event.data()["reason"].as_str().unwrap().to_owned())
 }
 
 fn status(code: u16) -> String {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const RANKS: &[&[&str]] = &[
     &["error", "clock", "secret", "metrics"],
     &["schema"],
-    &["store", "event"],
+    &["event"],
+    &["store", "outbound"],
     &["auth", "bans", "waf", "certs", "notify", "logs", "backup"],
     &["snapshot"],
     &["proxy"],

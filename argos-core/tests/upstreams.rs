@@ -24,7 +24,7 @@ use support::{Answer, Client, Folder, Site, Upstream, dead_address, group, host,
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A proxy, and what it tells of targets.
-fn told(live: Snapshot, threads: usize) -> (Site, Receiver<Event>) {
+fn told(live: Snapshot, threads: usize) -> (Site, Receiver<Arc<Event>>) {
     let events = Events::default();
     let heard = events.subscribe();
     let upstreams = Arc::new(Upstreams::new(Clock::system(), events));
@@ -131,9 +131,9 @@ fn a_dead_target_fails_no_request_and_is_out_after_three_tries() {
     let counted = counts((0..30).map(|_| site.get("/")));
     assert_eq!(counted["alive"], 30);
     let event = heard.recv_timeout(PATIENCE).unwrap();
-    assert_eq!((event.kind, &event.data["state"]), (EventKind::TargetUnhealthy, &"unhealthy".into()));
-    assert_eq!((&event.data["target_id"], &event.data["target_group"]), (&1.into(), &"group 1".into()));
-    assert!(event.data["reason"].as_str().unwrap().starts_with("requests fail: connect to"), "{event:?}");
+    assert_eq!((event.kind(), &event.data()["state"]), (EventKind::TargetUnhealthy, &"unhealthy".into()));
+    assert_eq!((&event.data()["target_id"], &event.data()["target_group"]), (&1.into(), &"group 1".into()));
+    assert!(event.data()["reason"].as_str().unwrap().starts_with("requests fail: connect to"), "{event:?}");
     assert!(heard.try_recv().is_err(), "it is told once");
     let rows = site.rows();
     assert_eq!(rows.iter().filter(|row| row.source == LogSource::Error).count(), 3, "three tries, and then none");
@@ -156,7 +156,7 @@ fn where_all_are_out_the_one_that_failed_the_longest_ago_is_tried() {
     let post = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\n\r\nx";
     let statuses: Vec<_> = (0..8).map(|_| site.ask(post).status).collect();
     assert_eq!(statuses, [502, 502, 502, 502, 502, 502, 200, 200]);
-    let kinds = [heard.recv_timeout(PATIENCE).unwrap().kind, heard.recv_timeout(PATIENCE).unwrap().kind];
+    let kinds = [heard.recv_timeout(PATIENCE).unwrap().kind(), heard.recv_timeout(PATIENCE).unwrap().kind()];
     assert_eq!(kinds, [EventKind::TargetUnhealthy, EventKind::TargetRecovered]);
 
     let (site, _) = told(one_group(group(1, [])), 1);
@@ -219,7 +219,7 @@ fn an_answer_that_does_not_come_is_asked_for_elsewhere() {
     let statuses: Vec<_> = (0..8).map(|_| site.get("/").status).collect();
     assert_eq!(statuses, [200; 8]);
     let event = heard.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(event.data["reason"], "requests fail: no answer within 100 ms");
+    assert_eq!(event.data()["reason"], "requests fail: no answer within 100 ms");
 
     let slow = Group { response_timeout_ms: Some(100), ..group(1, [target(1, silent.address, 1)]) };
     let (site, _) = told(one_group(slow), 1);

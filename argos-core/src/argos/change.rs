@@ -10,9 +10,10 @@ use crate::api::{Mutation, Terms, View};
 use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::event::{ConfigChange, Event};
 use crate::schema::{Actor, ApiToken};
 use crate::snapshot;
-use crate::store::{Origin, Read, StoreError, Tx, audit, settings, tokens, versions};
+use crate::store::{Origin, Read, StoreError, Subject, Tx, audit, settings, tokens, versions};
 
 /// How long the use of a token may go unnoted.
 const TOUCH_EVERY_MS: i64 = 60_000;
@@ -69,21 +70,52 @@ impl Inner {
             let summary = format!("{} {} {}", subject.action, subject.resource_type, subject.resource_id);
             versions::record(tx, &summary)?;
             audit::record(tx, &subject, Some(generation))?;
+            tx.emit(config_change(tx, &subject, generation, summary));
             Ok((Applied { value, generation: Some(generation), cookies }, Some(next)))
         });
         if full.as_deref() == Some("full") {
             conn.pragma_update(None, "synchronous", "NORMAL").map_err(StoreError::from)?;
         }
-        let (done, people) = done;
-        if people {
+        if done.people {
             self.cx.sessions.forget();
         }
-        let (applied, next) = done?;
-        if let Some(next) = next {
-            self.live.store(next.into());
+        let stored = done.result.map(|(applied, next)| {
+            if let Some(next) = next {
+                self.live.store(next.into());
+            }
+            applied
+        });
+        // Behind the swap: who hears of a change finds it done. A refusal that keeps what was written tells of it too.
+        for event in done.events {
+            self.cx.events.emit(event);
         }
-        Ok(applied)
+        stored
     }
+}
+
+/// The event of a new generation.
+fn config_change(tx: &Tx<'_>, subject: &Subject, generation: u64, summary: String) -> Event {
+    let facts = ConfigChange {
+        user: tx.actor().label(),
+        action: subject.action.to_owned(),
+        resource_type: subject.resource_type.to_owned(),
+        resource_id: subject.resource_id.clone(),
+        generation,
+        summary,
+    };
+    match &subject.host {
+        Some((id, domain)) => Event::of_host(tx.now(), (*id, domain), facts),
+        None => Event::of_system(tx.now(), facts),
+    }
+}
+
+/// How a transaction ended.
+pub(super) struct Done<T> {
+    pub(super) result: Result<T>,
+    /// Whether what memory knows of people no longer holds.
+    pub(super) people: bool,
+    /// What is to be told of it; nothing unless it was stored.
+    pub(super) events: Vec<Event>,
 }
 
 /// Runs `work` in a transaction that is committed when it succeeds and rolled back when it doesn't.
@@ -93,23 +125,22 @@ pub(super) fn in_transaction<T>(
     actor: Actor,
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
 ) -> Result<T> {
-    transact(conn, now, actor, Origin::default(), true, work).0
+    transact(conn, now, actor, Origin::default(), true, work).result
 }
 
-/// As [`in_transaction`], for what comes from outside and is no operation. Also tells whether what memory knows of people
-/// no longer holds.
+/// As [`in_transaction`], for what comes from outside and is no operation.
 pub(super) fn noted<T>(
     conn: &mut Connection,
     now: Timestamp,
     actor: Actor,
     origin: Origin,
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
-) -> (Result<T>, bool) {
+) -> Done<T> {
     transact(conn, now, actor, origin, true, work)
 }
 
 /// As [`in_transaction`]; unless `keep`, it is rolled back in every case. A refusal that keeps what was written is
-/// committed. Also tells whether what memory knows of people no longer holds.
+/// committed.
 fn transact<T>(
     conn: &mut Connection,
     now: Timestamp,
@@ -117,26 +148,27 @@ fn transact<T>(
     origin: Origin,
     keep: bool,
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
-) -> (Result<T>, bool) {
+) -> Done<T> {
     let open = match conn.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(open) => open,
-        Err(e) => return (Err(StoreError::from(e).into()), false),
+        Err(e) => return Done { result: Err(StoreError::from(e).into()), people: false, events: Vec::new() },
     };
-    let (done, undo, people) = {
+    let (done, undo, people, events) = {
         let tx = Tx::new(&open, now, actor).from(origin);
-        (work(&tx), tx.undo(), tx.has_changed_people())
+        (work(&tx), tx.undo(), tx.has_changed_people(), tx.take_events())
     };
     let keep = keep && done.as_ref().map_or_else(Error::is_kept, |_| true);
     let ended = if keep { open.commit() } else { open.rollback() };
-    let done = match ended {
+    let stored = keep && ended.is_ok();
+    let result = match ended {
         // What a rollback says does not matter beside why it was made.
         Err(e) if keep || done.is_ok() => Err(StoreError::from(e).into()),
         _ => done,
     };
-    if done.is_err() || !keep {
+    if result.is_err() || !keep {
         undo();
     }
-    (done, keep && people)
+    Done { result, people: keep && people, events: if stored { events } else { Vec::new() } }
 }
 
 impl Argos {

@@ -78,7 +78,7 @@ impl Keeper for Porter {
                     },
                 )
             })
-            .0?;
+            .result?;
             Ok::<_, Error>(Some(Timestamp(end)))
         })??;
         Ok(expires_at.map(|expires_at| Entry { token, expires_at }))
@@ -88,7 +88,7 @@ impl Keeper for Porter {
         let inner = self.inner()?;
         let now = inner.cx.clock.now();
         let (id, person) = (session.id, Arc::clone(&session.person));
-        let (done, people) = inner.store.write(move |conn| {
+        let done = inner.store.write(move |conn| {
             let actor =
                 Actor::User { id: person.id, username: person.username.clone(), role: person.role, session: None };
             noted(conn, now, actor, from, |tx| {
@@ -102,10 +102,10 @@ impl Keeper for Porter {
                 audit::auth(tx, &event)
             })
         })?;
-        if people {
+        if done.people {
             inner.cx.sessions.forget();
         }
-        match done {
+        match done.result {
             // It ended meanwhile.
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
             done => done,
@@ -123,12 +123,12 @@ impl Keeper for Porter {
         let sent = inner.store.submit(move |conn| {
             let actor =
                 Actor::User { id: person.id, username: person.username.clone(), role: person.role, session: None };
-            let (written, _) = noted(conn, now, actor, from, |tx| {
+            let done = noted(conn, now, actor, from, |tx| {
                 let detail = json!({ "host_id": host, "host": domain });
                 let (user, username) = (Some(person.id), person.username.as_str());
                 audit::auth(tx, &AuthEvent { action: "host_access_denied", user, username, detail })
             });
-            if let Err(e) = written {
+            if let Err(e) = done.result {
                 tracing::warn!("that {} may not open {domain} was not noted: {e}", person.username);
             }
         });

@@ -88,7 +88,7 @@ impl Argos {
                     Run::Looks(run) => {
                         let now = self.inner.cx.clock.now();
                         let work = move |conn: &mut _| in_transaction(conn, now, Actor::System, run);
-                        self.inner.store.write(work)?.map(|events| self.emit(&events))
+                        self.inner.store.write(work)?.map(|events| self.emit(events))
                     }
                 };
                 done.map_err(|e| Error::new(e.kind(), "job.failed", format!("{}: {e}", job.name)))?;
@@ -101,11 +101,11 @@ impl Argos {
 
     /// Tells once, soon after a start, which certificates end soon.
     fn remind(&self) -> Result<()> {
-        self.emit(&self.view(|view| expiring_soon(&view.read))?);
+        self.emit(self.view(|view| expiring_soon(&view.read))?);
         Ok(())
     }
 
-    fn emit(&self, events: &[Event]) {
+    fn emit(&self, events: Vec<Event>) {
         for event in events {
             self.inner.cx.events.emit(event);
         }

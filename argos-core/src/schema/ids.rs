@@ -50,6 +50,14 @@ ids! {
     TokenId,
     /// Identity of a session.
     SessionId,
+    /// Identity of a notification channel.
+    ChannelId,
+    /// Identity of a notification rule.
+    NotificationRuleId,
+    /// Identity of a delivery.
+    DeliveryId,
+    /// Identity of a subscription to browser notifications.
+    PushSubscriptionId,
     /// Identity of a log row.
     LogId,
 }

@@ -6,6 +6,7 @@
 mod acme;
 mod actor;
 mod certificate;
+mod channel;
 mod cookie;
 mod custom_rule;
 mod dns_provider;
@@ -35,6 +36,7 @@ pub use acme::{AcmeAccount, CheckResult, Directory, DirectoryError, Finding, PRO
 pub use actor::{Actor, By, Role, Signed};
 pub(crate) use certificate::DAY_MS;
 pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};
+pub use channel::{ChannelKind, ParseMode, SmtpAuth, SmtpTls, WebhookMethod};
 pub use cookie::{Cookie, CookieName, Cookies, SameSite};
 pub use custom_rule::{CustomRule, RuleFinding};
 pub(crate) use dns_provider::COMMAND_SECONDS;
@@ -48,8 +50,8 @@ pub use host_security::{HostSecurity, RateLimitKey, WafMode};
 pub(crate) use hostname::covers;
 pub use hostname::{Hostname, HostnameError};
 pub use ids::{
-    AcmeAccountId, CertificateId, CustomRuleId, DnsProviderId, ExclusionId, GroupId, HostId, LogId, RuleId, SessionId,
-    TargetId, TokenId, UserId,
+    AcmeAccountId, CertificateId, ChannelId, CustomRuleId, DeliveryId, DnsProviderId, ExclusionId, GroupId, HostId,
+    LogId, NotificationRuleId, PushSubscriptionId, RuleId, SessionId, TargetId, TokenId, UserId,
 };
 pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;

@@ -16,6 +16,7 @@ use super::StoreError;
 use super::audit::Origin;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::schema::{Actor, Cookie, HostId};
 
 /// A configuration table: a change of it makes a new generation.
@@ -206,6 +207,8 @@ pub struct Tx<'c> {
     actor: Actor,
     origin: Origin,
     cookies: RefCell<Vec<Cookie>>,
+    /// What is told once all of it is stored.
+    events: RefCell<Vec<Event>>,
     /// Whether rows of its own say what it is about.
     audited: Cell<bool>,
     /// Whether somebody is another one now, or may less, than sessions in memory say.
@@ -238,6 +241,7 @@ impl<'c> Tx<'c> {
             actor,
             origin: Origin::default(),
             cookies: RefCell::default(),
+            events: RefCell::default(),
             audited: Cell::new(false),
             people: Cell::new(false),
             changes: RefCell::default(),
@@ -268,6 +272,16 @@ impl<'c> Tx<'c> {
     /// The cookies for the caller's browser.
     pub(crate) fn take_cookies(&self) -> Vec<Cookie> {
         self.cookies.take()
+    }
+
+    /// Has an event told once the transaction is stored; of one that is rolled back nobody hears.
+    pub(crate) fn emit(&self, event: Event) {
+        self.events.borrow_mut().push(event);
+    }
+
+    /// The events that are to be told.
+    pub(crate) fn take_events(&self) -> Vec<Event> {
+        self.events.take()
     }
 
     /// Says that a row of its own tells what the change is about.

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::Orderer;
 use crate::api::{Context, Method, Mutation, Operation};
@@ -11,7 +10,7 @@ use crate::certs::acme::{Fault, FaultKind, backoff, renewal_at};
 use crate::certs::{self, Uploaded};
 use crate::clock::{Timestamp, random};
 use crate::error::{Error, Result};
-use crate::event::{Event, EventKind};
+use crate::event::{CertRenewalFailed, Event};
 use crate::logs::{self, Record};
 use crate::schema::{Actor, CertificateId, CertificateKind, HostId, Role};
 use crate::store::acme_orders::{self, AcmeOrder};
@@ -161,14 +160,14 @@ impl Orderer {
         let text = format!("attempt {failures} at {directory_url}: {last_error}; next at {next_attempt_at}");
         self.tell_row(order, text.clone());
         if report {
-            let data = json!({
-                "error": last_error, "directory": directory_url, "attempt": failures,
-                "next_attempt_at": next_attempt_at,
-            });
-            let host = (order.host_id, domain.as_str());
-            let message = format!("no certificate for {domain}: {text}");
-            let event = Event::of_host(EventKind::CertRenewalFailed, now, host, message, data);
-            self.argos.inner.cx.events.emit(&event);
+            let facts = CertRenewalFailed {
+                error: last_error.clone(),
+                directory: directory_url.clone(),
+                attempt: i64::from(*failures),
+                next_attempt_at: *next_attempt_at,
+            };
+            let event = Event::of_host(now, (order.host_id, domain.as_str()), facts);
+            self.argos.inner.cx.events.emit(event);
         }
     }
 }

@@ -26,8 +26,6 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use serde_json::json;
-
 pub(crate) use check::watch;
 pub(crate) use names::Names;
 pub(crate) use turns::{Ask, Looked, Picked, Turns, Why};
@@ -35,7 +33,7 @@ pub(crate) use turns::{Ask, Looked, Picked, Turns, Why};
 use self::budget::Budget;
 use self::target::{Known, Moment, Shown, Transition};
 use crate::clock::Clock;
-use crate::event::{Event, EventKind, Events};
+use crate::event::{Event, Events, Facts, TargetRecovered, TargetUnhealthy};
 use crate::schema::{GroupId, TargetId, TargetState};
 use crate::snapshot::{Group, Snapshot, Target};
 
@@ -141,24 +139,20 @@ impl Upstreams {
 
     /// Tells that a target went out or came back.
     pub(crate) fn tell(&self, group: &Group, target: &Target, transition: &Transition) {
-        let kind = match transition.state {
-            TargetState::Unhealthy => EventKind::TargetUnhealthy,
-            _ => EventKind::TargetRecovered,
+        let (state, reason) = (transition.state, transition.reason.to_string());
+        let (of, target_group) = (target.authority.to_string(), group.name.to_string());
+        let (target_id, target_group_id) = (target.id, group.id);
+        let facts: Facts = match state {
+            TargetState::Unhealthy => {
+                TargetUnhealthy { target: of, target_group, state, reason, target_id, target_group_id }.into()
+            }
+            _ => TargetRecovered { target: of, target_group, state, reason, target_id, target_group_id }.into(),
         };
-        let (address, name, state) = (&target.authority, &group.name, transition.state);
-        let message = match kind {
-            EventKind::TargetUnhealthy => format!("{address} of {name} gets no requests: {}", transition.reason),
-            _ => format!("{address} of {name} gets requests again: {}", transition.reason),
-        };
-        match kind {
-            EventKind::TargetUnhealthy => tracing::warn!("{message}"),
-            _ => tracing::info!("{message}"),
+        match state {
+            TargetState::Unhealthy => tracing::warn!("{}", facts.message(None)),
+            _ => tracing::info!("{}", facts.message(None)),
         }
-        let data = json!({
-            "target": &**address, "target_id": target.id, "target_group": &**name, "target_group_id": group.id,
-            "state": state, "reason": &*transition.reason,
-        });
-        self.events.emit(&Event::of_system(kind, self.clock.now(), message, data));
+        self.events.emit(Event::of_system(self.clock.now(), facts));
     }
 }
 

@@ -1,0 +1,15 @@
+//! Notifications: channels, templates, and what sends.
+//!
+//! ```text
+//! Event ──▶ rules of its kind ──▶ throttle ──▶ rate ──▶ Template::render ──▶ row `pending` ──▶ Sender::send ──▶ row
+//! ```
+//!
+//! What is here knows one event or one delivery; the order of things, the rows and the tasks are in `argos/notifier.rs`.
+
+pub mod config;
+pub mod send;
+pub mod template;
+
+pub use config::{Config, Email, Telegram, Webhook};
+pub use send::{Outcome, Parcel, Sender, Subscriber};
+pub use template::{Occasion, Rendered, Template};
