@@ -30,6 +30,7 @@ test-rust:
 	scripts/setup-crs
 	scripts/setup-knot
 	scripts/setup-acme
+	scripts/setup-receivers
 	cargo test --no-fail-fast
 
 test-python:

@@ -8,6 +8,7 @@ pub mod knot;
 pub mod pebble;
 pub mod people;
 pub mod quic;
+pub mod receivers;
 pub mod versions;
 
 use std::io::{BufRead, BufReader, Read, Write};
