@@ -57,7 +57,7 @@ pub use log_entry::{LogEntry, LogSource};
 pub use order::Order;
 pub(crate) use patch::CLEARABLE;
 pub use patch::Patch;
-pub use public_address::is_public;
+pub use public_address::{carried, is_public};
 pub(crate) use rule::is_token;
 pub use rule::{
     Action, BlockConfig, CookieConfig, CountryConfig, FixedResponseConfig, ForwardConfig, HeaderConfig,

@@ -16,7 +16,15 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 addresses that `ip` carries.
+/// The addresses of IPv4 that `ip` carries inside, to which a gateway or the system itself may lead: at most two.
+pub fn carried(ip: IpAddr) -> impl Iterator<Item = Ipv4Addr> {
+    let ip = match ip {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => Some(ip),
+    };
+    ip.into_iter().flat_map(inside)
+}
+
 fn inside(ip: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let s = ip.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
