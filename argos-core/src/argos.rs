@@ -6,6 +6,7 @@ mod gate;
 pub mod handles;
 mod history;
 mod memo;
+mod notifier;
 mod orders;
 mod repeat;
 mod serve;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 
 use arc_swap::ArcSwap;
@@ -116,6 +118,8 @@ struct Inner {
     faults: Vec<HostFault>,
     answers: Answers,
     memo: Memo,
+    /// Whether a thread dispatches events.
+    notifies: AtomicBool,
 }
 
 impl fmt::Debug for Argos {
@@ -337,6 +341,12 @@ impl Argos {
     #[must_use]
     pub fn subscribe(&self) -> Receiver<Arc<Event>> {
         self.inner.cx.events.subscribe()
+    }
+
+    /// Tells an event to all who listen, as parts of Argos do.
+    #[doc(hidden)]
+    pub fn tell(&self, event: Event) {
+        self.inner.cx.events.emit(event);
     }
 
     /// Waits until everything that a change leaves to be done after it is done, such as full copies of its generation.

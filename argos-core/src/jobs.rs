@@ -10,10 +10,12 @@ use crate::event::{CertExpiringSoon, Event, ManualCertExpiringSoon};
 use crate::schema::{CertificateKind, DAY_MS, Setting, TlsMode};
 use crate::secret::MasterKey;
 use crate::store::cert_status::Ending;
-use crate::store::{Read, Tx, cert_status, certificates, purge, settings};
+use crate::store::{Read, Tx, cert_status, certificates, deliveries, purge, settings};
 
 /// Certificates that are renewed in one change: another change that waits gets its turn soon.
 const RENEWED_AT_ONCE: u32 = 50;
+/// Deliveries that one transaction deletes.
+const PURGED_AT_ONCE: i64 = 5000;
 /// The time of day at which the ends of certificates are looked at: 09:00 UTC.
 const LOOKED_AT_MS: i64 = 9 * 3_600_000;
 /// Certificates that Argos gets by itself and that have fewer days left are reported every day.
@@ -77,14 +79,36 @@ pub const JOBS: &[Job] = &[
             Ok(Vec::new())
         }),
     },
+    Job {
+        name: "deleting old deliveries",
+        due: |read| {
+            let (before, most) = kept_deliveries(read)?;
+            deliveries::is_purge_due(read, before, most)
+        },
+        run: Run::Looks(|tx| {
+            let (before, most) = kept_deliveries(tx)?;
+            deliveries::purge(tx, before, most, PURGED_AT_ONCE)?;
+            Ok(Vec::new())
+        }),
+    },
 ];
+
+/// The moment before which deliveries go, by the last full hour, and how many may stay.
+fn kept_deliveries(read: &Read<'_>) -> Result<(Timestamp, i64)> {
+    let days = number(read, "notifications.retention_days")?;
+    Ok((Timestamp(purge::mark(read).0 - days * DAY_MS), number(read, "notifications.max_entries")?))
+}
+
+/// A setting that is a number.
+fn number(read: &Read<'_>, key: &str) -> Result<i64> {
+    let stored = settings::value(read, key)?;
+    let default = Setting::find(key).map_or("", |s| s.default);
+    Ok(stored.as_deref().unwrap_or(default).parse::<i64>().or_else(|_| default.parse()).unwrap_or_default())
+}
 
 /// How long a session lives without use.
 fn idle_ms(read: &Read<'_>) -> Result<i64> {
-    let stored = settings::value(read, "session.idle_timeout_hours")?;
-    let default = Setting::find("session.idle_timeout_hours").map_or("24", |s| s.default);
-    let hours = stored.as_deref().unwrap_or(default).parse::<i64>().or_else(|_| default.parse()).unwrap_or(24);
-    Ok(hours * 3_600_000)
+    Ok(number(read, "session.idle_timeout_hours")? * 3_600_000)
 }
 
 /// The last moment at which the ends were to be looked at.

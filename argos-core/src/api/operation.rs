@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::logs::Queue;
+use crate::outbound::OwnListeners;
 use crate::proxy::Upstreams;
 use crate::proxy::limit::Quotas;
 use crate::schema::{Actor, By, Role, Username};
@@ -231,8 +232,12 @@ pub struct Context {
     pub quotas: Arc<Quotas>,
     /// Told after each change, for whoever orders certificates.
     pub changed: Arc<Notify>,
+    /// Told when a delivery is to be tried once more.
+    pub retried: Arc<Notify>,
     /// Where events go.
     pub events: Events,
+    /// Where Argos itself listens, which nothing that it sends may reach.
+    pub own: OwnListeners,
 }
 
 impl Context {

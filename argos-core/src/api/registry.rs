@@ -83,6 +83,24 @@ macro_rules! for_each_operation {
                 list: query ListDnsProviders, get: query GetDnsProvider, create: change CreateDnsProvider,
                 update: change UpdateDnsProvider, delete: change DeleteDnsProvider, test: change TestDnsProvider,
             }
+            /// Where notifications go.
+            channels: Channels () {
+                list: query ListChannels, get: query GetChannel, create: change CreateChannel,
+                update: change UpdateChannel, delete: change DeleteChannel, toggle: change ToggleChannel,
+                test: change TestChannel,
+            }
+            /// Which events go to which channel.
+            notification_rules: NotificationRules () {
+                list: query ListNotificationRules, get: query GetNotificationRule,
+                create: change CreateNotificationRule, update: change UpdateNotificationRule,
+                replace: change ReplaceNotificationRule, delete: change DeleteNotificationRule,
+                toggle: change ToggleNotificationRule,
+            }
+            /// What came of events that somebody wanted to hear of.
+            deliveries: Deliveries () {
+                list: query ListDeliveries, get: query GetDelivery, retry: change RetryDelivery,
+                recent_alerts: query ListRecentAlerts,
+            }
             /// Settings of the whole installation.
             settings: Settings () {
                 list: query ListSettings, get: query GetSetting, set: change SetSetting,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::change::in_transaction;
 use super::gate::gate;
 use super::history::History;
 use super::memo::Memo;
+use super::notifier::Notifier;
 use super::orders::Ordering;
 use super::repeat::Answers;
 use super::upkeep::Upkeep;
@@ -25,6 +27,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::Events;
 use crate::logs::Queue;
+use crate::outbound::OwnListeners;
 use crate::proxy::{self, Proxy, Upstreams};
 use crate::schema::Actor;
 use crate::secret::{MasterKey, Secret, random_token};
@@ -72,6 +75,8 @@ pub struct Serving {
     argos: Argos,
     _upkeep: Upkeep,
     _ordering: Option<Ordering>,
+    // Ends last: what the others tell at their end is still dispatched.
+    _notifier: Option<Notifier>,
 }
 
 impl fmt::Debug for Serving {
@@ -149,11 +154,22 @@ impl Argos {
             flagged: Arc::default(),
             challenges: Arc::default(),
             changed: Arc::default(),
+            retried: Arc::default(),
             events,
+            own: OwnListeners::default(),
         };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
-        let inner = Arc::new(Inner { history, store, live, cx, faults, answers, memo: Memo::default() });
+        let inner = Arc::new(Inner {
+            history,
+            store,
+            live,
+            cx,
+            faults,
+            answers,
+            memo: Memo::default(),
+            notifies: AtomicBool::new(false),
+        });
         Ok(Self { inner, actor: Actor::System, origin: Origin::default(), terms: Terms::default() })
     }
 
@@ -198,8 +214,15 @@ impl Argos {
         };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
         // Without TLS nobody would see a certificate.
+        let notifier = Notifier::start(self.clone())?;
         let ordering = if secure { Some(Ordering::start(self.clone())?) } else { None };
-        Ok(Serving { proxy, argos: self.clone(), _upkeep: Upkeep::start(self.clone())?, _ordering: ordering })
+        Ok(Serving {
+            proxy,
+            argos: self.clone(),
+            _upkeep: Upkeep::start(self.clone())?,
+            _ordering: ordering,
+            _notifier: notifier,
+        })
     }
 
     /// Writes every waiting log row before it returns.

@@ -27,6 +27,11 @@ impl Opener {
         Self(Some(Arc::new(key.clone())))
     }
 
+    /// The key itself.
+    pub(crate) fn master(&self) -> Option<&MasterKey> {
+        self.0.as_deref()
+    }
+
     /// What proves that a cookie of sticky sessions is ours.
     #[must_use]
     pub fn sticky_key(&self) -> Option<Secret<[u8; 32]>> {

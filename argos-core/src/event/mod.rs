@@ -1,6 +1,7 @@
 //! What happened that somebody may want to hear of: one bus for all parts, which never waits for a listener.
 
 mod facts;
+mod records;
 mod samples;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 pub use facts::*;
+pub use records::{Alert, Delivery, DeliveryStats, DeliveryStatus, NotificationRule};
 
 use crate::clock::Timestamp;
 use crate::schema::{HostId, text_enum};

@@ -7,9 +7,12 @@
 //! What is here knows one event or one delivery; the order of things, the rows and the tasks are in `argos/notifier.rs`.
 
 pub mod config;
+pub mod plan;
 pub mod send;
 pub mod template;
+pub mod throttle;
 
 pub use config::{Config, Email, Telegram, Webhook};
+pub use plan::{Plan, PlanTerms};
 pub use send::{Outcome, Parcel, Sender, Subscriber};
 pub use template::{Occasion, Rendered, Template};

@@ -36,7 +36,10 @@ pub use acme::{AcmeAccount, CheckResult, Directory, DirectoryError, Finding, PRO
 pub use actor::{Actor, By, Role, Signed};
 pub(crate) use certificate::DAY_MS;
 pub use certificate::{CertStatus, Certificate, CertificateKind, CertificateState, Freshness};
-pub use channel::{ChannelKind, ParseMode, SmtpAuth, SmtpTls, WebhookMethod};
+pub use channel::{
+    Channel, ChannelConfig, ChannelConfigShown, ChannelKind, HeaderChange, HeaderShown, ParseMode, SmtpAuth, SmtpTls,
+    WebhookMethod,
+};
 pub use cookie::{Cookie, CookieName, Cookies, SameSite};
 pub use custom_rule::{CustomRule, RuleFinding};
 pub(crate) use dns_provider::COMMAND_SECONDS;

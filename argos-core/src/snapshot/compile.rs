@@ -3,16 +3,16 @@
 //! [`compile`] reads only what a change touched and shares the rest with the snapshot before; [`compile_all`]
 //! reads everything, once, at start.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use argos_seclang::RuleSet;
 
 use super::limits::Values;
+use super::touched::Touched;
 use super::{
     Access, AppsecSettings, Check, Group, HeaderRules, Host, HostTls, Limit, LimitBy, PanelSettings, ProxySettings,
-    Rule, Snapshot, Sticky, Target, Waf, WafKey, panel_host,
+    Rule, Snapshot, Sticky, Target, Waf, WafKey, notifications, panel_host,
 };
 use crate::certs::{Clients, FALLBACK_NAME, Opener, PANEL_NAME, Served, UpstreamTexts, UpstreamTls};
 use crate::error::{Error, Result};
@@ -58,6 +58,9 @@ pub fn compile(
     }
     if touched.fallback || touched.settings {
         next.panel_own = own_of_panel(read, &next)?;
+    }
+    if touched.notifications || touched.settings {
+        notifications::read(read, &mut next)?;
     }
     let groups = touched.groups.iter().map(|id| Ok((*id, group(read, *id, &next)?)));
     next.groups = next.groups.with(groups.collect::<Result<Vec<_>>>()?);
@@ -136,46 +139,8 @@ pub fn compile_all(
     }
     place(&mut next, built);
     next.panel_own = own_of_panel(read, &next)?;
+    notifications::read(read, &mut next)?;
     Ok((next, faults))
-}
-
-/// Which compiled parts a change reaches.
-#[derive(Default)]
-struct Touched {
-    hosts: BTreeSet<HostId>,
-    groups: BTreeSet<GroupId>,
-    settings: bool,
-    /// The setting that chooses the rules.
-    rules: bool,
-    /// Certificates that belong to no host.
-    fallback: bool,
-}
-
-impl Touched {
-    fn of(changes: &[Change]) -> Self {
-        let mut touched = Self::default();
-        for change in changes {
-            let id = |column: &str| change.integer(column);
-            match change.table.name {
-                "hosts" => touched.hosts.extend(id("id").map(HostId)),
-                "rules" | "host_security" | "host_access" | "waf_exclusions" | "waf_custom_rules" => {
-                    touched.hosts.extend(id("host_id").map(HostId))
-                }
-                "certificates" => match id("host_id") {
-                    Some(host) => drop(touched.hosts.insert(HostId(host))),
-                    None => touched.fallback = true,
-                },
-                "target_groups" => touched.groups.extend(id("id").map(GroupId)),
-                "targets" => touched.groups.extend(id("target_group_id").map(GroupId)),
-                "settings" => {
-                    touched.settings = true;
-                    touched.rules |= change.key == "crs.path";
-                }
-                _ => {}
-            }
-        }
-        touched
-    }
 }
 
 /// The rules that the stored settings choose.

@@ -8,9 +8,11 @@ mod access;
 mod compile;
 mod headers;
 mod limits;
+mod notifications;
 mod panel_host;
 mod parts;
 mod rule;
+mod touched;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub use parts::Parts;
 pub use rule::{Action, Glob, Matcher, Piece, Reply, Rule, RuleFault, Template, Test, ValueTest};
 
 use crate::certs::{Clients, Opener, Served, UpstreamTls};
+use crate::notify::Plan;
 use crate::schema::{Algorithm, AppsecMode, GroupId, HostId, StatusSet, TargetId, TlsMode, WafMode};
 use crate::secret::Secret;
 use crate::waf::{RuleSource, Tuned};
@@ -65,6 +68,8 @@ pub struct Snapshot {
     pub given_public_url: Option<Url>,
     /// What the panel and the gate read.
     pub panel_settings: Arc<PanelSettings>,
+    /// Who is told of events, and how.
+    pub notifications: Arc<Plan>,
 }
 
 impl Snapshot {

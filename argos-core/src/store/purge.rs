@@ -28,7 +28,8 @@ pub const LIFETIMES: &[Lifetime] = &[
 ];
 
 /// The last full hour: purges come once in each.
-fn mark(read: &Read<'_>) -> Timestamp {
+#[must_use]
+pub fn mark(read: &Read<'_>) -> Timestamp {
     Timestamp(read.now().0.div_euclid(HOUR_MS) * HOUR_MS)
 }
 

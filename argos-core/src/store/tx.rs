@@ -52,6 +52,11 @@ pub(super) const WAF_EXCLUSIONS: Table = table("waf_exclusions");
 pub(super) const WAF_CUSTOM_RULES: Table = table("waf_custom_rules");
 /// `certificates`
 pub(super) const CERTIFICATES: Table = Table { name: "certificates", key: "id", secrets: &["key_encrypted"] };
+/// `notification_channels`
+pub(super) const NOTIFICATION_CHANNELS: Table =
+    Table { name: "notification_channels", key: "id", secrets: &["config"] };
+/// `notification_rules`
+pub(super) const NOTIFICATION_RULES: Table = table("notification_rules");
 /// `settings`
 pub(super) const SETTINGS: Table = Table { name: "settings", key: "key", secrets: &[] };
 
@@ -68,8 +73,8 @@ pub const CONFIG_TABLES: &[Table] = &[
     table("security_whitelist"),
     table("host_access"),
     CERTIFICATES,
-    Table { name: "notification_channels", key: "id", secrets: &["config"] },
-    table("notification_rules"),
+    NOTIFICATION_CHANNELS,
+    NOTIFICATION_RULES,
     SETTINGS,
 ];
 

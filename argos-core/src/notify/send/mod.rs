@@ -65,7 +65,7 @@ pub enum Outcome {
 }
 
 /// What is signed with towards push services (RFC 8292).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vapid {
     /// The private key, P-256: 32 bytes in base64url without padding.
     pub private: Secret<String>,
@@ -100,6 +100,13 @@ impl Sender {
     #[must_use]
     pub fn new(config: Config, terms: Terms) -> Self {
         Self { config, terms, gone: Vec::new() }
+    }
+
+    /// Whether it is one for `config` on these terms.
+    #[must_use]
+    pub fn is_for(&self, config: &Config, terms: &Terms) -> bool {
+        let same = self.terms.reach.private == terms.reach.private && self.terms.vapid == terms.vapid;
+        same && self.config == *config
     }
 
     /// One attempt, bounded in time and bytes.
