@@ -70,6 +70,8 @@ pub struct Call<'a> {
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
+    /// The server that gives it, as faults name it.
+    pub at: String,
     /// Its status.
     pub status: StatusCode,
     /// How long the server asks to wait. A moment is read by the server's own clock.
@@ -258,6 +260,7 @@ impl Outbound {
     async fn read(&self, mut response: Response, url: &Url, mut deadline: Pin<&mut Sleep>) -> Answer {
         let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let mut answer = Answer {
+            at: server(url),
             status: response.status(),
             retry_after: wait(text(RETRY_AFTER), text(DATE)),
             content_type: text(CONTENT_TYPE).to_owned(),

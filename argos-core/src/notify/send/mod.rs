@@ -11,9 +11,12 @@ use super::config::Config;
 use super::template::Rendered;
 use crate::clock::Clock;
 use crate::event::Severity;
-use crate::outbound::Reach;
+use crate::outbound::{Limits, Outbound, Reach};
 use crate::schema::PushSubscriptionId;
 use crate::secret::Secret;
+
+/// Bounds of each request over HTTP.
+const LIMITS: Limits = Limits { whole: Duration::from_secs(10), most: 64 << 10 };
 
 /// One delivery on its way.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +94,9 @@ pub struct Terms {
 pub struct Sender {
     config: Config,
     terms: Terms,
+    out: Outbound,
+    /// Texts of which Telegram has the beginning.
+    begun: telegram::Begun,
     /// Subscriptions that push services said are gone, since they were last taken.
     gone: Vec<PushSubscriptionId>,
 }
@@ -99,7 +105,14 @@ impl Sender {
     /// A sender for a channel.
     #[must_use]
     pub fn new(config: Config, terms: Terms) -> Self {
-        Self { config, terms, gone: Vec::new() }
+        let out = Outbound::new(terms.reach.clone(), LIMITS);
+        Self { config, terms, out, begun: telegram::Begun::default(), gone: Vec::new() }
+    }
+
+    /// The same with other bounds of each request over HTTP.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { out: Outbound::new(self.terms.reach.clone(), limits), ..self }
     }
 
     /// Whether it is one for `config` on these terms.
@@ -112,9 +125,9 @@ impl Sender {
     /// One attempt, bounded in time and bytes.
     pub async fn send(&mut self, parcel: &Parcel<'_>) -> Outcome {
         match &self.config {
-            Config::Webhook(to) => webhook::send(to, &self.terms, parcel).await,
+            Config::Webhook(to) => webhook::send(to, &self.terms, &self.out, parcel).await,
             Config::Email(to) => email::send(to, &self.terms, parcel).await,
-            Config::Telegram(to) => telegram::send(to, &self.terms, parcel).await,
+            Config::Telegram(to) => telegram::send(to, &self.out, parcel, &mut self.begun).await,
             Config::BrowserPush => push::send(&self.terms, parcel, &mut self.gone).await,
         }
     }
