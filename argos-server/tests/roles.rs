@@ -28,7 +28,7 @@ const TABLE: &[(&[&str], &str)] = &[
         &["user", "viewer", "operator", "admin"],
         "auth.activate_totp auth.bind_oidc auth.change_password auth.disable_totp auth.end_other_sessions
          auth.end_session auth.logout auth.me auth.new_recovery_codes auth.sessions auth.set_up_totp auth.ticket auth.totp
-         auth.unbind_oidc",
+         auth.unbind_oidc push.key push.list push.subscribe push.unsubscribe",
     ),
     // Reading configuration, logs and figures.
     (

@@ -278,8 +278,9 @@ pub struct View<'c> {
     pub cx: &'c Context,
 }
 
-/// Resources whose input holds secrets, which never stand in arguments: they have no command.
-const NO_COMMAND: &[&str] = &["auth", "setup", "users"];
+/// Resources whose input holds secrets, which never stand in arguments, or which only sessions may ask: they have no
+/// command.
+const NO_COMMAND: &[&str] = &["auth", "push", "setup", "users"];
 
 /// An operation as generators and front ends see it.
 #[derive(Clone, Debug)]

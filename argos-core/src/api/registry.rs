@@ -136,6 +136,11 @@ macro_rules! for_each_operation {
                 end_other_sessions: change EndOtherSessions,
                 return_url: query CheckReturnUrl, ticket: change MakeTicket,
             }
+            /// Browsers that whoever asks gets notifications with.
+            push: Push () {
+                key: query GetPushKey, list: query ListPushSubscriptions, subscribe: change Subscribe,
+                unsubscribe: change Unsubscribe,
+            }
             /// People who may sign in.
             users: Users () {
                 list: query ListUsers, get: query GetUser, create: change CreateUser, update: change UpdateUser,

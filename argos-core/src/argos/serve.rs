@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rusqlite::Connection;
 use url::Url;
 
 use super::change::in_transaction;
@@ -27,6 +28,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::Events;
 use crate::logs::Queue;
+use crate::notify::web_push;
 use crate::outbound::OwnListeners;
 use crate::proxy::{self, Proxy, Upstreams};
 use crate::schema::Actor;
@@ -67,6 +69,21 @@ pub struct ServeOptions {
     pub audit_log: Option<Arc<AuditLog>>,
     /// Name servers that are asked for the addresses of upstreams; none = those of the system.
     pub resolvers: Arc<[SocketAddr]>,
+}
+
+/// Makes the pair of keys that push services know this Argos by, unless there is one. Everything else works without it.
+fn ensure_push_pair(store: &Store, key: &MasterKey, clock: &Clock) {
+    let now = clock.now();
+    let lacks = store.read(|conn| web_push::lacks_pair(&Read::new(conn, now))).flatten();
+    let made = lacks.and_then(|lacks| {
+        let key = key.clone();
+        let make =
+            move |conn: &mut Connection| in_transaction(conn, now, Actor::System, |tx| web_push::ensure_pair(tx, &key));
+        if lacks { store.write(make)? } else { Ok(()) }
+    });
+    if let Err(e) = made {
+        tracing::error!("no keys for notifications of browsers could be made: {e}");
+    }
 }
 
 /// A running proxy; it stops when this is dropped.
@@ -119,6 +136,7 @@ impl Argos {
         places: Places,
         panel_url: Option<Url>,
     ) -> Result<Self> {
+        ensure_push_pair(&store, &key, &clock);
         let rules = RuleSets::new(places);
         let (mut first, faults) = store.read(|conn| {
             let read = Read::new(conn, clock.now());

@@ -11,8 +11,9 @@ pub mod plan;
 pub mod send;
 pub mod template;
 pub mod throttle;
+pub mod web_push;
 
 pub use config::{Config, Email, Telegram, Webhook};
 pub use plan::{Plan, PlanTerms};
-pub use send::{Outcome, Parcel, Sender, Subscriber};
+pub use send::{Outcome, Parcel, Sender, Subscriber, Terms, Vapid};
 pub use template::{Occasion, Rendered, Template};

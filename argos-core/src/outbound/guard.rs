@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use super::{Cause, Refusal};
+use super::{Cause, Fault, Refusal};
 use crate::schema::{carried, is_public};
 
 /// Which addresses may be reached.
@@ -24,6 +24,25 @@ pub struct Reach {
 /// Where Argos itself listens. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct OwnListeners(Arc<RwLock<Vec<SocketAddr>>>);
+
+impl Reach {
+    /// The addresses of the server `host` that is no server of the web, such as one of mail: looked up once, and each of
+    /// them may be reached. What is connected to is one of these.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
+        let fault = |Refusal { cause, why }| Fault { at: format!("{host}:{port}"), why, cause };
+        let guard = Guard { reach: self.clone(), port, only_loopback: false, names: None };
+        let found = guard.look_up(host.trim_start_matches('[').trim_end_matches(']')).await;
+        let found = found.map_err(|e| fault(Refusal::new(Cause::Unreachable, format!("can't be looked up: {e}"))))?;
+        if found.is_empty() {
+            return Err(fault(Refusal::new(Cause::Unreachable, "has no address")));
+        }
+        guard.check(&found).map_err(fault)?;
+        Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+}
 
 impl OwnListeners {
     /// Adds where something of Argos listens from now on.

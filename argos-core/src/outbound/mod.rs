@@ -331,6 +331,17 @@ fn way(url: &Url, https_only: bool, private: bool) -> Result<Way, Refusal> {
     Ok(Way { is_https, port, only_loopback: https_only && !is_https })
 }
 
+/// Refuses a URL that no call reaches, so far as that is known without looking its name up.
+///
+/// # Errors
+/// Why not.
+pub fn check(reach: &Reach, url: &Url, https_only: bool) -> Result<(), Fault> {
+    let checked = way(url, https_only, reach.private).and_then(|Way { port, only_loopback, .. }| {
+        Guard { reach: reach.clone(), port, only_loopback, names: None }.check_host(url)
+    });
+    checked.map_err(|refusal| refusal.at(url))
+}
+
 /// Where an answer sends to, if the call may go on there.
 fn target(response: &Response, url: &Url, method: &Method) -> Option<Result<Url, Refusal>> {
     let keeps = match response.status().as_u16() {

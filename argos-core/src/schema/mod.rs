@@ -20,6 +20,7 @@ mod log_entry;
 mod order;
 mod patch;
 mod public_address;
+mod push_subscription;
 mod rule;
 mod secret_text;
 mod session;
@@ -61,6 +62,7 @@ pub use order::Order;
 pub(crate) use patch::CLEARABLE;
 pub use patch::Patch;
 pub use public_address::{carried, is_public};
+pub use push_subscription::{PushKey, PushSubscription};
 pub(crate) use rule::is_token;
 pub use rule::{
     Action, BlockConfig, CookieConfig, CountryConfig, FixedResponseConfig, ForwardConfig, HeaderConfig,

@@ -198,7 +198,7 @@ pub const SETTINGS: &[Setting] = &[
     row("notifications.allow_private_targets", "false", Bool, Writable),
     row("notifications.max_entries", "100000", Integer(1000, 1_000_000, Unit::Count), Writable),
     row("notifications.retention_days", "30", Integer(1, 365, Unit::Days), Writable),
-    row("notifications.vapid_contact_email", "admin@example.com", Text(320), NotYet),
+    row("notifications.vapid_contact_email", "admin@example.com", Mail, Writable),
     row("notifications.vapid_private_key", "", Secret, Own),
     row("notifications.vapid_public_key", "", Text(256), Own),
     row("oidc.allowed_domains", "", Csv, Own),

@@ -27,6 +27,7 @@ pub mod notification_rules;
 mod open;
 mod pool;
 pub mod purge;
+pub mod push_subscriptions;
 pub mod rollback;
 mod room;
 pub mod rules;

@@ -14,6 +14,7 @@ use crate::event::Severity;
 use crate::outbound::{Limits, Outbound, Reach};
 use crate::schema::PushSubscriptionId;
 use crate::secret::Secret;
+use crate::store::push_subscriptions::Listener;
 
 /// Bounds of each request over HTTP.
 const LIMITS: Limits = Limits { whole: Duration::from_secs(10), most: 64 << 10 };
@@ -45,7 +46,13 @@ pub struct Subscriber {
     /// Its public key, P-256 uncompressed, in base64url without padding.
     pub p256dh: String,
     /// Its authentication secret, 16 bytes, in base64url without padding.
-    pub auth: String,
+    pub auth: Secret<String>,
+}
+
+impl From<Listener> for Subscriber {
+    fn from(of: Listener) -> Self {
+        Self { id: of.id, endpoint: of.endpoint, p256dh: of.p256dh, auth: of.auth }
+    }
 }
 
 /// How an attempt ended.
