@@ -18,7 +18,7 @@ use crate::notify::{Config, Occasion, Outcome, Parcel, Plan, Rendered, Sender, S
 use crate::outbound::Reach;
 use crate::schema::{Channel, ChannelConfig, ChannelId, ChannelKind, HostId, Order};
 use crate::store::channels::{self, ChannelFields, StoredChannel};
-use crate::store::{Read, Tx, settings};
+use crate::store::{Read, Tx, push_subscriptions, settings};
 
 /// Characters of a name.
 const MOST_NAME: usize = 64;
@@ -379,6 +379,6 @@ pub(crate) fn sender_terms(cx: &Context, plan: &Plan) -> Terms {
 }
 
 /// Browsers of all who may be told.
-pub(crate) fn subscribers(_read: &Read<'_>) -> Result<Vec<Subscriber>> {
-    Ok(Vec::new())
+pub(crate) fn subscribers(read: &Read<'_>) -> Result<Vec<Subscriber>> {
+    Ok(push_subscriptions::of_listeners(read)?.into_iter().map(Subscriber::from).collect())
 }

@@ -84,6 +84,10 @@ fn ensure_push_pair(store: &Store, key: &MasterKey, clock: &Clock) {
     if let Err(e) = made {
         tracing::error!("no keys for notifications of browsers could be made: {e}");
     }
+    let opened = store.read(|conn| web_push::vapid(&Read::new(conn, now), key).map(drop)).flatten();
+    if let Err(e) = opened {
+        tracing::error!("notifications of browsers are off: settings, value of notifications.vapid_private_key: {e}");
+    }
 }
 
 /// A running proxy; it stops when this is dropped.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::config::{Config, StoredConfig};
 use super::send::Vapid;
 use super::template::Template;
+use super::web_push;
 use crate::error::Result;
 use crate::event::{Event, EventKind, NotificationRule};
 use crate::schema::{ChannelId, ChannelKind, HostId};
@@ -64,9 +65,11 @@ impl Plan {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn read(read: &Read<'_>, key: &MasterKey, terms: PlanTerms) -> Result<Self> {
+    pub fn read(read: &Read<'_>, key: &MasterKey, mut terms: PlanTerms) -> Result<Self> {
+        let vapid = web_push::vapid(read, key).map_err(|e| format!("{}: {e}", e.code()));
+        terms.vapid = vapid.as_ref().ok().cloned().flatten().map(Arc::new);
         let stored = channels::list(read, Span::ALL)?;
-        let channels = stored.iter().map(|row| (row.id, Arc::new(channel(row, key)))).collect();
+        let channels = stored.iter().map(|row| (row.id, Arc::new(channel(row, key, vapid.as_ref().err())))).collect();
         let mut rules = notification_rules::list(read, None, Span::ALL)?;
         rules.retain(|rule| rule.enabled);
         Ok(Self { channels, rules: rules.into_iter().map(Arc::new).collect(), terms })
@@ -87,7 +90,8 @@ impl Plan {
     }
 }
 
-fn channel(row: &StoredChannel, key: &MasterKey) -> Channel {
+/// A channel; `no_vapid` is why push services can't be shown who sends.
+fn channel(row: &StoredChannel, key: &MasterKey, no_vapid: Option<&String>) -> Channel {
     let fields = &row.fields;
     let ready = StoredConfig(fields.config.clone()).open(fields.kind, key).and_then(|config| {
         let template = Template::new(&config, &fields.template)?;
@@ -98,6 +102,9 @@ fn channel(row: &StoredChannel, key: &MasterKey) -> Channel {
         kind: fields.kind,
         enabled: fields.enabled,
         rate: u32::try_from(fields.rate_limit_per_minute).unwrap_or(0),
-        ready: ready.map_err(|e| e.to_string()),
+        ready: match no_vapid.filter(|_| fields.kind == ChannelKind::BrowserPush) {
+            Some(error) => Err(error.clone()),
+            None => ready.map_err(|e| e.to_string()),
+        },
     }
 }

@@ -20,8 +20,8 @@ use crate::notify::plan::Channel;
 use crate::notify::{Outcome, Parcel, Rendered, Sender, Subscriber};
 use crate::schema::{Actor, ChannelId, ChannelKind, DeliveryId, PushSubscriptionId};
 use crate::snapshot::Snapshot;
-use crate::store::Tx;
 use crate::store::deliveries::{self, Attempted, Waiting};
+use crate::store::{Tx, push_subscriptions};
 
 /// Ids that a lane knows at once.
 const QUEUE: usize = 1000;
@@ -293,6 +293,7 @@ impl Lane {
 
 impl Done {
     fn store(&self, tx: &Tx<'_>) -> Result<()> {
+        push_subscriptions::delete_gone(tx, &self.gone)?;
         deliveries::note(tx, &self.attempts)
     }
 }
