@@ -33,6 +33,7 @@ use crate::api::{Context, Mutation, Operation, Query, ReloadRules, Terms, View, 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::outbound::OwnListeners;
 use crate::proxy;
 use crate::schema::{Actor, ApiToken, Cookie, SessionKind, Signed, site};
 use crate::secret::{MasterKeySource, Reveal, Secret, token_hash};
@@ -334,6 +335,13 @@ impl Argos {
     /// When the users can't be read.
     pub fn awaits_setup(&self) -> Result<bool> {
         Ok(self.inner.cx.setup.is_live() && !self.view(|view| users::admin_exists(&view.read))?)
+    }
+
+    /// Where this process listens, which nothing that Argos sends may reach. The proxy's listeners are added by
+    /// [`Argos::start`]; whoever opens another one adds it.
+    #[must_use]
+    pub fn own_listeners(&self) -> &OwnListeners {
+        &self.inner.cx.own
     }
 
     /// Every event from now on, such as a certificate that could not be had. A listener that falls 1,000 behind misses

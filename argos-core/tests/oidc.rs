@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use argos_core::auth::oidc::{Answer, Client, Issuer, Limits, Purpose, Reach, RelyingParty};
 use argos_core::clock::{Clock, Timestamp};
+use argos_core::outbound::OwnListeners;
 use argos_core::schema::{Actor, Cookie, CookieName, Cookies, SameSite};
 use argos_core::secret::Secret;
 use argos_core::store::Origin;
@@ -414,7 +415,7 @@ fn a_provider_that_says_nothing_is_not_waited_for() {
     let clock = Clock::manual(Timestamp(NOW));
     let idp = Idp::start(&clock);
     let limits = Limits { whole: Duration::from_millis(150), ..Limits::default() };
-    let party = RelyingParty::new(clock.clone(), limits);
+    let party = RelyingParty::new(clock.clone(), limits, OwnListeners::default());
     let client = Client {
         issuer: Issuer::parse(&idp.issuer()).unwrap(),
         id: "argos".into(),
@@ -824,7 +825,7 @@ fn a_provider_is_tried_where_it_may_be() {
         assert_eq!(test(json!({ "issuer_url": bad })).unwrap_err().code(), "oidc.provider", "{bad}");
     }
     assert_eq!(test(json!({"issuer_url": "ftp://x"})).unwrap_err().code(), "oidc.config");
-    let party = RelyingParty::new(world.clock.clone(), Limits::default());
+    let party = RelyingParty::new(world.clock.clone(), Limits::default(), OwnListeners::default());
     let issuer = Issuer::parse(&world.idp.issuer()).unwrap();
     assert!(party.probe(&issuer, Reach::Public).is_err() && party.probe(&issuer, Reach::Saved).is_ok());
 }

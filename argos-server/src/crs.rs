@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use argos_core::api::describe;
 use argos_core::error::{Error, ErrorKind, Result};
-use argos_core::waf::download::{self, Reach};
+use argos_core::outbound::Reach;
+use argos_core::waf::download;
 use argos_core::waf::install::{self, MOST_ARCHIVE};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,7 +87,7 @@ fn by_operation(args: &ArgMatches, bytes: &[u8], sum: &str) -> Result<Value> {
 
 fn archive(name: &str) -> Result<Vec<u8>> {
     if name.contains("://") {
-        return download::fetch(name, Reach::Anywhere);
+        return download::fetch(name, Reach { private: true, ..Reach::default() });
     }
     let unreadable = |e: std::io::Error| {
         let kind = if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Unavailable };

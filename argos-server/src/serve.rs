@@ -374,6 +374,7 @@ async fn open_panel(argos: &Argos, panel: Panel) -> Result<()> {
             None => TcpListener::bind(address).await.map_err(failed)?,
         };
         let bound = listener.local_addr().map_err(failed)?;
+        argos.own_listeners().add([bound]);
         let app = routes(argos.clone(), Door::Panel { secure: panel.secure })
             .into_make_service_with_connect_info::<SocketAddr>();
         match &terms {
@@ -397,6 +398,7 @@ async fn open_panel_to_proxy(argos: &Argos) -> Result<SocketAddr> {
     let failed = |e: std::io::Error| in_use("a port of 127.0.0.1", &e);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
+    argos.own_listeners().add([bound]);
     let app = routes(argos.clone(), Door::Panel { secure: false }).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(bound)

@@ -11,9 +11,10 @@ use super::operation::operation;
 use super::{Context, Mutation, Query, View};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::outbound::{OwnListeners, Reach};
 use crate::schema::AppsecMode;
 use crate::store::{Read, Tx, settings};
-use crate::waf::download::{self, Reach};
+use crate::waf::download;
 use crate::waf::install::{Installed, MOST_ARCHIVE, Staged};
 use crate::waf::{BASELINE, RuleSource};
 
@@ -207,9 +208,9 @@ impl InstallRules {
         Self { archive: Some(STANDARD.encode(archive)), sha256, ..Self::default() }
     }
 
-    fn fetch(&mut self) -> Result<Vec<u8>> {
+    fn fetch(&mut self, own: &OwnListeners) -> Result<Vec<u8>> {
         match (self.url.take(), self.archive.take()) {
-            (Some(url), None) => download::fetch(&url, Reach::Public),
+            (Some(url), None) => download::fetch(&url, Reach { private: false, own: own.clone() }),
             (None, Some(text)) => {
                 let bytes = STANDARD.decode(text.trim()).ok().filter(|bytes| bytes.len() as u64 <= MOST_ARCHIVE);
                 bytes.ok_or_else(|| Error::invalid("crs.archive", "archive", "base64 of at most 16 MiB is needed"))
@@ -224,7 +225,7 @@ impl Mutation for InstallRules {
     const RELOADS: bool = true;
 
     fn prepare(&mut self, view: &View<'_>) -> Result<()> {
-        let bytes = self.fetch()?;
+        let bytes = self.fetch(&view.cx.own)?;
         self.staged = Some(Staged::unpack(view.cx.rules.data_dir()?, &bytes, &self.sha256)?);
         Ok(())
     }

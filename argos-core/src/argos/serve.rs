@@ -96,8 +96,29 @@ pub struct Serving {
     argos: Argos,
     _upkeep: Upkeep,
     _ordering: Option<Ordering>,
+    _listening: Listening,
     // Ends last: what the others tell at their end is still dispatched.
     _notifier: Option<Notifier>,
+}
+
+/// What nothing of Argos calls while it serves.
+struct Listening {
+    own: OwnListeners,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Listening {
+    fn start(own: &OwnListeners, proxy: &Proxy) -> Self {
+        let addresses = [proxy.addresses(), proxy.secure_addresses()].concat();
+        own.add(addresses.clone());
+        Self { own: own.clone(), addresses }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.own.remove(self.addresses.drain(..));
+    }
 }
 
 impl fmt::Debug for Serving {
@@ -157,6 +178,7 @@ impl Argos {
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, clock.clone());
         let events = Events::default();
+        let own = OwnListeners::default();
         let cx = Context {
             live: Arc::clone(&live),
             upstreams: Arc::new(Upstreams::new(clock.clone(), events.clone())),
@@ -164,7 +186,7 @@ impl Argos {
             sessions: Arc::new(Sessions::new(&store, clock.clone())),
             panel_proof: Secret::new(random_token()),
             tickets: Arc::new(Tickets::new(clock.clone())),
-            oidc: Arc::new(RelyingParty::new(clock.clone(), Limits::default())),
+            oidc: Arc::new(RelyingParty::new(clock.clone(), Limits::default(), own.clone())),
             clock,
             key,
             setup: SetupToken::default(),
@@ -178,7 +200,7 @@ impl Argos {
             changed: Arc::default(),
             retried: Arc::default(),
             events,
-            own: OwnListeners::default(),
+            own,
         };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
@@ -235,6 +257,7 @@ impl Argos {
             resolvers: Arc::clone(&options.resolvers),
         };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
+        let listening = Listening::start(&inner.cx.own, &proxy);
         // Without TLS nobody would see a certificate.
         let notifier = Notifier::start(self.clone())?;
         let ordering = if secure { Some(Ordering::start(self.clone())?) } else { None };
@@ -244,6 +267,7 @@ impl Argos {
             _upkeep: Upkeep::start(self.clone())?,
             _ordering: ordering,
             _notifier: notifier,
+            _listening: listening,
         })
     }
 

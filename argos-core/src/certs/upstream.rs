@@ -10,13 +10,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
-use rustls_platform_verifier::Verifier;
 
 use super::authorities::{Authorities, digest, is_authority};
 use super::manual::parse;
 use super::served::{Opener, certified_key};
 use super::{provider, time};
 use crate::clock::Clock;
+use crate::outbound::system_trust;
 use crate::schema::HttpVersion;
 
 /// How TLS is spoken with the targets of a group.
@@ -113,7 +113,7 @@ impl UpstreamTls {
         let builder = builder.with_safe_default_protocol_versions().map_err(failed)?;
         let verifier: Arc<dyn ServerCertVerifier> = match (self.verify, self.ca_bundle_pem.is_empty()) {
             (false, _) => Arc::new(Trust::Anybody),
-            (true, true) => system()?,
+            (true, true) => system_trust(provider())?,
             (true, false) => Arc::new(Trust::read(&self.ca_bundle_pem)?),
         };
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
@@ -151,19 +151,9 @@ pub(crate) fn refusal(e: &TlsError, target: &str) -> String {
     format!("the certificate of {target} is not trusted: {why}")
 }
 
-/// Those that the system trusts. They are read until there are any, and then no more.
-fn system() -> Result<Arc<dyn ServerCertVerifier>, String> {
-    static SYSTEM: OnceLock<Arc<Verifier>> = OnceLock::new();
-    if let Some(system) = SYSTEM.get() {
-        return Ok(Arc::clone(system) as _);
-    }
-    let made = Verifier::new(provider()).map_err(|e| format!("the certificates that the system trusts: {e}"))?;
-    Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(made))) as _)
-}
-
 /// Reads whom the system trusts before somebody waits for it. Why that failed is told by who needs it.
 pub(crate) fn trust_system() {
-    let _ = system();
+    let _ = system_trust(provider());
 }
 
 /// Who may answer.

@@ -33,8 +33,9 @@ impl Reach {
     /// Why not.
     pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
         let fault = |Refusal { cause, why }| Fault { at: format!("{host}:{port}"), why, cause };
-        let guard = Guard { reach: self.clone(), port, only_loopback: false, names: None };
-        let found = guard.look_up(host.trim_start_matches('[').trim_end_matches(']')).await;
+        let guard = Guard { reach: self.clone(), port, only_loopback: false, world: Arc::new(Real) };
+        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let found = guard.world.look_up(name).await;
         let found = found.map_err(|e| fault(Refusal::new(Cause::Unreachable, format!("can't be looked up: {e}"))))?;
         if found.is_empty() {
             return Err(fault(Refusal::new(Cause::Unreachable, "has no address")));
@@ -94,9 +95,24 @@ fn is_of_this_machine(ip: IpAddr) -> bool {
 const METADATA: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))];
 
-/// What looks names up, where the system does not.
-pub(super) type Names =
-    Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> + Send + Sync>;
+/// What names mean, and which addresses are public: the system's answer and the registries', but in tests.
+pub(super) trait World: Send + Sync {
+    fn look_up(&self, name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+    fn is_public(&self, ip: IpAddr) -> bool;
+}
+
+/// The world as it is.
+pub(super) struct Real;
+
+impl World for Real {
+    fn look_up(&self, name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|found| found.ip()).collect()) })
+    }
+
+    fn is_public(&self, ip: IpAddr) -> bool {
+        is_public(ip)
+    }
+}
 
 /// Checks the way to one port.
 #[derive(Clone)]
@@ -105,7 +121,7 @@ pub(super) struct Guard {
     pub(super) port: u16,
     /// Whether only this machine may be reached.
     pub(super) only_loopback: bool,
-    pub(super) names: Option<Names>,
+    pub(super) world: Arc<dyn World>,
 }
 
 impl Guard {
@@ -141,18 +157,11 @@ impl Guard {
         if self.only_loopback && !real.is_loopback() {
             return refused("and plain http is allowed to this machine only");
         }
-        if !self.reach.private && !is_public(ip) {
+        if !self.reach.private && !self.world.is_public(ip) {
             let text = format!("lies at {ip}, which is not a public address");
             return Err(Refusal::new(Cause::NotPublic, text));
         }
         Ok(())
-    }
-
-    async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        match &self.names {
-            Some(names) => names(name.to_owned()).await,
-            None => Ok(tokio::net::lookup_host((name, 0)).await?.map(|found| found.ip()).collect()),
-        }
     }
 }
 
@@ -160,7 +169,7 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
         Box::pin(async move {
-            let found = guard.look_up(name.as_str()).await?;
+            let found = guard.world.look_up(name.as_str().to_owned()).await?;
             guard.check(&found)?;
             Ok(Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })

@@ -30,7 +30,7 @@ use rustls_platform_verifier::Verifier;
 use tokio::time::{Sleep, sleep};
 use url::Url;
 
-use guard::{Guard, Names};
+use guard::{Guard, Real, World};
 pub use guard::{OwnListeners, Reach};
 
 /// Time to a connection.
@@ -49,7 +49,15 @@ pub struct Limits {
     pub most: usize,
 }
 
+impl Default for Limits {
+    /// Those of a short call.
+    fn default() -> Self {
+        Self { whole: Duration::from_secs(5), most: 1 << 20 }
+    }
+}
+
 /// What is asked.
+#[derive(Clone)]
 pub struct Call<'a> {
     /// The method; other servers get it too where a redirect leads there.
     pub method: Method,
@@ -151,7 +159,7 @@ pub struct Outbound {
     reach: Reach,
     limits: Limits,
     keep: bool,
-    names: Option<Names>,
+    world: Arc<dyn World>,
     clients: Mutex<Vec<(Way, Client)>>,
 }
 
@@ -180,13 +188,21 @@ impl Outbound {
     /// A client that reaches what `reach` allows.
     #[must_use]
     pub fn new(reach: Reach, limits: Limits) -> Self {
-        Self { reach, limits, keep: true, names: None, clients: Mutex::default() }
+        Self { reach, limits, keep: true, world: Arc::new(Real), clients: Mutex::default() }
     }
 
     /// One that keeps no connections, for work in a runtime of its own.
     #[must_use]
     pub fn without_keeping(self) -> Self {
         Self { keep: false, ..self }
+    }
+
+    /// Refuses a URL that may not be called, so far as that can be told without looking a name up.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn check(&self, url: &Url, https_only: bool) -> Result<(), Fault> {
+        self.way(url, https_only).map(drop)
     }
 
     /// Calls, and follows as many redirects as the call says.
@@ -202,9 +218,8 @@ impl Outbound {
                 0 => fault,
                 _ => Fault { why: format!("{} (a redirect leads there)", fault.why), ..fault },
             };
-            let way = way(&url, https_only, self.reach.private).map_err(|refusal| led(refusal.at(&url)))?;
+            let way = self.way(&url, https_only).map_err(led)?;
             let client = self.client(way).map_err(|refusal| led(refusal.at(&url)))?;
-            self.guard(way).check_host(&url).map_err(|refusal| led(refusal.at(&url)))?;
             let asked = client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone()).send();
             let response = tokio::select! {
                 biased;
@@ -228,9 +243,15 @@ impl Outbound {
         }
     }
 
+    fn way(&self, url: &Url, https_only: bool) -> Result<Way, Fault> {
+        let way = way(url, https_only, self.reach.private).map_err(|refusal| refusal.at(url))?;
+        self.guard(way).check_host(url).map_err(|refusal| refusal.at(url))?;
+        Ok(way)
+    }
+
     fn guard(&self, way: Way) -> Guard {
         let Way { port, only_loopback, .. } = way;
-        Guard { reach: self.reach.clone(), port, only_loopback, names: self.names.clone() }
+        Guard { reach: self.reach.clone(), port, only_loopback, world: self.world.clone() }
     }
 
     fn client(&self, way: Way) -> Result<Client, Refusal> {
@@ -336,10 +357,7 @@ fn way(url: &Url, https_only: bool, private: bool) -> Result<Way, Refusal> {
 /// # Errors
 /// Why not.
 pub fn check(reach: &Reach, url: &Url, https_only: bool) -> Result<(), Fault> {
-    let checked = way(url, https_only, reach.private).and_then(|Way { port, only_loopback, .. }| {
-        Guard { reach: reach.clone(), port, only_loopback, names: None }.check_host(url)
-    });
-    checked.map_err(|refusal| refusal.at(url))
+    Outbound::new(reach.clone(), Limits::default()).check(url, https_only)
 }
 
 /// Where an answer sends to, if the call may go on there.

@@ -32,6 +32,11 @@ fn inside(ip: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
         // Compatible, mapped and translated forms; NAT64.
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => (Some(v4(high, low)), None),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => (Some(v4(high, low)), None),
+        // NAT64 of a network's own, which may keep all of it at the end or around the eighth byte. Source: RFC 8215,
+        // RFC 6052 §2.2.
+        [0x64, 0xff9b, 1, top, middle, bottom, high, low] => {
+            (Some(v4(high, low)), Some(v4(top, (middle << 8) | (bottom >> 8))))
+        }
         // 6to4.
         [0x2002, high, low, ..] => (Some(v4(high, low)), None),
         // Teredo: its server, and the client with every bit turned over.

@@ -15,8 +15,9 @@ use super::identity::{Identity, is_incomplete};
 use super::keys::Keys;
 use super::states::{Pending, States, digest};
 use super::token::{Claims, Expected, Unverified};
-use super::wire::{Limits, Reach, Wire, wait_for};
+use super::wire::{Reach, Wire, wait_for};
 use crate::clock::{Clock, Timestamp, random};
+use crate::outbound::{Limits, OwnListeners};
 use crate::schema::{SessionId, UserId};
 use crate::secret::{Secret, random_token};
 
@@ -102,6 +103,7 @@ impl Begun {
 pub struct RelyingParty {
     clock: Clock,
     limits: Limits,
+    own: OwnListeners,
     known: Mutex<Option<Known>>,
     /// Held by who asks for the document: others wait for the answer instead of asking, too.
     turn: tokio::sync::Mutex<()>,
@@ -118,12 +120,13 @@ struct Known {
 }
 
 impl RelyingParty {
-    /// One that knows no provider yet.
+    /// One that knows no provider yet. One that is only tried is not looked for where `own` listens.
     #[must_use]
-    pub fn new(clock: Clock, limits: Limits) -> Self {
+    pub fn new(clock: Clock, limits: Limits, own: OwnListeners) -> Self {
         Self {
             clock,
             limits,
+            own,
             known: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             keys: Keys::default(),
@@ -140,7 +143,7 @@ impl RelyingParty {
         if let Some(known) = self.at_hand(issuer) {
             return known;
         }
-        waited(wait_for(async { self.look(&self.wire(issuer)?, issuer).await }))
+        waited(wait_for(async { self.look(&self.wire(issuer, Reach::Saved), issuer).await }))
     }
 
     /// What the provider `issuer` says of itself just now. Nothing is kept of it. Blocks.
@@ -149,7 +152,7 @@ impl RelyingParty {
     /// Why it can't be had, or is not what it should be.
     pub fn probe(&self, issuer: &Issuer, reach: Reach) -> Result<Provider, Fault> {
         waited(wait_for(async {
-            let wire = Wire::new(issuer, reach, self.limits)?;
+            let wire = self.wire(issuer, reach);
             let provider = discovery::fetch(&wire, issuer).await?;
             // Without its keys nobody could sign in.
             wire.get(&provider.jwks_uri, None).await.and_then(|keys| checked_keys(keys.status, &keys.body))?;
@@ -231,7 +234,7 @@ impl RelyingParty {
             return Err(Fault::new(Stage::Exchange, Failure::IdpError, text));
         };
         waited(wait_for(async {
-            let wire = self.wire(&client.issuer)?;
+            let wire = self.wire(&client.issuer, Reach::Saved);
             let provider = self.look(&wire, &client.issuer).await?;
             let code = checked_answer(&provider, answer)?;
             let tokens = exchange(&wire, &provider, client, code, &begun.verifier).await?;
@@ -270,8 +273,8 @@ impl RelyingParty {
         Ok((expected.check(&claims)?, claims))
     }
 
-    fn wire(&self, issuer: &Issuer) -> Result<Wire, Fault> {
-        Wire::new(issuer, Reach::Saved, self.limits)
+    fn wire(&self, issuer: &Issuer, reach: Reach) -> Wire {
+        Wire::new(issuer, reach, self.limits, self.own.clone())
     }
 
     async fn look(&self, wire: &Wire, issuer: &Issuer) -> Result<Arc<Provider>, Fault> {

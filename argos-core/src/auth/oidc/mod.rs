@@ -40,4 +40,6 @@ pub use flow::{Answer, Begun, Client, Purpose, RelyingParty, Started};
 pub use gate::{Gate, RoleGroups, numbered, username};
 pub use identity::Identity;
 pub use states::AGE_SECONDS;
-pub use wire::{Limits, Reach};
+pub use wire::Reach;
+
+pub use crate::outbound::Limits;

@@ -1,35 +1,20 @@
 //! Calls to a provider: https, bounded in time and bytes, never redirected, and not into networks around Argos.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, StatusCode, Url};
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use url::Url;
 
 use super::discovery::{Issuer, is_loopback};
 use super::fault::{Fault, quoted};
 use crate::error::{Error, Result};
+use crate::outbound::{self, Call, Limits, Outbound, OwnListeners};
 use crate::schema::is_public;
-
-/// Bounds of each call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Time of a whole call.
-    pub whole: Duration,
-    /// Bytes of an answer.
-    pub most: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { whole: Duration::from_secs(5), most: 1 << 20 }
-    }
-}
 
 /// Where a provider may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +29,14 @@ pub enum Reach {
 /// The way to one provider.
 #[derive(Debug)]
 pub(super) struct Wire {
-    client: Client,
-    guard: Guard,
+    /// The issuer's host, as a URL writes it.
+    issuer: Arc<str>,
+    is_http: bool,
+    reach: Reach,
     limits: Limits,
+    public: Outbound,
+    /// For a provider that was saved: it may even be served by Argos.
+    private: Outbound,
 }
 
 /// An answer, read to its end.
@@ -59,79 +49,76 @@ pub(super) struct Answer {
 }
 
 impl Wire {
-    pub(super) fn new(issuer: &Issuer, reach: Reach, limits: Limits) -> Result<Self, Fault> {
-        let fault = |e: &dyn std::fmt::Display| Fault::discovery(format!("making a client for https: {e}"));
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|e| fault(&e))?
-            .with_platform_verifier()
-            .map_err(|e| Fault::discovery(format!("{e}; SSL_CERT_FILE may name a file of certificates to trust")))?
-            .with_no_client_auth();
-        let guard = Guard { issuer: issuer.host().into(), is_http: issuer.is_http(), reach };
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .no_proxy()
-            .referer(false)
-            .redirect(Policy::none())
-            .user_agent(concat!("argos/", env!("CARGO_PKG_VERSION")))
-            // Each flow has a runtime of its own, which a kept connection would not outlive.
-            .pool_max_idle_per_host(0)
-            .dns_resolver(Arc::new(guard.clone()))
-            .timeout(limits.whole)
-            .build()
-            .map_err(|e| fault(&e))?;
-        Ok(Self { client, guard, limits })
+    /// The way to a provider that lies at none of `own`, unless it was saved.
+    pub(super) fn new(issuer: &Issuer, reach: Reach, limits: Limits, own: OwnListeners) -> Self {
+        // Each flow has a runtime of its own, which a kept connection would not outlive.
+        let out = |reach| Outbound::new(reach, limits).without_keeping();
+        Self {
+            issuer: issuer.host().into(),
+            is_http: issuer.is_http(),
+            reach,
+            limits,
+            public: out(outbound::Reach { private: false, own }),
+            private: out(outbound::Reach { private: true, own: OwnListeners::default() }),
+        }
     }
 
     /// Looks at `url`, with `token` as what opens it.
     pub(super) async fn get(&self, url: &Url, token: Option<&str>) -> Result<Answer, Fault> {
-        let call = self.client.get(url.clone()).header("accept", "application/json");
-        self.send(url, if let Some(token) = token { call.bearer_auth(token) } else { call }).await
+        let open = token.map(|token| format!("Bearer {token}"));
+        self.send(Method::GET, url, open, None).await
     }
 
     /// Sends a form to `url`, with `basic` as the name and the word that open it.
     pub(super) async fn post(&self, url: &Url, form: String, basic: Option<(String, String)>) -> Result<Answer, Fault> {
-        let call = self.client.post(url.clone()).header("accept", "application/json");
-        let call = call.header("content-type", "application/x-www-form-urlencoded").body(form);
-        self.send(url, if let Some((name, word)) = basic { call.basic_auth(name, Some(word)) } else { call }).await
+        let open = basic.map(|(name, word)| format!("Basic {}", STANDARD.encode(format!("{name}:{word}"))));
+        self.send(Method::POST, url, open, Some(form)).await
     }
 
-    async fn send(&self, url: &Url, call: RequestBuilder) -> Result<Answer, Fault> {
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        open: Option<String>,
+        form: Option<String>,
+    ) -> Result<Answer, Fault> {
         let name = shown(url);
         let refused = |why: String| Fault::discovery(format!("{name} {why}"));
-        self.guard.check_url(url).await.map_err(refused)?;
-        let mut answer = call.send().await.map_err(|e| self.silent(&name, &e))?;
-        let status = answer.status();
+        check_endpoint(url, self.is_http).map_err(refused)?;
+        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        if let Some(open) = open {
+            let bad = |_| refused("would be asked with a token that holds control characters".into());
+            headers.insert(AUTHORIZATION, HeaderValue::try_from(open).map_err(bad)?);
+        }
+        if form.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        }
+        let body = form.map(Bytes::from).unwrap_or_default();
+        let call = Call { method, url, headers, body, https_only: !self.is_http, redirects: 0 };
+        let answer = self.out(url).await.call(call).await.map_err(|fault| refused(fault.why))?;
+        let status = answer.status;
         if status.is_redirection() {
             return Err(refused(format!("answers {status}: redirects are not followed")));
         }
-        let kind = answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let is_token = kind.to_ascii_lowercase().starts_with("application/jwt");
-        let too_long = || refused(format!("answers more than {} bytes", self.limits.most));
-        if answer.content_length().is_some_and(|length| length > self.limits.most as u64) {
-            return Err(too_long());
-        }
-        let mut body = Vec::new();
-        while let Some(more) = answer.chunk().await.map_err(|e| self.silent(&name, &e))? {
-            if body.len() + more.len() > self.limits.most {
-                return Err(too_long());
-            }
-            body.extend_from_slice(&more);
-        }
-        Ok(Answer { status, body, is_token })
+        let answer = answer.whole().map_err(|fault| refused(fault.why))?;
+        let is_token = answer.content_type.to_ascii_lowercase().starts_with("application/jwt");
+        Ok(Answer { status, body: answer.body, is_token })
     }
 
-    fn silent(&self, name: &str, e: &reqwest::Error) -> Fault {
-        if e.is_timeout() {
-            let limit = self.limits.whole.as_secs_f64();
-            return Fault::discovery(format!("{name} does not answer within {limit} s"));
+    /// What may reach `url`.
+    async fn out(&self, url: &Url) -> &Outbound {
+        let may = self.reach == Reach::Saved && (url.host_str() == Some(&self.issuer) || self.is_private().await);
+        if may { &self.private } else { &self.public }
+    }
+
+    /// Whether the issuer itself lies in a network that is not public.
+    async fn is_private(&self) -> bool {
+        if let Ok(ip) = self.issuer.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+            return !is_public(ip);
         }
-        // The innermost reason tells most: `Connection refused`, `certificate expired`.
-        let mut at: &dyn std::error::Error = e;
-        while let Some(reason) = at.source() {
-            at = reason;
-        }
-        Fault::discovery(format!("{name} can't be reached: {}", at.to_string().replace(char::is_control, " ")))
+        let found = tokio::time::timeout(self.limits.whole, tokio::net::lookup_host((&*self.issuer, 0))).await;
+        let any_private = |mut found: Box<dyn Iterator<Item = SocketAddr>>| found.any(|at| !is_public(at.ip()));
+        found.is_ok_and(|found| found.is_ok_and(|found| any_private(Box::new(found))))
     }
 }
 
@@ -143,68 +130,6 @@ fn shown(url: &Url) -> String {
     let _ = (url.set_username(""), url.set_password(None));
     let text = String::from(url);
     text[..text.floor_char_boundary(300)].to_owned()
-}
-
-/// Which addresses may be asked. What it checked is what is connected to: a name is resolved once.
-#[derive(Clone, Debug)]
-struct Guard {
-    /// The issuer's host, as a URL writes it.
-    issuer: Arc<str>,
-    is_http: bool,
-    reach: Reach,
-}
-
-impl Guard {
-    async fn check_url(&self, url: &Url) -> Result<(), String> {
-        check_endpoint(url, self.is_http)?;
-        match literal(url.host_str().unwrap_or_default()) {
-            Some(ip) => self.check(url.host_str().unwrap_or_default(), &[ip]).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn check(&self, host: &str, found: &[IpAddr]) -> Result<(), String> {
-        if let Some(ip) = found.iter().find(|ip| METADATA.contains(ip)) {
-            return Err(format!("lies at {ip}, where clouds keep secrets"));
-        }
-        let Some(ip) = found.iter().find(|ip| !is_public(**ip)) else { return Ok(()) };
-        let may = self.reach == Reach::Saved && (host == &*self.issuer || self.is_private().await);
-        if may { Ok(()) } else { Err(format!("lies at {ip}, which is not a public address")) }
-    }
-
-    /// Whether the issuer itself lies in a network that is not public.
-    async fn is_private(&self) -> bool {
-        match literal(&self.issuer) {
-            Some(ip) => !is_public(ip),
-            None => look_up(&self.issuer).await.is_ok_and(|found| found.iter().any(|at| !is_public(at.ip()))),
-        }
-    }
-}
-
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
-        Box::pin(async move {
-            let found = look_up(name.as_str()).await?;
-            let ips: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
-            guard.check(name.as_str(), &ips).await?;
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
-async fn look_up(name: &str) -> std::io::Result<Vec<SocketAddr>> {
-    Ok(tokio::net::lookup_host((name, 0)).await?.collect())
-}
-
-/// Where clouds tell a machine its secrets: nothing ever goes there.
-const METADATA: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))];
-
-/// The address that a URL's host is.
-fn literal(host: &str) -> Option<IpAddr> {
-    let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-    Some(ip.to_canonical())
 }
 
 /// Refuses a URL of a provider that is no https, or holds a name and a password. Plain http is for a provider on this
@@ -238,47 +163,49 @@ pub(super) fn wait_for<T: Send>(work: impl Future<Output = T> + Send) -> Result<
 mod tests {
     use super::*;
 
-    fn guard(issuer: &str, reach: Reach) -> Guard {
-        let issuer = Issuer::parse(issuer).unwrap();
-        Guard { issuer: issuer.host().into(), is_http: issuer.is_http(), reach }
+    fn wire(issuer: &str, reach: Reach) -> Wire {
+        Wire::new(&Issuer::parse(issuer).unwrap(), reach, Limits::default(), OwnListeners::default())
     }
 
-    fn check(guard: &Guard, url: &str) -> Result<(), String> {
-        wait_for(guard.check_url(&Url::parse(url).unwrap())).unwrap()
+    fn check(wire: &Wire, url: &str) -> Result<(), String> {
+        let url = Url::parse(url).unwrap();
+        check_endpoint(&url, wire.is_http)?;
+        wait_for(wire.out(&url)).unwrap().check(&url, !wire.is_http).map_err(|fault| fault.why)
     }
 
     #[test]
     fn what_was_only_given_lies_at_public_addresses() {
-        let public = guard("https://8.8.8.8", Reach::Public);
+        let public = wire("https://8.8.8.8", Reach::Public);
         assert_eq!(check(&public, "https://1.1.1.1/token"), Ok(()));
         for host in ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "[::ffff:10.0.0.1]", "0x7f.1", "2130706433"] {
             assert!(check(&public, &format!("https://{host}/token")).is_err(), "{host}");
         }
         // Names are judged by what they resolve to, when a connection is made.
-        let found = wait_for(public.resolve("localhost".parse().unwrap())).unwrap();
-        assert!(found.err().unwrap().to_string().contains("not a public address"));
+        let found = wait_for(public.get(&Url::parse("https://localhost:1/token").unwrap(), None)).unwrap();
+        assert!(found.unwrap_err().reason.contains("not a public address"));
     }
 
     #[test]
     fn what_was_saved_may_be_private_but_leads_to_no_other_network() {
-        let private = guard("https://10.0.0.5", Reach::Saved);
+        let private = wire("https://10.0.0.5", Reach::Saved);
         assert_eq!(check(&private, "https://10.0.0.5/token"), Ok(()));
         assert_eq!(check(&private, "https://10.0.0.6/token"), Ok(()));
         assert!(check(&private, "https://169.254.169.254/token").unwrap_err().contains("clouds"));
         assert!(check(&private, "https://[fd00:ec2::254]/token").unwrap_err().contains("clouds"));
-        let public = guard("https://8.8.8.8", Reach::Saved);
+        let public = wire("https://8.8.8.8", Reach::Saved);
         assert_eq!(check(&public, "https://1.1.1.1/token"), Ok(()));
         assert!(check(&public, "https://10.0.0.6/token").unwrap_err().contains("not a public address"));
+        assert!(check(&wire("https://localhost", Reach::Saved), "https://10.0.0.6/token").is_ok());
     }
 
     #[test]
     fn plain_http_is_for_providers_on_this_machine() {
-        let local = guard("http://127.0.0.1:3000", Reach::Saved);
+        let local = wire("http://127.0.0.1:3000", Reach::Saved);
         assert_eq!(check(&local, "http://127.0.0.1:3001/token"), Ok(()));
         assert_eq!(check(&local, "http://localhost:3001/token"), Ok(()));
         assert!(check(&local, "http://10.0.0.1/token").is_err());
         assert!(check(&local, "http://idp.example/token").is_err());
-        let https = guard("https://127.0.0.1:3000", Reach::Saved);
+        let https = wire("https://127.0.0.1:3000", Reach::Saved);
         assert!(check(&https, "http://127.0.0.1:3000/token").is_err());
         for bad in ["ftp://127.0.0.1/", "file:///etc/passwd", "https://me:word@127.0.0.1/", "https://me@127.0.0.1/"] {
             assert!(check(&https, bad).is_err(), "{bad}");
