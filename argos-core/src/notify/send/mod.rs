@@ -7,6 +7,10 @@ mod webhook;
 
 use std::time::Duration;
 
+pub use email::MailTerms;
+#[doc(hidden)]
+pub use webhook::signature;
+
 use super::config::Config;
 use super::template::Rendered;
 use crate::clock::Clock;
@@ -102,6 +106,7 @@ pub struct Sender {
     config: Config,
     terms: Terms,
     out: Outbound,
+    mail: MailTerms,
     /// Texts of which Telegram has the beginning.
     begun: telegram::Begun,
     /// Subscriptions that push services said are gone, since they were last taken.
@@ -113,13 +118,19 @@ impl Sender {
     #[must_use]
     pub fn new(config: Config, terms: Terms) -> Self {
         let out = Outbound::new(terms.reach.clone(), LIMITS);
-        Self { config, terms, out, begun: telegram::Begun::default(), gone: Vec::new() }
+        Self { config, terms, out, mail: MailTerms::default(), begun: telegram::Begun::default(), gone: Vec::new() }
     }
 
     /// The same with other bounds of each request over HTTP.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
         Self { out: Outbound::new(self.terms.reach.clone(), limits), ..self }
+    }
+
+    /// The same with other bounds of mail.
+    #[must_use]
+    pub fn mailing(self, mail: MailTerms) -> Self {
+        Self { mail, ..self }
     }
 
     /// Whether it is one for `config` on these terms.
@@ -133,9 +144,9 @@ impl Sender {
     pub async fn send(&mut self, parcel: &Parcel<'_>) -> Outcome {
         match &self.config {
             Config::Webhook(to) => webhook::send(to, &self.terms, &self.out, parcel).await,
-            Config::Email(to) => email::send(to, &self.terms, parcel).await,
+            Config::Email(to) => email::send(to, &self.terms, &self.mail, parcel).await,
             Config::Telegram(to) => telegram::send(to, &self.out, parcel, &mut self.begun).await,
-            Config::BrowserPush => push::send(&self.terms, parcel, &mut self.gone).await,
+            Config::BrowserPush => push::send(&self.terms, &self.out, parcel, &mut self.gone).await,
         }
     }
 

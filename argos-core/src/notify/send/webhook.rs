@@ -70,7 +70,8 @@ fn headers(to: &Webhook, now: Timestamp, parcel: &Parcel<'_>) -> Result<HeaderMa
 }
 
 /// What proves that the body comes from here, and since when.
-fn signature(secret: &str, now: Timestamp, body: &str) -> String {
+#[must_use]
+pub fn signature(secret: &str, now: Timestamp, body: &str) -> String {
     let t = now.millis().div_euclid(1000);
     let mac = hmac_sha256(secret.as_bytes(), format!("{t}.{body}").as_bytes());
     format!("t={t},v1={}", hex::encode(mac))

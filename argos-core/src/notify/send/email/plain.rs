@@ -1,0 +1,141 @@
+//! The plain text of a page of HTML, for those who read no HTML. It is made from pages that Argos itself rendered, and
+//! only has to be read by people: what is no tag that it knows ends no line.
+
+/// Elements whose content is not shown.
+const HIDDEN: &[&str] = &["head", "script", "style", "title"];
+/// Elements that stand on lines of their own.
+const BLOCKS: &[&str] = &[
+    "address",
+    "blockquote",
+    "body",
+    "br",
+    "div",
+    "dl",
+    "dd",
+    "dt",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "html",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "table",
+    "tr",
+    "ul",
+];
+
+/// The text of `html`.
+pub(super) fn text_of(html: &str) -> String {
+    let mut lines = vec![String::new()];
+    let mut rest = html;
+    while !rest.is_empty() {
+        let end = rest.find('<').unwrap_or(rest.len());
+        add(&mut lines, &rest[..end]);
+        rest = &rest[end..];
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            rest = comment.find("-->").map_or("", |at| &comment[at + 3..]);
+            continue;
+        }
+        let Some(close) = rest.find('>') else { break };
+        let name = name(&rest[1..close]);
+        let is_end = rest.starts_with("</");
+        rest = &rest[close + 1..];
+        if HIDDEN.contains(&name.as_str()) && !is_end {
+            rest = after_end(rest, &name);
+        } else if BLOCKS.contains(&name.as_str()) {
+            lines.push(String::new());
+        } else if name == "td" || name == "th" {
+            add(&mut lines, " ");
+        }
+    }
+    let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The name of a tag in lower case.
+fn name(tag: &str) -> String {
+    let tag = tag.trim_start_matches('/');
+    tag.chars().take_while(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// What stands behind the end of the element `name`.
+fn after_end<'a>(html: &'a str, name: &str) -> &'a str {
+    let end = format!("</{name}");
+    let at = html.to_ascii_lowercase().find(&end).unwrap_or(html.len());
+    let rest = &html[at..];
+    rest.find('>').map_or("", |close| &rest[close + 1..])
+}
+
+/// Adds text to the last line: blanks in a row are one, and references are what they stand for.
+fn add(lines: &mut [String], text: &str) {
+    let Some(line) = lines.last_mut() else { return };
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if c.is_ascii_whitespace() {
+            if !line.ends_with(' ') {
+                line.push(' ');
+            }
+            rest = rest.trim_ascii_start();
+            continue;
+        }
+        let reference = rest.strip_prefix('&').and_then(|r| r.split_once(';'));
+        match reference.and_then(|(name, behind)| Some((referred(name)?, behind))) {
+            Some((c, behind)) => {
+                line.push(c);
+                rest = behind;
+            }
+            None => {
+                line.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+}
+
+fn referred(name: &str) -> Option<char> {
+    Some(match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        "nbsp" => ' ',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code).filter(|c| !c.is_control())?
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_read_as_people_would() {
+        for (html, text) in [
+            ("<html><body><h1>Down</h1><p>host  <b>a</b>\n&amp; b</p></body></html>", "Down\nhost a & b"),
+            ("<html><head><title>t</title><style>p { }</style></head>x<br>y<BR/>z", "x\ny\nz"),
+            ("<html><script>if (a < b) {}</SCRIPT>x<!-- <p>no</p> -->y", "xy"),
+            ("<html>&lt;b&gt; &quot;&#39;&#x1F99A;&apos;&nbsp;&#0;&bogus; &", "<b> \"'🦚' &#0;&bogus; &"),
+            ("<html><table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+            ("<html>a <unfinished", "a"),
+            ("<html><style>never ended", ""),
+        ] {
+            assert_eq!(text_of(html), text, "{html}");
+        }
+    }
+}
