@@ -89,6 +89,10 @@ macro_rules! for_each_operation {
                 update: change UpdateChannel, delete: change DeleteChannel, toggle: change ToggleChannel,
                 test: change TestChannel,
             }
+            /// What notifications can tell, and how.
+            notifications: Notifications () {
+                event_types: query ListEventTypes, presets: query ListPresets, render: query RenderTemplate,
+            }
             /// Which events go to which channel.
             notification_rules: NotificationRules () {
                 list: query ListNotificationRules, get: query GetNotificationRule,

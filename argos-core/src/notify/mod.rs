@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod plan;
+pub mod presets;
 pub mod send;
 pub mod template;
 pub mod throttle;
@@ -15,5 +16,6 @@ pub mod web_push;
 
 pub use config::{Config, Email, Telegram, Webhook};
 pub use plan::{Plan, PlanTerms};
+pub use presets::{PRESETS, Preset};
 pub use send::{Outcome, Parcel, Sender, Subscriber, Terms, Vapid};
 pub use template::{Occasion, Rendered, Template};

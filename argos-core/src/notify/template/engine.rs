@@ -18,13 +18,15 @@ const NAME: &str = "template";
 pub(super) struct Fault {
     /// Which byte of the template it is at.
     at: Option<usize>,
+    /// Which line, where the byte is not known.
+    line: Option<usize>,
     text: String,
 }
 
 impl Fault {
     pub(super) fn new(text: impl AsRef<str>) -> Self {
         // What the engine says may hold a part of the template.
-        Self { at: None, text: text.as_ref().chars().filter(|c| !c.is_control()).take(400).collect() }
+        Self { at: None, line: None, text: text.as_ref().chars().filter(|c| !c.is_control()).take(400).collect() }
     }
 
     pub(super) fn at(at: usize, text: impl AsRef<str>) -> Self {
@@ -38,18 +40,24 @@ impl Fault {
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),
         };
-        Self { at: error.range().map(|range| range.start), ..Self::new(text) }
+        Self { line: error.line(), at: error.range().map(|range| range.start), ..Self::new(text) }
     }
 
     /// Line and column in `source`, from 1, and what is wrong.
     pub(super) fn told(self, source: &str) -> (Option<(u32, u32)>, String) {
-        let place = self.at.and_then(|at| source.get(..at)).map(|before| {
+        let at = self.at.or_else(|| Some(start_of(source, self.line?)));
+        let place = at.and_then(|at| source.get(..at)).map(|before| {
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
             (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
         });
         (place, self.text)
     }
+}
+
+/// Where a line begins.
+fn start_of(source: &str, line: usize) -> usize {
+    source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
 }
 
 /// One compiled text.
@@ -110,7 +118,7 @@ impl Engine {
         let made = self.env.get_template(NAME).and_then(|t| t.render_with_spans(page.clone()));
         let spans = match made {
             Ok((_, spans)) => spans,
-            Err(e) => return e.range().map_or(0, |range| range.start),
+            Err(e) => return e.range().map_or_else(|| start_of(&self.source, e.line().unwrap_or(1)), |r| r.start),
         };
         let Some(span) = spans.iter().rfind(|span| span.output_range().start <= at) else { return 0 };
         match span.kind() {
