@@ -4,12 +4,20 @@
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-/** Plain data with every field renamed; texts and numbers stay. */
+/** Names of fields whose value has keys of its own, in both cases. */
+const kept = new Set()
+
+function keep(...names) {
+  for (const name of names) kept.add(name).add(camel(name))
+}
+
+/** Plain data with every field renamed; texts, numbers and the keys of free maps stay. */
 function renamed(value, rename) {
   if (Array.isArray(value)) return value.map((item) => renamed(item, rename))
   if (value === null || typeof value !== 'object') return value
   if (typeof value.toJSON === 'function') return value.toJSON()
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [rename(name), renamed(item, rename)]))
+  const field = ([name, item]) => [rename(name), kept.has(name) ? item : renamed(item, rename)]
+  return Object.fromEntries(Object.entries(value).map(field))
 }
 
 /** One page of a list. Iterating it goes through its items and those of all pages that follow. */
@@ -77,5 +85,5 @@ async function queryPlain(argos, name, fields) {
 }
 
 module.exports = {
-  NAMED, Page, camel, change, changeMap, changePage, query, queryPage, queryPlain, renamed, snake,
+  NAMED, Page, camel, change, changeMap, changePage, keep, query, queryPage, queryPlain, renamed, snake,
 }

@@ -1,5 +1,6 @@
 //! The JavaScript module of operations and its types.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::model::{Field, Kind, Method, Model, Resource, Type};
@@ -35,6 +36,8 @@ fn class(resource: &Resource) -> String {
 /// The code.
 pub fn render(model: &Model) -> String {
     let mut out = format!("'use strict'\n{NOTE}\nconst records = require('./records.js')\n");
+    let free = free_names(model).into_iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    write!(out, "\n// The keys of these are data, so they stay as they are.\nrecords.keep({free})\n").unwrap();
     for resource in &model.resources {
         let parent = resource.parent.as_ref().map(|p| camel(&p.name));
         let (slot, argument, set) = match &parent {
@@ -153,14 +156,40 @@ fn property(out: &mut String, indent: &str, field: &Field) {
     comment(out, indent, &field.doc);
     let optional = if field.required { "" } else { "?" };
     writeln!(out, "{indent}{}{optional}: {}", field_name(field), annotation(&field.ty)).unwrap();
-    assert!(!holds_free(&field.ty), "{}: keys of a free map would be renamed", field.name);
 }
 
-fn holds_free(ty: &Type) -> bool {
+/// Names of fields whose value has keys of its own. The package knows them by name alone, so no field of another form
+/// may be called alike.
+fn free_names(model: &Model) -> BTreeSet<&str> {
+    let records = model.shapes.values().filter_map(|shape| match &shape.kind {
+        Kind::Record(fields) => Some(fields),
+        _ => None,
+    });
+    let inputs = model.resources.iter().flat_map(|resource| &resource.methods).map(|method| &method.fields);
+    let fields: Vec<&Field> = records.chain(inputs).flatten().collect();
+    let free: BTreeSet<&str> = fields.iter().filter(|f| innermost(&f.ty).is_none()).map(|f| &*f.name).collect();
+    for field in fields.iter().filter(|f| free.contains(&*f.name)) {
+        if let Some(Type::Named(record)) = innermost(&field.ty) {
+            let words = matches!(model.shapes.get(record).map(|shape| &shape.kind), Some(Kind::Words(_)));
+            assert!(words, "{}: a record is called like a free map", field.name);
+        }
+        if let Type::Map(value) = &field.ty
+            && let Some(Type::Named(record)) = innermost(value)
+            && let Some(Kind::Record(fields)) = model.shapes.get(record).map(|shape| &shape.kind)
+        {
+            let plain = fields.iter().all(|f| field_name(f) == f.name);
+            assert!(plain, "{}: fields of {record} would not be renamed", field.name);
+        }
+    }
+    free
+}
+
+/// What stands within lists; none for what has keys of its own.
+fn innermost(ty: &Type) -> Option<&Type> {
     match ty {
-        Type::Any | Type::Map(_) => true,
-        Type::Nullable(inner) | Type::List(inner) | Type::Page(inner) => holds_free(inner),
-        _ => false,
+        Type::Any | Type::Map(_) => None,
+        Type::Nullable(inner) | Type::List(inner) | Type::Page(inner) => innermost(inner),
+        other => Some(other),
     }
 }
 
