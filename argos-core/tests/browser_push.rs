@@ -10,17 +10,19 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver as Channel, channel};
 use std::time::Duration;
 
-use argos_core::clock::{Clock, Timestamp};
+use argos_core::api::{CreateUser, SignIn};
+use argos_core::clock::Clock;
 use argos_core::event::Severity;
 use argos_core::notify::web_push::{Pair, to_base64url};
 use argos_core::notify::{Config, Outcome, Parcel, Rendered, Sender, Subscriber, Terms, Vapid};
 use argos_core::outbound::Reach;
-use argos_core::schema::PushSubscriptionId;
+use argos_core::schema::{Actor, PushSubscriptionId, Role};
+use argos_core::{Argos, Options, ServeOptions};
+use rusqlite::Connection;
 use serde_json::{Value, json};
+use support::Folder;
+use support::people::{PASSWORD, origin, token};
 use support::receivers::Receiver;
-
-/// 2030-01-01: a signature of then holds now too.
-const NOW: Timestamp = Timestamp(1_893_456_000_000);
 
 fn vapid() -> Vapid {
     let Pair { private, public } = Pair::generate().unwrap();
@@ -29,7 +31,8 @@ fn vapid() -> Vapid {
 
 /// A sender that may reach this machine.
 fn sender(vapid: Option<Vapid>, private: bool) -> Sender {
-    let terms = Terms { reach: Reach { private, ..Reach::default() }, vapid, clock: Clock::manual(NOW) };
+    // The stand-in asks the system's clock whether a signature still holds.
+    let terms = Terms { reach: Reach { private, ..Reach::default() }, vapid, clock: Clock::system() };
     Sender::new(Config::BrowserPush, terms)
 }
 
@@ -241,4 +244,87 @@ fn what_can_not_be_sent_says_why() {
     broken.auth = "AA".to_owned().into();
     let error = refused(told(&mut sender(Some(vapid()), true), &[broken]));
     assert_eq!(error, "the keys of subscription 5 are none");
+}
+
+/// An Argos on the system's clock, and it again as the administrator `ada` sees it who is signed in.
+fn argos(folder: &Folder) -> (Argos, Argos) {
+    let argos = Argos::open(Options { crs: Some("baseline".into()), ..Options::new(folder.path()) }).unwrap();
+    argos.users().create(CreateUser::new("ada", Role::Admin, Some(PASSWORD))).unwrap();
+    let anybody = argos.acting(Actor::Anonymous, origin("192.0.2.1"));
+    let session = token(&anybody.auth().login(SignIn::new("ada", PASSWORD.to_owned())).unwrap());
+    let ada = argos.with_session(&[session.into()], &origin("192.0.2.1")).unwrap().unwrap();
+    (argos, ada)
+}
+
+fn call(argos: &Argos, name: &str, input: Value) -> Value {
+    argos.call(name, input.as_object().unwrap().clone()).unwrap_or_else(|e| panic!("{name}: {e}")).value
+}
+
+/// Subscribes with a browser of the stand-in, as that gives it; the name its messages are asked for by.
+fn subscribe(ada: &Argos, server: &Receiver) -> String {
+    let key = call(ada, "push.key", json!({}))["public_key"].as_str().unwrap().to_owned();
+    let (browser, client) = browser(server, 0, &key);
+    let keys = json!({"p256dh": browser.p256dh, "auth": browser.auth.expose()});
+    call(ada, "push.subscribe", json!({"endpoint": browser.endpoint, "expirationTime": null, "keys": keys}));
+    client
+}
+
+fn subscriptions(ada: &Argos) -> usize {
+    call(ada, "push.list", json!({}))["items"].as_array().unwrap().len()
+}
+
+#[test]
+fn people_hear_of_events_with_the_browsers_they_subscribed_with() {
+    let Some(server) = Receiver::push() else { return };
+    let folder = Folder::new();
+    let (argos, ada) = argos(&folder);
+    call(&argos, "settings.set", json!({"key": "notifications.allow_private_targets", "value": "true"}));
+    let clients = [subscribe(&ada, &server), subscribe(&ada, &server)];
+    let channel = call(&argos, "channels.create", json!({"name": "browsers", "type": "browser_push"}));
+    let trial = call(&argos, "channels.test", json!({"id": channel["id"]}));
+    assert_eq!((&trial["success"], &trial["error"]), (&json!(true), &json!("")));
+    assert_eq!(messages(&server, &clients[0]), [trial["payload"].as_str().unwrap()]);
+
+    // From here on one of them is gone; a trial or a delivery finds out.
+    ask(&server, &format!("/expire-subscription/{}", clients[0]), &json!({}));
+    call(&argos, "channels.test", json!({"id": channel["id"]}));
+    assert_eq!(subscriptions(&ada), 1);
+    ask(&server, &format!("/expire-subscription/{}", subscribe(&ada, &server)), &json!({}));
+    assert_eq!(subscriptions(&ada), 2);
+
+    let rule = json!({"channel_id": channel["id"], "event_type": "config_change"});
+    call(&argos, "notification_rules.create", rule);
+    let options = ServeOptions { http: vec![(Ipv4Addr::LOCALHOST, 0).into()], threads: 1, ..ServeOptions::default() };
+    let serving = argos.start(&options).unwrap();
+    call(&argos, "settings.set", json!({"key": "config.history_max", "value": "201"}));
+    let mut asked = 0;
+    while messages(&server, &clients[1]).len() < 3 || subscriptions(&ada) > 1 {
+        asked += 1;
+        assert!(asked < 10_000, "nothing came");
+    }
+    let heard: Value = serde_json::from_str(&messages(&server, &clients[1])[2]).unwrap();
+    assert_eq!(heard["severity"], "info");
+    assert!(heard["title"].as_str().unwrap().contains("config_change"), "{heard}");
+    drop(serving);
+}
+
+#[test]
+fn keys_that_can_not_be_opened_are_reported_by_the_channel_alone() {
+    let folder = Folder::new();
+    let (argos, ada) = argos(&folder);
+    call(&argos, "channels.create", json!({"name": "browsers", "type": "browser_push"}));
+    let trial = call(&argos, "channels.test", json!({"id": 1}));
+    assert_eq!((&trial["success"], &trial["error"]), (&json!(false), &json!("no subscribers")));
+    drop((argos, ada));
+    let db = Connection::open(folder.path().join("argos.db")).unwrap();
+    let sql = "UPDATE settings SET value = value || 'A' WHERE key = 'notifications.vapid_private_key'";
+    assert_eq!(db.execute(sql, []).unwrap(), 1);
+    drop(db);
+    let argos = Argos::open(Options::new(folder.path())).unwrap();
+    let trial = call(&argos, "channels.test", json!({"id": 1}));
+    assert_eq!(trial["success"], false);
+    assert!(trial["error"].as_str().unwrap().starts_with("secret_tampered: "), "{trial}");
+    let options = ServeOptions { http: vec![(Ipv4Addr::LOCALHOST, 0).into()], threads: 1, ..ServeOptions::default() };
+    let serving = argos.start(&options).unwrap();
+    assert_eq!(serving.addresses().len(), 1);
 }

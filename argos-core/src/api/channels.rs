@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::event::{ConfigChange, Event, Severity};
 use crate::notify::config::StoredConfig;
 use crate::notify::send::Terms;
-use crate::notify::{Config, Occasion, Outcome, Parcel, Plan, Rendered, Sender, Subscriber, Template};
+use crate::notify::{Config, Occasion, Outcome, Parcel, Plan, Rendered, Sender, Subscriber, Template, web_push};
 use crate::outbound::Reach;
-use crate::schema::{Channel, ChannelConfig, ChannelId, ChannelKind, HostId, Order};
+use crate::schema::{Channel, ChannelConfig, ChannelId, ChannelKind, HostId, Order, PushSubscriptionId};
 use crate::store::channels::{self, ChannelFields, StoredChannel};
 use crate::store::{Read, Tx, push_subscriptions, settings};
 
@@ -276,7 +276,7 @@ pub struct TestChannel {
     trial: Option<Trial>,
     #[serde(skip)]
     #[schemars(skip)]
-    tried: Option<ChannelTest>,
+    tried: Option<(ChannelTest, Vec<PushSubscriptionId>)>,
 }
 operation!(TestChannel => ChannelTest, "channels.test", Post "/notifications/channels/{id}/test", Operator, 200,
     "Tries a channel: sends a made-up change of the host `test.example`, once, within 15 seconds.",
@@ -318,18 +318,26 @@ impl Mutation for TestChannel {
         let generation = view.live.generation;
         let text = template.render(&Occasion { event: &event, delivery_id: 0, panel_url: panel, generation })?;
         let push = fields.kind == ChannelKind::BrowserPush;
+        if push && let Err(e) = web_push::vapid(&view.read, &view.cx.key) {
+            let error = format!("{}: {e}", e.code());
+            self.tried = Some((ChannelTest { success: false, payload: text.to_stored(), error }, Vec::new()));
+            return Ok(());
+        }
         let subscribers = if push { subscribers(&view.read)? } else { Vec::new() };
         self.trial = Some(Trial { config, terms: sender_terms(view.cx, &view.live.notifications), text, subscribers });
         Ok(())
     }
 
     fn act(&mut self, _cx: &Context) -> Result<()> {
-        self.tried = self.trial.take().map(tried).transpose()?;
+        if let Some(trial) = self.trial.take() {
+            self.tried = Some(tried(trial)?);
+        }
         Ok(())
     }
 
     fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<ChannelTest> {
-        let tried = self.tried.ok_or_else(|| Error::internal("a channel was tried before that is told"))?;
+        let (tried, gone) = self.tried.ok_or_else(|| Error::internal("a channel was tried before that is told"))?;
+        push_subscriptions::delete_gone(tx, &gone)?;
         tx.about("test", "notification_channel", self.id, None);
         // It is sent already.
         tx.acted(Box::new(|| {}));
@@ -337,7 +345,8 @@ impl Mutation for TestChannel {
     }
 }
 
-fn tried(trial: Trial) -> Result<ChannelTest> {
+/// Sends the trial: how it ended, and the subscriptions that push services said are gone.
+fn tried(trial: Trial) -> Result<(ChannelTest, Vec<PushSubscriptionId>)> {
     let payload = trial.text.to_stored();
     let key = request_id();
     let send = async move {
@@ -351,7 +360,8 @@ fn tried(trial: Trial) -> Result<ChannelTest> {
             subscribers: &trial.subscribers,
         };
         let silent = || Outcome::Failed { error: "no answer within 15 seconds".into(), after: None };
-        tokio::time::timeout(TRIAL, sender.send(&parcel)).await.unwrap_or_else(|_| silent())
+        let outcome = tokio::time::timeout(TRIAL, sender.send(&parcel)).await.unwrap_or_else(|_| silent());
+        (outcome, sender.take_gone())
     };
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -363,10 +373,13 @@ fn tried(trial: Trial) -> Result<ChannelTest> {
     };
     // On a thread of its own: the caller's may belong to a runtime, in which no other can run.
     let outcome = std::thread::scope(|scope| scope.spawn(run).join());
-    Ok(match outcome.unwrap_or_else(|_| Err(Error::internal("the trial of a channel ended in a panic")))? {
-        Outcome::Sent => ChannelTest { success: true, payload, error: String::new() },
-        Outcome::Failed { error, .. } | Outcome::Refused { error } => ChannelTest { success: false, payload, error },
-    })
+    let (outcome, gone) =
+        outcome.unwrap_or_else(|_| Err(Error::internal("the trial of a channel ended in a panic")))?;
+    let (success, error) = match outcome {
+        Outcome::Sent => (true, String::new()),
+        Outcome::Failed { error, .. } | Outcome::Refused { error } => (false, error),
+    };
+    Ok((ChannelTest { success, payload, error }, gone))
 }
 
 /// What senders are told beside a delivery.
