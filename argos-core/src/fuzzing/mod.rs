@@ -11,6 +11,7 @@ mod exchanges;
 mod heads;
 mod names;
 mod secrets;
+mod texts;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("paths", names::paths),
     ("reply_heads", heads::reply_heads),
     ("request_heads", heads::request_heads),
+    ("templates", texts::templates),
 ];
 
 /// Runs the property of one target.
