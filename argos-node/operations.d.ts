@@ -31,6 +31,28 @@ export type Action =
   /** Changes the target, then goes to the default group. */
   | { type: 'rewrite'; config: RewriteConfig }
 
+/** Something that mattered, as it was told. */
+export interface Alert {
+  /** What happened. */
+  eventType: string
+  /** How much it matters. */
+  severity: Severity
+  /** When. */
+  timestamp: string
+  /** In words. */
+  message: string
+  /** The host that it is about. */
+  hostId?: number | null
+  /** Its name. */
+  hostDomain?: string | null
+}
+
+/** What mattered in the last 24 hours. */
+export interface Alerts {
+  /** The newest first, each once however many channels were told. */
+  items: Alert[]
+}
+
 /** How a target is chosen. */
 export type Algorithm =
   /** Smooth weighted round robin. */
@@ -219,6 +241,149 @@ export interface CertificateSummary {
   names: string[]
 }
 
+/** A stored channel. Its secrets are never shown. */
+export interface Channel extends Tagged {
+  /** Identity. */
+  id: number
+  /** Unique name. */
+  name: string
+  /** How it reaches people; never changes. */
+  type: ChannelKind
+  /** Whether it is used. */
+  enabled: boolean
+  /** What its type needs, without secrets. */
+  config: ChannelConfigShown
+  /** What is sent; empty = the default of its type. */
+  template: string
+  /** Deliveries in a minute, and at once, 0–10,000; 0 = as many as come. */
+  rateLimitPerMinute: number
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+}
+
+/** What a channel's type needs. Omitted fields stay, `null` brings the default back; fields of another type are refused. */
+export interface ChannelConfig {
+  /** `webhook`: http or https URL, at most 2048 bytes. What is shown of it later is its scheme and host. */
+  url?: string | null
+  /** `webhook`: its method; default POST. */
+  method?: WebhookMethod | null
+  /** `webhook`: `Content-Type` of the body; default `application/json`, whose template writes JSON. */
+  contentType?: string | null
+  /** `webhook`: further header lines, at most 50. A given map is all of them: `true` keeps a stored value. */
+  headers?: Record<string, unknown> | null
+  /** `webhook`: signs the body, at most 4096 bytes; see `X-Argos-Signature`. */
+  secret?: string | null
+  /** `email`: the mail server's name or address. */
+  smtpHost?: string | null
+  /** `email`: its port, 1–65535; default 587. */
+  smtpPort?: number | null
+  /** `email`: the name to sign in with. */
+  smtpUsername?: string | null
+  /** `email`: the word to sign in with. */
+  smtpPassword?: string | null
+  /** `email`: how to sign in; default `plain` where a name is given, else `none`. */
+  smtpAuth?: SmtpAuth | null
+  /** `email`: how the way is encrypted; default `implicit` for port 465, else `starttls`. */
+  tls?: SmtpTls | null
+  /** `email`: the sender, such as `Argos <argos@example.org>`. */
+  from?: string | null
+  /** `email`: who gets it, 1–50 addresses. */
+  to?: string[] | null
+  /** `email`: template of the subject; default `[argos] {{ severity }}: {{ type }}`. */
+  subject?: string | null
+  /** `telegram`: the bot's token. */
+  botToken?: string | null
+  /** `telegram`: the chat's number, or the `@name` of a public channel. */
+  chatId?: string | null
+  /** `telegram`: how marks in the text are read; default `HTML`. */
+  parseMode?: ParseMode | null
+  /** `telegram`: the topic within the chat. */
+  threadId?: number | null
+  /** `telegram`: where the Bot API is; default `https://api.telegram.org`. */
+  apiUrl?: string | null
+}
+
+/** What a channel's type needs, without its secrets. */
+export interface ChannelConfigShown {
+  /** `webhook`: scheme and host of its URL. */
+  url?: string | null
+  /** `webhook`: its method. */
+  method?: WebhookMethod | null
+  /** `webhook`: `Content-Type` of the body. */
+  contentType?: string | null
+  /** `webhook`: names of the further header lines. */
+  headers?: Record<string, HeaderShown> | null
+  /** `webhook`: whether the body is signed. */
+  secretSet?: boolean | null
+  /** `email`: the mail server's name or address. */
+  smtpHost?: string | null
+  /** `email`: its port. */
+  smtpPort?: number | null
+  /** `email`: the name to sign in with; empty = none. */
+  smtpUsername?: string | null
+  /** `email`: whether the word to sign in with is stored. */
+  smtpPasswordSet?: boolean | null
+  /** `email`: how to sign in. */
+  smtpAuth?: SmtpAuth | null
+  /** `email`: how the way is encrypted. */
+  tls?: SmtpTls | null
+  /** `email`: the sender. */
+  from?: string | null
+  /** `email`: who gets it. */
+  to?: string[] | null
+  /** `email`: template of the subject. */
+  subject?: string | null
+  /** `telegram`: whether the bot's token is stored. */
+  botTokenSet?: boolean | null
+  /** `telegram`: the chat. */
+  chatId?: string | null
+  /** `telegram`: how marks in the text are read. */
+  parseMode?: ParseMode | null
+  /** `telegram`: the topic within the chat; none = the chat itself. */
+  threadId?: number | null
+  /** `telegram`: where the Bot API is. */
+  apiUrl?: string | null
+}
+
+/** How a channel reaches people. */
+export type ChannelKind =
+  /** An HTTP request. */
+  | 'webhook'
+  /** Mail. */
+  | 'email'
+  /** A Telegram bot. */
+  | 'telegram'
+  /** Notifications of browsers that people subscribed with (RFC 8030). */
+  | 'browser_push'
+
+/** The webhook of a service. What must be filled in stands in capitals. */
+export interface ChannelPreset {
+  /** The service. */
+  name: string
+  /** The config of a channel of type `webhook`. */
+  config: PresetConfig
+  /** The template of the channel. */
+  template: string
+}
+
+/** Webhooks of known services. */
+export interface ChannelPresets {
+  /** Every preset, by name. */
+  items: ChannelPreset[]
+}
+
+/** What came of a trial. */
+export interface ChannelTest {
+  /** Whether the receiver took it. */
+  success: boolean
+  /** What was sent. */
+  payload: string
+  /** Why it was not taken; empty = it was. */
+  error: string
+}
+
 /** What a check found. */
 export type CheckResult =
   /** As it must be. */
@@ -248,6 +413,33 @@ export type ClientAuth =
   | 'optional'
   /** Without one that is trusted they are refused. */
   | 'required'
+
+/** A part of Argos that is checked. */
+export type Component =
+  /** The database takes changes. */
+  | 'writer'
+  /** Each thread of the proxy goes on. */
+  | 'proxy'
+  /** The thread that orders certificates goes on. */
+  | 'acme'
+  /** Log rows are written, and none are dropped. */
+  | 'log_queue'
+  /** The disk of the data folder has room. */
+  | 'disk'
+
+/** How a part of Argos did when it was last checked. */
+export interface ComponentHealth {
+  /** Which. */
+  component: Component
+  /** Whether it works. */
+  ok: boolean
+  /** Failed checks in a row. */
+  failures: number
+  /** What is wrong; empty = nothing. */
+  error: string
+  /** When it was checked. */
+  checkedAt: string
+}
 
 /** One kept generation of the configuration. */
 export interface ConfigVersion {
@@ -322,6 +514,73 @@ export interface CustomRule extends Tagged {
   /** What to know about it: what it turns off, such as `ctl:ruleEngine=Off` does, and what it leaves alone though it seems to mean it. */
   warnings: RuleFinding[]
 }
+
+/** One event on its way to one channel. */
+export interface Delivery extends Tagged {
+  /** Identity. */
+  id: number
+  /** What happened. */
+  eventType: string
+  /** The event: `type`, `severity`, `host_id`, `host_domain`, `timestamp`, `message`, `data`. */
+  event: unknown
+  /** How far it is. */
+  status: DeliveryStatus
+  /** Why it was not sent, or not yet. */
+  errorMessage: string
+  /** Attempts so far. */
+  attempts: number
+  /** When the event was dispatched. */
+  createdAt: string
+  /** The same for each attempt, so that a receiver can tell that it has it. */
+  idempotencyKey: string
+  /** The rule that wanted it; null once that is deleted. */
+  ruleId?: number | null
+  /** Where it goes; null once that is deleted. */
+  channelId?: number | null
+  /** What is or was sent; empty before it was rendered, and null in lists. */
+  renderedPayload?: string | null
+  /** When the receiver took it. */
+  sentAt?: string | null
+  /** When it is tried again. */
+  nextAttemptAt?: string | null
+}
+
+/** One page of deliveries. */
+export interface DeliveryPage {
+  /** The deliveries, newest first unless `asc` was asked for, without what was sent. */
+  items: Delivery[]
+  /** Where the next page begins; null at the end. */
+  nextCursor?: string | null
+  /** All that the filters let through by status; null unless `stats` was given. */
+  stats?: DeliveryStats | null
+}
+
+/** Deliveries by status. */
+export interface DeliveryStats {
+  /** Those that will be tried. */
+  pending: number
+  /** Those that receivers have. */
+  sent: number
+  /** Those that were given up. */
+  failed: number
+  /** Those held back by their rules. */
+  throttled: number
+  /** Those that their channels could not send. */
+  rateLimited: number
+}
+
+/** How far a delivery is. */
+export type DeliveryStatus =
+  /** It will be tried, again or for the first time. */
+  | 'pending'
+  /** The receiver has it. */
+  | 'sent'
+  /** It was given up; see its error. */
+  | 'failed'
+  /** Held back, because another of its rule came shortly before. */
+  | 'throttled'
+  /** Not sent, because the channel had sent as many as it may. */
+  | 'rate_limited'
 
 /** What a DNS provider needs. Each field belongs to the kind that its text names. */
 export interface DnsConfig {
@@ -426,6 +685,69 @@ export interface DnsTestStep {
 export interface EndedSessions {
   /** So many. */
   revoked: number
+}
+
+/** What happened. */
+export type EventKind =
+  /** The certificate of a host of `tls_mode` `auto` ends within 14 days. */
+  | 'cert_expiring_soon'
+  /** An authority did not sign a certificate: the first failure, then one a day. */
+  | 'cert_renewal_failed'
+  /** An uploaded certificate has 30, 14, 7 or 1 days left, or has ended. */
+  | 'manual_cert_expiring_soon'
+  /** One client made many requests that the WAF takes for attacks, because a rule of severity ERROR or worse matched: at least 10 within 60 seconds. Then it is quiet for 60 seconds about this client. */
+  | 'waf_attack_burst'
+  /** A host's WAF has only watched for more than a week, with nothing changed about its security. Told weekly. */
+  | 'waf_detect_mode_reminder'
+  /** Checks or requests took a target out. */
+  | 'target_unhealthy'
+  /** A target that was out gets requests again. */
+  | 'target_recovered'
+  /** The rate limit of one host refused at least 5 requests within 30 seconds. Then it is quiet for 60 seconds about this host. */
+  | 'rate_limit_triggered'
+  /** The configuration was changed: each generation. */
+  | 'config_change'
+  /** A sign-in failed, by password, second factor or identity provider, or somebody who tried too often was locked out. What is refused while they are is not told. */
+  | 'login_failed'
+  /** A part of Argos (`writer`, `proxy`, `acme`, `log_queue`, `disk`) failed two checks in a row, 30 seconds apart. Told at most every five minutes for each part. */
+  | 'health_degraded'
+  /** A backup was made. */
+  | 'backup_completed'
+  /** A backup failed. */
+  | 'backup_failed'
+  /** Argos started for the first time after a backup was restored. */
+  | 'config_restored'
+  /** Somebody was banned, by Argos or by CrowdSec. */
+  | 'threat_ip_banned'
+  /** CrowdSec's list changed since the last poll. */
+  | 'threat_intel_updated'
+  /** CrowdSec could not be reached three times in a row; told once until it can be. */
+  | 'crowdsec_down'
+  /** CrowdSec refuses our key or password; told once until it takes them. */
+  | 'crowdsec_creds_stale'
+  /** The rules of the WAF did not load, or its engine failed. Told once until they load, or until it has not failed for five minutes. */
+  | 'appsec_unavailable'
+  /** Rows of the access log were dropped in the last minute, because more came than could be written, or none could. */
+  | 'log_rows_dropped'
+
+/** A type of event. */
+export interface EventType {
+  /** Its name. */
+  type: EventKind
+  /** How much it matters. */
+  severity: Severity
+  /** When it happens. */
+  text: string
+  /** JSON Schema of its `data`. */
+  dataSchema: unknown
+  /** An event of this type as it may come. */
+  sample: unknown
+}
+
+/** The catalogue of events. */
+export interface EventTypes {
+  /** Every type. */
+  items: EventType[]
 }
 
 /** Who left a target or a rule out. */
@@ -691,6 +1013,12 @@ export interface HeaderRule {
   value?: string | null
 }
 
+/** Whether a header of a webhook has a value. */
+export interface HeaderShown {
+  /** Whether its value is stored. */
+  set: boolean
+}
+
 /** The state of the process. */
 export interface Health {
   /** Generation of the stored configuration. */
@@ -709,6 +1037,10 @@ export interface Health {
   logDroppedError: number
   /** WAF rows dropped since the start. */
   logDroppedWafAudit: number
+  /** Events dropped since the start, because whoever listens was too slow. */
+  eventsDropped: number
+  /** The parts that are checked every 30 seconds while Argos serves, by name. */
+  components: ComponentHealth[]
 }
 
 /** The method of a health check. */
@@ -1070,6 +1402,30 @@ export interface NewTotp {
   recoveryCodes: string[]
 }
 
+/** Which events go to which channel. */
+export interface NotificationRule extends Tagged {
+  /** Identity. */
+  id: number
+  /** A name for people; may be empty. */
+  name: string
+  /** Where they go. */
+  channelId: number
+  /** What happened. */
+  eventType: EventKind
+  /** Only events about these hosts; empty = all events, also those about no host. */
+  filterHostIds: number[]
+  /** Only events that matter so much; empty = all. */
+  filterSeverities: Severity[]
+  /** Seconds in which one event about the same host is enough, 0–86,400; 0 = none is held back. */
+  throttleWindowSeconds: number
+  /** Whether it is used. */
+  enabled: boolean
+  /** When it was made. */
+  createdAt: string
+  /** When it was last changed. */
+  updatedAt: string
+}
+
 /** Whether people can sign in by the identity provider. */
 export interface OidcAvailable {
   /** Whether they can. */
@@ -1147,6 +1503,15 @@ export type Order =
   /** Greatest first. */
   | 'desc'
 
+/** How Telegram reads the marks in a text. */
+export type ParseMode =
+  /** Tags of HTML. */
+  | 'HTML'
+  /** Its own marks, second form. */
+  | 'MarkdownV2'
+  /** As it stands. */
+  | 'none'
+
 /** Globs on the matching form of the whole path. */
 export interface PathConfig {
   /** `*` is any run of characters, `?` one character but `/`; any pattern suffices. */
@@ -1179,6 +1544,18 @@ export interface PathRegexConfig {
   pattern: string
   /** Holds when the comparison does not. */
   negate?: boolean
+}
+
+/** The config of a webhook of a service. */
+export interface PresetConfig {
+  /** Where it is sent. */
+  url: string
+  /** Its method. */
+  method: WebhookMethod
+  /** `Content-Type` of the body. */
+  contentType: string
+  /** Further header lines. */
+  headers: Record<string, string>
 }
 
 /** Exclusions that would let a request pass. */
@@ -1221,6 +1598,32 @@ export type Provider =
   | 'local'
   /** The identity provider. */
   | 'oidc'
+
+/** What browsers subscribe with. */
+export interface PushKey {
+  /** The public key of this Argos for `applicationServerKey` (RFC 8292): a point of the curve P-256, uncompressed, in base64url without padding. */
+  publicKey: string
+}
+
+/** The keys of a browser, in base64url. */
+export interface PushKeys {
+  /** Its public key: a point of the curve P-256, uncompressed, 65 bytes. */
+  p256dh: string
+  /** Its authentication secret: 16 bytes. */
+  auth: string
+}
+
+/** A browser that its user gets notifications with; its keys are nowhere to be seen. */
+export interface PushSubscription {
+  /** Identity. */
+  id: number
+  /** Where its push service is told, as the browser said: it tells whether a browser is this one. */
+  endpoint: string
+  /** The program that it subscribed with. */
+  userAgent: string
+  /** When it was subscribed with. */
+  createdAt: string
+}
 
 /** Any decoded occurrence of one query parameter. */
 export interface QueryConfig {
@@ -1265,6 +1668,14 @@ export interface RemoteIpConfig {
   ranges: string[]
   /** Holds when the comparison does not. */
   negate?: boolean
+}
+
+/** What a template makes. */
+export interface RenderedTemplate {
+  /** The text that is sent. */
+  output: string
+  /** `email`: the subject. */
+  subject?: string | null
 }
 
 /** A renewal that was asked for. */
@@ -1587,6 +1998,17 @@ export interface SettingRow extends Tagged {
   updatedAt?: string | null
 }
 
+/** How much it matters. */
+export type Severity =
+  /** Good to know. */
+  | 'info'
+  /** Will matter. */
+  | 'warning'
+  /** Something failed. */
+  | 'error'
+  /** Something failed that others depend on. */
+  | 'critical'
+
 /** Recovery codes, shown this once. */
 export interface ShownCodes {
   /** Ten codes, each good once. */
@@ -1610,6 +2032,24 @@ export interface SignedOut {
   /** The provider's address for it. */
   endSessionUrl: string
 }
+
+/** How a mail server is signed in at. Source: RFC 4954, RFC 4616. */
+export type SmtpAuth =
+  /** PLAIN */
+  | 'plain'
+  /** LOGIN */
+  | 'login'
+  /** Not at all. */
+  | 'none'
+
+/** How the way to a mail server is encrypted. Source: RFC 3207, RFC 8314. */
+export type SmtpTls =
+  /** From `STARTTLS` on, which the server must know. */
+  | 'starttls'
+  /** From the first byte. */
+  | 'implicit'
+  /** Not at all. */
+  | 'none'
 
 /** One endpoint of a target group. */
 export interface Target extends Tagged {
@@ -1957,6 +2397,15 @@ export type WafVerdict =
   | 'detected'
   /** It was stopped. */
   | 'blocked'
+
+/** The method of a webhook. */
+export type WebhookMethod =
+  /** POST */
+  | 'POST'
+  /** PUT */
+  | 'PUT'
+  /** PATCH */
+  | 'PATCH'
 
 /** What block mode would have stopped. */
 export interface WouldBlock {
@@ -3102,6 +3551,237 @@ export class DnsProvidersResource {
   }): Promise<Applied<DnsProviderTest>>
 }
 
+/** Where notifications go. */
+export class ChannelsResource {
+  private constructor()
+  /** Lists channels by id; their secrets are never shown. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<Channel>>
+  /** Shows one channel without its secrets. */
+  get(id: number): Promise<Channel>
+  /** Makes a channel. */
+  create(name: string, type: ChannelKind, fields?: {
+    /** What its type needs. */
+    config?: ChannelConfig
+    /** What is sent, at most 64 KiB; empty = the default of its type. */
+    template?: string
+    /** Deliveries in a minute, and at once, 0–10,000; 0 = as many as come. Default 10. */
+    rateLimitPerMinute?: number | null
+    /** Whether it is used; default true. */
+    enabled?: boolean | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Channel>>
+  /** Changes the given fields of a channel; omitted ones stay, also those in `config`. */
+  update(id: number, fields?: {
+    /** Unique name, 1–64 characters. */
+    name?: string
+    /** Fields of its type that change. */
+    config?: ChannelConfig
+    /** What is sent, at most 64 KiB; empty = the default of its type. */
+    template?: string
+    /** Deliveries in a minute, and at once, 0–10,000; 0 = as many as come. */
+    rateLimitPerMinute?: number
+    /** Whether it is used. */
+    enabled?: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<Channel>>
+  /** Deletes a channel with its rules; what waits for it is given up. */
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
+  /** Switches a channel on or off. What waits for one that is off is given up. */
+  toggle(id: number, enabled: boolean, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Channel>>
+  /** Tries a channel: sends a made-up change of the host `test.example`, once, within 15 seconds. */
+  test(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<ChannelTest>>
+}
+
+/** What notifications can tell, and how. */
+export class NotificationsResource {
+  private constructor()
+  /** Lists every type of event that a rule can name, with what it tells. */
+  eventTypes(): Promise<EventTypes>
+  /** Lists webhooks of known services, to be filled in and stored as channels. */
+  presets(): Promise<ChannelPresets>
+  /** Renders a template with the sample of an event, and tells whether a channel would take what it makes. */
+  render(type: ChannelKind, eventType: EventKind, fields?: {
+    /** The template; empty = the default of the type. */
+    template?: string
+    /** `webhook`: `Content-Type` of the body; default `application/json`. */
+    contentType?: string | null
+    /** `telegram`: how marks are read; default `HTML`. */
+    parseMode?: ParseMode | null
+    /** `email`: template of the subject. */
+    subject?: string | null
+  }): Promise<RenderedTemplate>
+}
+
+/** Which events go to which channel. */
+export class NotificationRulesResource {
+  private constructor()
+  /** Lists notification rules by id. */
+  list(fields?: {
+    /** Only those to this channel. */
+    channelId?: number | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<NotificationRule>>
+  /** Shows one notification rule. */
+  get(id: number): Promise<NotificationRule>
+  /** Makes a notification rule. */
+  create(channelId: number, eventType: EventKind, fields?: {
+    /** A name for people, at most 128 characters. */
+    name?: string
+    /** Only events about these hosts; empty = all events, also those about no host. */
+    filterHostIds?: number[]
+    /** Only events that matter so much; empty = all. */
+    filterSeverities?: Severity[]
+    /** Seconds in which one event about the same host is enough, 0–86,400; 0, the default, holds none back. */
+    throttleWindowSeconds?: number | null
+    /** Whether it is used; default true. */
+    enabled?: boolean | null
+  }, terms?: {
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<NotificationRule>>
+  /** Changes the given fields of a notification rule. */
+  update(id: number, fields?: {
+    /** A name for people, at most 128 characters. */
+    name?: string
+    /** Where events go. */
+    channelId?: number
+    /** What happened. */
+    eventType?: EventKind
+    /** Only events about these hosts; empty = all events, also those about no host. */
+    filterHostIds?: number[]
+    /** Only events that matter so much; empty = all. */
+    filterSeverities?: Severity[]
+    /** Seconds in which one event about the same host is enough, 0–86,400; 0 holds none back. */
+    throttleWindowSeconds?: number
+    /** Whether it is used. */
+    enabled?: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<NotificationRule>>
+  /** Replaces every field of a notification rule. */
+  replace(id: number, fields: {
+    /** A name for people, at most 128 characters. */
+    name: string
+    /** Where events go. */
+    channelId: number
+    /** What happened. */
+    eventType: EventKind
+    /** Only events about these hosts; empty = all events, also those about no host. */
+    filterHostIds: number[]
+    /** Only events that matter so much; empty = all. */
+    filterSeverities: Severity[]
+    /** Seconds in which one event about the same host is enough, 0–86,400; 0 holds none back. */
+    throttleWindowSeconds: number
+    /** Whether it is used. */
+    enabled: boolean
+  }, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<NotificationRule>>
+  /** Deletes a notification rule. */
+  delete(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+  }): Promise<Applied<null>>
+  /** Switches a notification rule on or off. */
+  toggle(id: number, enabled: boolean, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** Whether the change is only tried: all checks, and the result it would have. */
+    dryRun?: boolean
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<NotificationRule>>
+}
+
+/** What came of events that somebody wanted to hear of. */
+export class DeliveriesResource {
+  private constructor()
+  /** Lists deliveries, newest first; all filters must hold. */
+  list(fields?: {
+    /** To this channel. */
+    channelId?: number | null
+    /** Wanted by this rule. */
+    ruleId?: number | null
+    /** Of this event. */
+    eventType?: EventKind | null
+    /** So far. */
+    status?: DeliveryStatus | null
+    /** Not before: RFC 3339, or back from now as `-15m`, `-24h`, `-7d`. */
+    from?: string | null
+    /** Not after, as `from`. */
+    to?: string | null
+    /** 1 = also count them by status; default 0. */
+    stats?: number | null
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<DeliveryPage>
+  /** Shows one delivery with what is or was sent. */
+  get(id: number): Promise<Delivery>
+  /** Has a delivery that failed or was held back tried once more, now; throttle and rate don't count. */
+  retry(id: number, terms?: {
+    /** The tag that the resource must still have; a Conflict `stale` if it was changed since. */
+    ifMatch?: string
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<Delivery>>
+  /** Shows what of the last 24 hours was told and is a warning or worse, newest first. */
+  recentAlerts(fields?: {
+    /** 1–50, default 5. */
+    limit?: number | null
+  }): Promise<Alerts>
+}
+
 /** Settings of the whole installation. */
 export class SettingsResource {
   private constructor()
@@ -3269,7 +3949,7 @@ export class SystemResource {
   private constructor()
   /** Shows which build this is. */
   version(): Promise<Version>
-  /** Shows the stored and the running generation and the log queue's figures. */
+  /** Shows the stored and the running generation, the log queue's figures and what health checks found. */
   health(): Promise<Health>
   /** Shows the OpenAPI document of this interface. */
   openapi(): Promise<unknown>
@@ -3427,6 +4107,36 @@ export class AuthResource {
   }): Promise<Applied<TicketPlace>>
 }
 
+/** Browsers that whoever asks gets notifications with. */
+export class PushResource {
+  private constructor()
+  /** Shows what browsers subscribe with. */
+  key(): Promise<PushKey>
+  /** Lists the browsers that whoever asks gets notifications with, by id. */
+  list(fields?: {
+    /** Items in one page, 1–500, default 100. */
+    limit?: number | null
+    /** `asc` or `desc`; without it the list's own. */
+    order?: Order | null
+    /** Where the page begins: `next_cursor` of the page before. */
+    cursor?: string | null
+  }): Promise<Page<PushSubscription>>
+  /** Has whoever asks get notifications with a browser; who did so with it before no longer does. */
+  subscribe(fields: {
+    /** Where its push service is told: an https URL of at most 2048 bytes. */
+    endpoint: string
+    /** Its keys. */
+    keys: PushKeys
+    /** When the browser ends the subscription by itself, in milliseconds since 1970. It is not stored: push services say when a subscription has ended. The browser's own spelling `expirationTime` is taken too. */
+    expirationTime?: number | null
+  }, terms?: {
+    /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
+    idempotencyKey?: string
+  }): Promise<Applied<PushSubscription>>
+  /** Ends notifications to a browser of whoever asks. */
+  unsubscribe(id: number): Promise<Applied<null>>
+}
+
 /** People who may sign in. */
 export class UsersResource {
   private constructor()
@@ -3559,6 +4269,14 @@ export class Operations {
   readonly acmeAccounts: AcmeAccountsResource
   /** Who places the records that prove names to certificate authorities. */
   readonly dnsProviders: DnsProvidersResource
+  /** Where notifications go. */
+  readonly channels: ChannelsResource
+  /** What notifications can tell, and how. */
+  readonly notifications: NotificationsResource
+  /** Which events go to which channel. */
+  readonly notificationRules: NotificationRulesResource
+  /** What came of events that somebody wanted to hear of. */
+  readonly deliveries: DeliveriesResource
   /** Settings of the whole installation. */
   readonly settings: SettingsResource
   /** The configuration in time. */
@@ -3571,6 +4289,8 @@ export class Operations {
   readonly system: SystemResource
   /** Signing in and out, and what belongs to whoever asks. */
   readonly auth: AuthResource
+  /** Browsers that whoever asks gets notifications with. */
+  readonly push: PushResource
   /** People who may sign in. */
   readonly users: UsersResource
   /** The first administrator. */

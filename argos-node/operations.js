@@ -3,6 +3,9 @@
 
 const records = require('./records.js')
 
+// The keys of these are data, so they stay as they are.
+records.keep('data_schema', 'event', 'headers', 'sample')
+
 class HostsResource {
   #argos
 
@@ -447,6 +450,122 @@ class DnsProvidersResource {
   }
 }
 
+class ChannelsResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'channels.list', { ...fields })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'channels.get', { id })
+  }
+
+  create(name, type, fields = {}, terms) {
+    return records.change(this.#argos, 'channels.create', { ...fields, name, type }, terms)
+  }
+
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'channels.update', { ...fields, id }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'channels.delete', { id }, terms)
+  }
+
+  toggle(id, enabled, terms) {
+    return records.change(this.#argos, 'channels.toggle', { id, enabled }, terms)
+  }
+
+  test(id, terms) {
+    return records.change(this.#argos, 'channels.test', { id }, terms)
+  }
+}
+
+class NotificationsResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  eventTypes() {
+    return records.query(this.#argos, 'notifications.event_types', {})
+  }
+
+  presets() {
+    return records.query(this.#argos, 'notifications.presets', {})
+  }
+
+  render(type, eventType, fields = {}) {
+    return records.query(this.#argos, 'notifications.render', { ...fields, type, eventType })
+  }
+}
+
+class NotificationRulesResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'notification_rules.list', { ...fields })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'notification_rules.get', { id })
+  }
+
+  create(channelId, eventType, fields = {}, terms) {
+    return records.change(this.#argos, 'notification_rules.create', { ...fields, channelId, eventType }, terms)
+  }
+
+  update(id, fields = {}, terms) {
+    return records.change(this.#argos, 'notification_rules.update', { ...fields, id }, terms)
+  }
+
+  replace(id, fields, terms) {
+    return records.change(this.#argos, 'notification_rules.replace', { ...fields, id }, terms)
+  }
+
+  delete(id, terms) {
+    return records.change(this.#argos, 'notification_rules.delete', { id }, terms)
+  }
+
+  toggle(id, enabled, terms) {
+    return records.change(this.#argos, 'notification_rules.toggle', { id, enabled }, terms)
+  }
+}
+
+class DeliveriesResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  list(fields = {}) {
+    return records.query(this.#argos, 'deliveries.list', { ...fields })
+  }
+
+  get(id) {
+    return records.query(this.#argos, 'deliveries.get', { id })
+  }
+
+  retry(id, terms) {
+    return records.change(this.#argos, 'deliveries.retry', { id }, terms)
+  }
+
+  recentAlerts(fields = {}) {
+    return records.query(this.#argos, 'deliveries.recent_alerts', { ...fields })
+  }
+}
+
 class SettingsResource {
   #argos
 
@@ -663,6 +782,30 @@ class AuthResource {
   }
 }
 
+class PushResource {
+  #argos
+
+  constructor(argos) {
+    this.#argos = argos
+  }
+
+  key() {
+    return records.query(this.#argos, 'push.key', {})
+  }
+
+  list(fields = {}) {
+    return records.queryPage(this.#argos, 'push.list', { ...fields })
+  }
+
+  subscribe(fields, terms) {
+    return records.change(this.#argos, 'push.subscribe', { ...fields }, terms)
+  }
+
+  unsubscribe(id) {
+    return records.change(this.#argos, 'push.unsubscribe', { id })
+  }
+}
+
 class UsersResource {
   #argos
 
@@ -776,6 +919,22 @@ class Operations {
     return new DnsProvidersResource(this)
   }
 
+  get channels() {
+    return new ChannelsResource(this)
+  }
+
+  get notifications() {
+    return new NotificationsResource(this)
+  }
+
+  get notificationRules() {
+    return new NotificationRulesResource(this)
+  }
+
+  get deliveries() {
+    return new DeliveriesResource(this)
+  }
+
   get settings() {
     return new SettingsResource(this)
   }
@@ -798,6 +957,10 @@ class Operations {
 
   get auth() {
     return new AuthResource(this)
+  }
+
+  get push() {
+    return new PushResource(this)
   }
 
   get users() {

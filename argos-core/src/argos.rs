@@ -4,6 +4,7 @@ mod change;
 pub mod form;
 mod gate;
 pub mod handles;
+mod health;
 mod history;
 mod memo;
 mod notifier;
@@ -21,6 +22,7 @@ use std::sync::mpsc::Receiver;
 
 use arc_swap::ArcSwap;
 use form::{Form, Json};
+use rusqlite::Connection;
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
@@ -384,11 +386,7 @@ impl Argos {
     /// # Errors
     /// Those of the database, such as a full disk.
     pub fn check_writer(&self) -> Result<()> {
-        self.inner.store.write(|conn| {
-            // A row is written as it was: that needs room on the disk as any change does.
-            let sql = "UPDATE settings SET value = value WHERE key = 'logs.access_offset'";
-            Ok(conn.execute(sql, []).map(drop).map_err(StoreError::from)?)
-        })?
+        self.inner.store.write(touch_database)?
     }
 
     /// Reads the rules of all hosts anew, as `waf.reload` does.
@@ -410,6 +408,12 @@ impl Argos {
         self.actor.require(O::ROLE)?;
         self.actor.require_by(O::BY)
     }
+}
+
+/// Writes a row as it was: that needs room on the disk as any change does.
+fn touch_database(conn: &mut Connection) -> Result<()> {
+    let sql = "UPDATE settings SET value = value WHERE key = 'logs.access_offset'";
+    Ok(conn.execute(sql, []).map(drop).map_err(StoreError::from)?)
 }
 
 #[cfg(test)]

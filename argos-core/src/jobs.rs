@@ -6,11 +6,12 @@
 use crate::certs;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::event::{CertExpiringSoon, Event, ManualCertExpiringSoon};
+use crate::event::{CertExpiringSoon, Event, ManualCertExpiringSoon, WafDetectModeReminder};
 use crate::schema::{CertificateKind, DAY_MS, Setting, TlsMode};
 use crate::secret::MasterKey;
 use crate::store::cert_status::Ending;
-use crate::store::{Read, Tx, cert_status, certificates, deliveries, purge, settings};
+use crate::store::host_security::{self, Watching};
+use crate::store::{Read, Tx, cert_status, certificates, deliveries, findings, purge, settings};
 
 /// Certificates that are renewed in one change: another change that waits gets its turn soon.
 const RENEWED_AT_ONCE: u32 = 50;
@@ -22,6 +23,9 @@ const LOOKED_AT_MS: i64 = 9 * 3_600_000;
 const SOON_DAYS: i64 = 14;
 /// Days left of an uploaded certificate, each of which is reported once.
 const THRESHOLDS: [i64; 5] = [0, 1, 7, 14, 30];
+
+/// How long a WAF may only watch before it is told, and then once more.
+const WEEK_MS: i64 = 7 * DAY_MS;
 
 /// Work that comes back.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub enum Run {
     Configures(fn(&Tx<'_>, &MasterKey) -> Result<()>),
     /// Changes none; what it found is told to whoever listens.
     Looks(fn(&Tx<'_>) -> Result<Vec<Event>>),
+    /// The same of much that is stored: it is read beside the writer, which only notes until when.
+    Reads(fn(&Read<'_>) -> Result<Vec<Event>>, fn(&Tx<'_>, Timestamp) -> Result<()>),
 }
 
 /// All jobs.
@@ -70,6 +76,11 @@ pub const JOBS: &[Job] = &[
             cert_status::check(tx)?;
             Ok(events)
         }),
+    },
+    Job {
+        name: "reminding of hosts whose WAF only watches",
+        due: |read| Ok(!to_remind(read)?.is_empty()),
+        run: Run::Reads(reminders, settings::note_look),
     },
     Job {
         name: "deleting what has outlived its lifetime",
@@ -148,6 +159,31 @@ fn uploaded_ending(read: &Read<'_>) -> Result<Vec<Event>> {
         events.push(Event::of_host(now, (host_id, &domain), facts));
     }
     Ok(events)
+}
+
+/// Hosts whose WAF has only watched for one more whole week since that was last looked for.
+fn to_remind(read: &Read<'_>) -> Result<Vec<Watching>> {
+    let now = read.now();
+    // One in the future was noted before the clock was set back.
+    let last = settings::last_look(read)?.filter(|at| *at <= now).unwrap_or(Timestamp(now.0 - WEEK_MS));
+    let due = |host: &Watching| {
+        let weeks = |at: Timestamp| (at.0 - host.since.0 - 1).div_euclid(WEEK_MS);
+        weeks(now) >= 1 && weeks(now) > weeks(last)
+    };
+    Ok(host_security::watching(read)?.into_iter().filter(due).collect())
+}
+
+/// What is to be told of hosts whose WAF only watches.
+fn reminders(read: &Read<'_>) -> Result<Vec<Event>> {
+    let now = read.now();
+    let found = findings::by_host(read, Timestamp(now.0 - WEEK_MS), u32::MAX)?;
+    let detected = |host| found.iter().find(|sum| sum.host == host).map_or(0, |sum| sum.detected);
+    let event = |host: Watching| {
+        let days_in_detect = (now.0 - host.since.0).div_euclid(DAY_MS);
+        let facts = WafDetectModeReminder { days_in_detect, would_block_7d: detected(host.host) };
+        Event::of_host(now, (host.host, &host.domain), facts)
+    };
+    Ok(to_remind(read)?.into_iter().map(event).collect())
 }
 
 #[cfg(test)]

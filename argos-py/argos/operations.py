@@ -16,6 +16,8 @@ __all__ = [
     "AcmeAccount",
     "AcmeAccountsResource",
     "Action",
+    "Alert",
+    "Alerts",
     "Algorithm",
     "ApiToken",
     "AppsecMode",
@@ -30,9 +32,19 @@ __all__ = [
     "CertificateState",
     "CertificateSummary",
     "CertificatesResource",
+    "Channel",
+    "ChannelConfig",
+    "ChannelConfigShown",
+    "ChannelKind",
+    "ChannelPreset",
+    "ChannelPresets",
+    "ChannelTest",
+    "ChannelsResource",
     "CheckResult",
     "CheckedRules",
     "ClientAuth",
+    "Component",
+    "ComponentHealth",
     "ConfigResource",
     "ConfigVersion",
     "CookieConfig",
@@ -40,6 +52,11 @@ __all__ = [
     "CreatedToken",
     "CustomRule",
     "CustomRulesResource",
+    "DeliveriesResource",
+    "Delivery",
+    "DeliveryPage",
+    "DeliveryStats",
+    "DeliveryStatus",
     "DnsConfig",
     "DnsConfigShown",
     "DnsProvider",
@@ -48,6 +65,9 @@ __all__ = [
     "DnsProvidersResource",
     "DnsTestStep",
     "EndedSessions",
+    "EventKind",
+    "EventType",
+    "EventTypes",
     "ExcludedBy",
     "Exclusion",
     "ExclusionsResource",
@@ -70,6 +90,7 @@ __all__ = [
     "HeaderConfig",
     "HeaderOp",
     "HeaderRule",
+    "HeaderShown",
     "Health",
     "HealthMethod",
     "Host",
@@ -94,6 +115,9 @@ __all__ = [
     "NewGroup",
     "NewTarget",
     "NewTotp",
+    "NotificationRule",
+    "NotificationRulesResource",
+    "NotificationsResource",
     "OidcAvailable",
     "OidcBinding",
     "OidcConfig",
@@ -102,18 +126,25 @@ __all__ = [
     "OidcTest",
     "Operations",
     "Order",
+    "ParseMode",
     "PathConfig",
     "PathExactConfig",
     "PathFormsShown",
     "PathRegexConfig",
+    "PresetConfig",
     "Proposal",
     "ProposedExclusion",
     "Provider",
+    "PushKey",
+    "PushKeys",
+    "PushResource",
+    "PushSubscription",
     "QueryConfig",
     "RateLimitKey",
     "RedirectConfig",
     "RefusedRule",
     "RemoteIpConfig",
+    "RenderedTemplate",
     "Renewal",
     "RequestLine",
     "RequestsResource",
@@ -140,9 +171,12 @@ __all__ = [
     "SettingRow",
     "SettingsResource",
     "SetupResource",
+    "Severity",
     "ShownCodes",
     "SignedIn",
     "SignedOut",
+    "SmtpAuth",
+    "SmtpTls",
     "SystemResource",
     "Target",
     "TargetChoice",
@@ -172,6 +206,7 @@ __all__ = [
     "WafShown",
     "WafStatus",
     "WafVerdict",
+    "WebhookMethod",
     "WouldBlock",
     "WouldBlockRule",
 ]
@@ -227,6 +262,19 @@ class CertificateState(StrEnum):
     """There is none."""
 
 
+class ChannelKind(StrEnum):
+    """How a channel reaches people."""
+
+    WEBHOOK = "webhook"
+    """An HTTP request."""
+    EMAIL = "email"
+    """Mail."""
+    TELEGRAM = "telegram"
+    """A Telegram bot."""
+    BROWSER_PUSH = "browser_push"
+    """Notifications of browsers that people subscribed with (RFC 8030)."""
+
+
 class CheckResult(StrEnum):
     """What a check found."""
 
@@ -249,6 +297,36 @@ class ClientAuth(StrEnum):
     """Without one that is trusted they are refused."""
 
 
+class Component(StrEnum):
+    """A part of Argos that is checked."""
+
+    WRITER = "writer"
+    """The database takes changes."""
+    PROXY = "proxy"
+    """Each thread of the proxy goes on."""
+    ACME = "acme"
+    """The thread that orders certificates goes on."""
+    LOG_QUEUE = "log_queue"
+    """Log rows are written, and none are dropped."""
+    DISK = "disk"
+    """The disk of the data folder has room."""
+
+
+class DeliveryStatus(StrEnum):
+    """How far a delivery is."""
+
+    PENDING = "pending"
+    """It will be tried, again or for the first time."""
+    SENT = "sent"
+    """The receiver has it."""
+    FAILED = "failed"
+    """It was given up; see its error."""
+    THROTTLED = "throttled"
+    """Held back, because another of its rule came shortly before."""
+    RATE_LIMITED = "rate_limited"
+    """Not sent, because the channel had sent as many as it may."""
+
+
 class DnsProviderKind(StrEnum):
     """How a DNS provider is spoken to."""
 
@@ -258,6 +336,65 @@ class DnsProviderKind(StrEnum):
     """A command of this machine."""
     CLOUDFLARE = "cloudflare"
     """Cloudflare's API."""
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    CERT_EXPIRING_SOON = "cert_expiring_soon"
+    """The certificate of a host of ``tls_mode`` ``auto`` ends within 14 days."""
+    CERT_RENEWAL_FAILED = "cert_renewal_failed"
+    """An authority did not sign a certificate: the first failure, then one a day."""
+    MANUAL_CERT_EXPIRING_SOON = "manual_cert_expiring_soon"
+    """An uploaded certificate has 30, 14, 7 or 1 days left, or has ended."""
+    WAF_ATTACK_BURST = "waf_attack_burst"
+    """One client made many requests that the WAF takes for attacks, because a rule of severity ERROR or
+    worse matched: at least 10 within 60 seconds. Then it is quiet for 60 seconds about this client.
+    """
+    WAF_DETECT_MODE_REMINDER = "waf_detect_mode_reminder"
+    """A host's WAF has only watched for more than a week, with nothing changed about its security. Told
+    weekly.
+    """
+    TARGET_UNHEALTHY = "target_unhealthy"
+    """Checks or requests took a target out."""
+    TARGET_RECOVERED = "target_recovered"
+    """A target that was out gets requests again."""
+    RATE_LIMIT_TRIGGERED = "rate_limit_triggered"
+    """The rate limit of one host refused at least 5 requests within 30 seconds. Then it is quiet for 60
+    seconds about this host.
+    """
+    CONFIG_CHANGE = "config_change"
+    """The configuration was changed: each generation."""
+    LOGIN_FAILED = "login_failed"
+    """A sign-in failed, by password, second factor or identity provider, or somebody who tried too often
+    was locked out. What is refused while they are is not told.
+    """
+    HEALTH_DEGRADED = "health_degraded"
+    """A part of Argos (``writer``, ``proxy``, ``acme``, ``log_queue``, ``disk``) failed two checks in a
+    row, 30 seconds apart. Told at most every five minutes for each part.
+    """
+    BACKUP_COMPLETED = "backup_completed"
+    """A backup was made."""
+    BACKUP_FAILED = "backup_failed"
+    """A backup failed."""
+    CONFIG_RESTORED = "config_restored"
+    """Argos started for the first time after a backup was restored."""
+    THREAT_IP_BANNED = "threat_ip_banned"
+    """Somebody was banned, by Argos or by CrowdSec."""
+    THREAT_INTEL_UPDATED = "threat_intel_updated"
+    """CrowdSec's list changed since the last poll."""
+    CROWDSEC_DOWN = "crowdsec_down"
+    """CrowdSec could not be reached three times in a row; told once until it can be."""
+    CROWDSEC_CREDS_STALE = "crowdsec_creds_stale"
+    """CrowdSec refuses our key or password; told once until it takes them."""
+    APPSEC_UNAVAILABLE = "appsec_unavailable"
+    """The rules of the WAF did not load, or its engine failed. Told once until they load, or until it has
+    not failed for five minutes.
+    """
+    LOG_ROWS_DROPPED = "log_rows_dropped"
+    """Rows of the access log were dropped in the last minute, because more came than could be written, or
+    none could.
+    """
 
 
 class ExcludedBy(StrEnum):
@@ -370,6 +507,17 @@ class Order(StrEnum):
     """Greatest first."""
 
 
+class ParseMode(StrEnum):
+    """How Telegram reads the marks in a text."""
+
+    HTML = "HTML"
+    """Tags of HTML."""
+    MARKDOWNV2 = "MarkdownV2"
+    """Its own marks, second form."""
+    NONE = "none"
+    """As it stands."""
+
+
 class Provider(StrEnum):
     """Who vouches for a person."""
 
@@ -410,6 +558,41 @@ class SessionKind(StrEnum):
     """At the panel, and on the hosts below the parent domain of cookies."""
     HOST = "host"
     """On one protected host."""
+
+
+class Severity(StrEnum):
+    """How much it matters."""
+
+    INFO = "info"
+    """Good to know."""
+    WARNING = "warning"
+    """Will matter."""
+    ERROR = "error"
+    """Something failed."""
+    CRITICAL = "critical"
+    """Something failed that others depend on."""
+
+
+class SmtpAuth(StrEnum):
+    """How a mail server is signed in at. Source: RFC 4954, RFC 4616."""
+
+    PLAIN = "plain"
+    """PLAIN"""
+    LOGIN = "login"
+    """LOGIN"""
+    NONE = "none"
+    """Not at all."""
+
+
+class SmtpTls(StrEnum):
+    """How the way to a mail server is encrypted. Source: RFC 3207, RFC 8314."""
+
+    STARTTLS = "starttls"
+    """From ``STARTTLS`` on, which the server must know."""
+    IMPLICIT = "implicit"
+    """From the first byte."""
+    NONE = "none"
+    """Not at all."""
 
 
 class TargetState(StrEnum):
@@ -511,6 +694,17 @@ class WafVerdict(StrEnum):
     """It was stopped."""
 
 
+class WebhookMethod(StrEnum):
+    """The method of a webhook."""
+
+    POST = "POST"
+    """POST"""
+    PUT = "PUT"
+    """PUT"""
+    PATCH = "PATCH"
+    """PATCH"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcmeAccount(records.Resource):
     """An account with a certificate authority. Its key is never shown."""
@@ -527,6 +721,32 @@ class AcmeAccount(records.Resource):
     """Key identifier of the external account it is bound to; empty = none."""
     created_at: datetime
     """When its key was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something that mattered, as it was told."""
+
+    event_type: str
+    """What happened."""
+    severity: Severity
+    """How much it matters."""
+    timestamp: datetime
+    """When."""
+    message: str
+    """In words."""
+    host_id: int | None = None
+    """The host that it is about."""
+    host_domain: str | None = None
+    """Its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """What mattered in the last 24 hours."""
+
+    items: Sequence[Alert]
+    """The newest first, each once however many channels were told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -694,6 +914,156 @@ class CertificateSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Channel(records.Resource):
+    """A stored channel. Its secrets are never shown."""
+
+    id: int
+    """Identity."""
+    name: str
+    """Unique name."""
+    type: ChannelKind
+    """How it reaches people; never changes."""
+    enabled: bool
+    """Whether it is used."""
+    config: ChannelConfigShown
+    """What its type needs, without secrets."""
+    template: str
+    """What is sent; empty = the default of its type."""
+    rate_limit_per_minute: int
+    """Deliveries in a minute, and at once, 0–10,000; 0 = as many as come."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConfig:
+    """What a channel's type needs. Omitted fields stay, ``null`` brings the default back; fields of
+    another type are refused.
+    """
+
+    url: str | None = field(default=None, repr=False)
+    """``webhook``: http or https URL, at most 2048 bytes. What is shown of it later is its scheme and
+    host.
+    """
+    method: WebhookMethod | None = None
+    """``webhook``: its method; default POST."""
+    content_type: str | None = None
+    """``webhook``: ``Content-Type`` of the body; default ``application/json``, whose template writes JSON."""
+    headers: Mapping[str, Any] | None = None
+    """``webhook``: further header lines, at most 50. A given map is all of them: ``true`` keeps a stored
+    value.
+    """
+    secret: str | None = field(default=None, repr=False)
+    """``webhook``: signs the body, at most 4096 bytes; see ``X-Argos-Signature``."""
+    smtp_host: str | None = None
+    """``email``: the mail server's name or address."""
+    smtp_port: int | None = None
+    """``email``: its port, 1–65535; default 587."""
+    smtp_username: str | None = None
+    """``email``: the name to sign in with."""
+    smtp_password: str | None = field(default=None, repr=False)
+    """``email``: the word to sign in with."""
+    smtp_auth: SmtpAuth | None = None
+    """``email``: how to sign in; default ``plain`` where a name is given, else ``none``."""
+    tls: SmtpTls | None = None
+    """``email``: how the way is encrypted; default ``implicit`` for port 465, else ``starttls``."""
+    from_: str | None = None
+    """``email``: the sender, such as ``Argos <argos@example.org>``."""
+    to: Sequence[str] | None = None
+    """``email``: who gets it, 1–50 addresses."""
+    subject: str | None = None
+    """``email``: template of the subject; default ``[argos] {{ severity }}: {{ type }}``."""
+    bot_token: str | None = field(default=None, repr=False)
+    """``telegram``: the bot's token."""
+    chat_id: str | None = None
+    """``telegram``: the chat's number, or the ``@name`` of a public channel."""
+    parse_mode: ParseMode | None = None
+    """``telegram``: how marks in the text are read; default ``HTML``."""
+    thread_id: int | None = None
+    """``telegram``: the topic within the chat."""
+    api_url: str | None = None
+    """``telegram``: where the Bot API is; default ``https://api.telegram.org``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConfigShown:
+    """What a channel's type needs, without its secrets."""
+
+    url: str | None = None
+    """``webhook``: scheme and host of its URL."""
+    method: WebhookMethod | None = None
+    """``webhook``: its method."""
+    content_type: str | None = None
+    """``webhook``: ``Content-Type`` of the body."""
+    headers: Mapping[str, HeaderShown] | None = None
+    """``webhook``: names of the further header lines."""
+    secret_set: bool | None = None
+    """``webhook``: whether the body is signed."""
+    smtp_host: str | None = None
+    """``email``: the mail server's name or address."""
+    smtp_port: int | None = None
+    """``email``: its port."""
+    smtp_username: str | None = None
+    """``email``: the name to sign in with; empty = none."""
+    smtp_password_set: bool | None = None
+    """``email``: whether the word to sign in with is stored."""
+    smtp_auth: SmtpAuth | None = None
+    """``email``: how to sign in."""
+    tls: SmtpTls | None = None
+    """``email``: how the way is encrypted."""
+    from_: str | None = None
+    """``email``: the sender."""
+    to: Sequence[str] | None = None
+    """``email``: who gets it."""
+    subject: str | None = None
+    """``email``: template of the subject."""
+    bot_token_set: bool | None = None
+    """``telegram``: whether the bot's token is stored."""
+    chat_id: str | None = None
+    """``telegram``: the chat."""
+    parse_mode: ParseMode | None = None
+    """``telegram``: how marks in the text are read."""
+    thread_id: int | None = None
+    """``telegram``: the topic within the chat; none = the chat itself."""
+    api_url: str | None = None
+    """``telegram``: where the Bot API is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPreset:
+    """The webhook of a service. What must be filled in stands in capitals."""
+
+    name: str
+    """The service."""
+    config: PresetConfig
+    """The config of a channel of type ``webhook``."""
+    template: str
+    """The template of the channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPresets:
+    """Webhooks of known services."""
+
+    items: Sequence[ChannelPreset]
+    """Every preset, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelTest:
+    """What came of a trial."""
+
+    success: bool
+    """Whether the receiver took it."""
+    payload: str
+    """What was sent."""
+    error: str
+    """Why it was not taken; empty = it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRules:
     """What rules would make, and what to know about them."""
 
@@ -707,6 +1077,22 @@ class CheckedRules:
     """What to know although nothing is wrong: what they turn off, and what they leave alone though they
     seem to mean it.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentHealth:
+    """How a part of Argos did when it was last checked."""
+
+    component: Component
+    """Which."""
+    ok: bool
+    """Whether it works."""
+    failures: int
+    """Failed checks in a row."""
+    error: str
+    """What is wrong; empty = nothing."""
+    checked_at: datetime
+    """When it was checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -799,6 +1185,68 @@ class CustomRule(records.Resource):
     """What to know about it: what it turns off, such as ``ctl:ruleEngine=Off`` does, and what it leaves
     alone though it seems to mean it.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(records.Resource):
+    """One event on its way to one channel."""
+
+    id: int
+    """Identity."""
+    event_type: str
+    """What happened."""
+    event: Any
+    """The event: ``type``, ``severity``, ``host_id``, ``host_domain``, ``timestamp``, ``message``,
+    ``data``.
+    """
+    status: DeliveryStatus
+    """How far it is."""
+    error_message: str
+    """Why it was not sent, or not yet."""
+    attempts: int
+    """Attempts so far."""
+    created_at: datetime
+    """When the event was dispatched."""
+    idempotency_key: str
+    """The same for each attempt, so that a receiver can tell that it has it."""
+    rule_id: int | None = None
+    """The rule that wanted it; null once that is deleted."""
+    channel_id: int | None = None
+    """Where it goes; null once that is deleted."""
+    rendered_payload: str | None = None
+    """What is or was sent; empty before it was rendered, and null in lists."""
+    sent_at: datetime | None = None
+    """When the receiver took it."""
+    next_attempt_at: datetime | None = None
+    """When it is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPage:
+    """One page of deliveries."""
+
+    items: Sequence[Delivery]
+    """The deliveries, newest first unless ``asc`` was asked for, without what was sent."""
+    next_cursor: str | None = None
+    """Where the next page begins; null at the end."""
+    stats: DeliveryStats | None = None
+    """All that the filters let through by status; null unless ``stats`` was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStats:
+    """Deliveries by status."""
+
+    pending: int
+    """Those that will be tried."""
+    sent: int
+    """Those that receivers have."""
+    failed: int
+    """Those that were given up."""
+    throttled: int
+    """Those held back by their rules."""
+    rate_limited: int
+    """Those that their channels could not send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -909,6 +1357,30 @@ class EndedSessions:
 
     revoked: int
     """So many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """A type of event."""
+
+    type: EventKind
+    """Its name."""
+    severity: Severity
+    """How much it matters."""
+    text: str
+    """When it happens."""
+    data_schema: Any
+    """JSON Schema of its ``data``."""
+    sample: Any
+    """An event of this type as it may come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypes:
+    """The catalogue of events."""
+
+    items: Sequence[EventType]
+    """Every type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1174,6 +1646,14 @@ class HeaderRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderShown:
+    """Whether a header of a webhook has a value."""
+
+    set: bool
+    """Whether its value is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """The state of the process."""
 
@@ -1193,6 +1673,10 @@ class Health:
     """Error rows dropped since the start."""
     log_dropped_waf_audit: int
     """WAF rows dropped since the start."""
+    events_dropped: int
+    """Events dropped since the start, because whoever listens was too slow."""
+    components: Sequence[ComponentHealth]
+    """The parts that are checked every 30 seconds while Argos serves, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1530,6 +2014,32 @@ class NewTotp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRule(records.Resource):
+    """Which events go to which channel."""
+
+    id: int
+    """Identity."""
+    name: str
+    """A name for people; may be empty."""
+    channel_id: int
+    """Where they go."""
+    event_type: EventKind
+    """What happened."""
+    filter_host_ids: Sequence[int]
+    """Only events about these hosts; empty = all events, also those about no host."""
+    filter_severities: Sequence[Severity]
+    """Only events that matter so much; empty = all."""
+    throttle_window_seconds: int
+    """Seconds in which one event about the same host is enough, 0–86,400; 0 = none is held back."""
+    enabled: bool
+    """Whether it is used."""
+    created_at: datetime
+    """When it was made."""
+    updated_at: datetime
+    """When it was last changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OidcAvailable:
     """Whether people can sign in by the identity provider."""
 
@@ -1662,6 +2172,20 @@ class PathRegexConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresetConfig:
+    """The config of a webhook of a service."""
+
+    url: str
+    """Where it is sent."""
+    method: WebhookMethod
+    """Its method."""
+    content_type: str
+    """``Content-Type`` of the body."""
+    headers: Mapping[str, str]
+    """Further header lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """Exclusions that would let a request pass."""
 
@@ -1697,6 +2221,40 @@ class ProposedExclusion:
     """The method; empty: every method."""
     reason: str
     """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushKey:
+    """What browsers subscribe with."""
+
+    public_key: str
+    """The public key of this Argos for ``applicationServerKey`` (RFC 8292): a point of the curve P-256,
+    uncompressed, in base64url without padding.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushKeys:
+    """The keys of a browser, in base64url."""
+
+    p256dh: str
+    """Its public key: a point of the curve P-256, uncompressed, 65 bytes."""
+    auth: str = field(repr=False)
+    """Its authentication secret: 16 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushSubscription:
+    """A browser that its user gets notifications with; its keys are nowhere to be seen."""
+
+    id: int
+    """Identity."""
+    endpoint: str
+    """Where its push service is told, as the browser said: it tells whether a browser is this one."""
+    user_agent: str
+    """The program that it subscribed with."""
+    created_at: datetime
+    """When it was subscribed with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1747,6 +2305,16 @@ class RemoteIpConfig:
     """Addresses or CIDR ranges; any of these."""
     negate: bool = False
     """Holds when the comparison does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedTemplate:
+    """What a template makes."""
+
+    output: str
+    """The text that is sent."""
+    subject: str | None = None
+    """``email``: the subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -4855,6 +5423,538 @@ class DnsProvidersResource:
         }, {"if_match": if_match, "idempotency_key": idempotency_key})
 
 
+class ChannelsResource:
+    """Where notifications go."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[Channel]:
+        """Lists channels by id; their secrets are never shown.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, Channel, "channels.list", {
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> Channel:
+        """Shows one channel without its secrets.
+
+        Arguments:
+            id: The channel.
+        """
+        return records.query(self._caller, Channel, "channels.get", {
+            "id": id,
+        })
+
+    def create(
+        self,
+        name: str,
+        type: ChannelKind,
+        *,
+        config: ChannelConfig | Unset = UNSET,
+        template: str | Unset = UNSET,
+        rate_limit_per_minute: int | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[Channel]:
+        """Makes a channel.
+
+        Arguments:
+            name: Unique name, 1–64 characters.
+            type: How it reaches people; it never changes.
+            config: What its type needs.
+            template: What is sent, at most 64 KiB; empty = the default of its type.
+            rate_limit_per_minute: Deliveries in a minute, and at once, 0–10,000; 0 = as many as come.
+                Default 10.
+            enabled: Whether it is used; default true.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, Channel, "channels.create", {
+            "name": name,
+            "type": type,
+            "config": config,
+            "template": template,
+            "rate_limit_per_minute": rate_limit_per_minute,
+            "enabled": enabled,
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def update(
+        self,
+        id: int,
+        *,
+        name: str | Unset = UNSET,
+        config: ChannelConfig | Unset = UNSET,
+        template: str | Unset = UNSET,
+        rate_limit_per_minute: int | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[Channel]:
+        """Changes the given fields of a channel; omitted ones stay, also those in ``config``.
+
+        Arguments:
+            id: The channel.
+            name: Unique name, 1–64 characters.
+            config: Fields of its type that change.
+            template: What is sent, at most 64 KiB; empty = the default of its type.
+            rate_limit_per_minute: Deliveries in a minute, and at once, 0–10,000; 0 = as many as come.
+            enabled: Whether it is used.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, Channel, "channels.update", {
+            "id": id,
+            "name": name,
+            "config": config,
+            "template": template,
+            "rate_limit_per_minute": rate_limit_per_minute,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[None]:
+        """Deletes a channel with its rules; what waits for it is given up.
+
+        Arguments:
+            id: The channel.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change_plain(self._caller, "channels.delete", {
+            "id": id,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def toggle(
+        self,
+        id: int,
+        enabled: bool,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[Channel]:
+        """Switches a channel on or off. What waits for one that is off is given up.
+
+        Arguments:
+            id: The channel.
+            enabled: Whether it is used.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, Channel, "channels.toggle", {
+            "id": id,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def test(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Applied[ChannelTest]:
+        """Tries a channel: sends a made-up change of the host ``test.example``, once, within 15 seconds.
+
+        Arguments:
+            id: The channel.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, ChannelTest, "channels.test", {
+            "id": id,
+        }, {"if_match": if_match, "idempotency_key": idempotency_key})
+
+
+class NotificationsResource:
+    """What notifications can tell, and how."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def event_types(
+        self,
+    ) -> EventTypes:
+        """Lists every type of event that a rule can name, with what it tells."""
+        return records.query(self._caller, EventTypes, "notifications.event_types", {})
+
+    def presets(
+        self,
+    ) -> ChannelPresets:
+        """Lists webhooks of known services, to be filled in and stored as channels."""
+        return records.query(self._caller, ChannelPresets, "notifications.presets", {})
+
+    def render(
+        self,
+        type: ChannelKind,
+        event_type: EventKind,
+        *,
+        template: str | Unset = UNSET,
+        content_type: str | None | Unset = UNSET,
+        parse_mode: ParseMode | None | Unset = UNSET,
+        subject: str | None | Unset = UNSET,
+    ) -> RenderedTemplate:
+        """Renders a template with the sample of an event, and tells whether a channel would take what it
+        makes.
+
+        Arguments:
+            type: The type of the channel that it is for.
+            event_type: The type of the event.
+            template: The template; empty = the default of the type.
+            content_type: ``webhook``: ``Content-Type`` of the body; default ``application/json``.
+            parse_mode: ``telegram``: how marks are read; default ``HTML``.
+            subject: ``email``: template of the subject.
+        """
+        return records.query(self._caller, RenderedTemplate, "notifications.render", {
+            "type": type,
+            "event_type": event_type,
+            "template": template,
+            "content_type": content_type,
+            "parse_mode": parse_mode,
+            "subject": subject,
+        })
+
+
+class NotificationRulesResource:
+    """Which events go to which channel."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        channel_id: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[NotificationRule]:
+        """Lists notification rules by id.
+
+        Arguments:
+            channel_id: Only those to this channel.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, NotificationRule, "notification_rules.list", {
+            "channel_id": channel_id,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> NotificationRule:
+        """Shows one notification rule.
+
+        Arguments:
+            id: The rule.
+        """
+        return records.query(self._caller, NotificationRule, "notification_rules.get", {
+            "id": id,
+        })
+
+    def create(
+        self,
+        channel_id: int,
+        event_type: EventKind,
+        *,
+        name: str | Unset = UNSET,
+        filter_host_ids: Sequence[int] | Unset = UNSET,
+        filter_severities: Sequence[Severity] | Unset = UNSET,
+        throttle_window_seconds: int | None | Unset = UNSET,
+        enabled: bool | None | Unset = UNSET,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[NotificationRule]:
+        """Makes a notification rule.
+
+        Arguments:
+            channel_id: Where events go.
+            event_type: What happened.
+            name: A name for people, at most 128 characters.
+            filter_host_ids: Only events about these hosts; empty = all events, also those about no host.
+            filter_severities: Only events that matter so much; empty = all.
+            throttle_window_seconds: Seconds in which one event about the same host is enough, 0–86,400;
+                0, the default, holds none back.
+            enabled: Whether it is used; default true.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, NotificationRule, "notification_rules.create", {
+            "channel_id": channel_id,
+            "event_type": event_type,
+            "name": name,
+            "filter_host_ids": filter_host_ids,
+            "filter_severities": filter_severities,
+            "throttle_window_seconds": throttle_window_seconds,
+            "enabled": enabled,
+        }, {"dry_run": dry_run, "idempotency_key": idempotency_key})
+
+    def update(
+        self,
+        id: int,
+        *,
+        name: str | Unset = UNSET,
+        channel_id: int | Unset = UNSET,
+        event_type: EventKind | Unset = UNSET,
+        filter_host_ids: Sequence[int] | Unset = UNSET,
+        filter_severities: Sequence[Severity] | Unset = UNSET,
+        throttle_window_seconds: int | Unset = UNSET,
+        enabled: bool | Unset = UNSET,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[NotificationRule]:
+        """Changes the given fields of a notification rule.
+
+        Arguments:
+            id: The rule.
+            name: A name for people, at most 128 characters.
+            channel_id: Where events go.
+            event_type: What happened.
+            filter_host_ids: Only events about these hosts; empty = all events, also those about no host.
+            filter_severities: Only events that matter so much; empty = all.
+            throttle_window_seconds: Seconds in which one event about the same host is enough, 0–86,400; 0
+                holds none back.
+            enabled: Whether it is used.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, NotificationRule, "notification_rules.update", {
+            "id": id,
+            "name": name,
+            "channel_id": channel_id,
+            "event_type": event_type,
+            "filter_host_ids": filter_host_ids,
+            "filter_severities": filter_severities,
+            "throttle_window_seconds": throttle_window_seconds,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def replace(
+        self,
+        id: int,
+        *,
+        name: str,
+        channel_id: int,
+        event_type: EventKind,
+        filter_host_ids: Sequence[int],
+        filter_severities: Sequence[Severity],
+        throttle_window_seconds: int,
+        enabled: bool,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[NotificationRule]:
+        """Replaces every field of a notification rule.
+
+        Arguments:
+            id: The rule.
+            name: A name for people, at most 128 characters.
+            channel_id: Where events go.
+            event_type: What happened.
+            filter_host_ids: Only events about these hosts; empty = all events, also those about no host.
+            filter_severities: Only events that matter so much; empty = all.
+            throttle_window_seconds: Seconds in which one event about the same host is enough, 0–86,400; 0
+                holds none back.
+            enabled: Whether it is used.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change(self._caller, NotificationRule, "notification_rules.replace", {
+            "id": id,
+            "name": name,
+            "channel_id": channel_id,
+            "event_type": event_type,
+            "filter_host_ids": filter_host_ids,
+            "filter_severities": filter_severities,
+            "throttle_window_seconds": throttle_window_seconds,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def delete(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+    ) -> Applied[None]:
+        """Deletes a notification rule.
+
+        Arguments:
+            id: The rule.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+        """
+        return records.change_plain(self._caller, "notification_rules.delete", {
+            "id": id,
+        }, {"if_match": if_match, "dry_run": dry_run})
+
+    def toggle(
+        self,
+        id: int,
+        enabled: bool,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Applied[NotificationRule]:
+        """Switches a notification rule on or off.
+
+        Arguments:
+            id: The rule.
+            enabled: Whether it is used.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            dry_run: Whether the change is only tried: all checks, and the result it would have.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, NotificationRule, "notification_rules.toggle", {
+            "id": id,
+            "enabled": enabled,
+        }, {"if_match": if_match, "dry_run": dry_run, "idempotency_key": idempotency_key})
+
+
+class DeliveriesResource:
+    """What came of events that somebody wanted to hear of."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        channel_id: int | None | Unset = UNSET,
+        rule_id: int | None | Unset = UNSET,
+        event_type: EventKind | None | Unset = UNSET,
+        status: DeliveryStatus | None | Unset = UNSET,
+        from_: str | None | Unset = UNSET,
+        to: str | None | Unset = UNSET,
+        stats: int | None | Unset = UNSET,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> DeliveryPage:
+        """Lists deliveries, newest first; all filters must hold.
+
+        Arguments:
+            channel_id: To this channel.
+            rule_id: Wanted by this rule.
+            event_type: Of this event.
+            status: So far.
+            from_: Not before: RFC 3339, or back from now as ``-15m``, ``-24h``, ``-7d``.
+            to: Not after, as ``from``.
+            stats: 1 = also count them by status; default 0.
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query(self._caller, DeliveryPage, "deliveries.list", {
+            "channel_id": channel_id,
+            "rule_id": rule_id,
+            "event_type": event_type,
+            "status": status,
+            "from": from_,
+            "to": to,
+            "stats": stats,
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def get(
+        self,
+        id: int,
+    ) -> Delivery:
+        """Shows one delivery with what is or was sent.
+
+        Arguments:
+            id: The delivery.
+        """
+        return records.query(self._caller, Delivery, "deliveries.get", {
+            "id": id,
+        })
+
+    def retry(
+        self,
+        id: int,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Applied[Delivery]:
+        """Has a delivery that failed or was held back tried once more, now; throttle and rate don't count.
+
+        Arguments:
+            id: The delivery.
+            if_match: The tag that the resource must still have; a Conflict ``stale`` if it was changed
+                since.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, Delivery, "deliveries.retry", {
+            "id": id,
+        }, {"if_match": if_match, "idempotency_key": idempotency_key})
+
+    def recent_alerts(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+    ) -> Alerts:
+        """Shows what of the last 24 hours was told and is a warning or worse, newest first.
+
+        Arguments:
+            limit: 1–50, default 5.
+        """
+        return records.query(self._caller, Alerts, "deliveries.recent_alerts", {
+            "limit": limit,
+        })
+
+
 class SettingsResource:
     """Settings of the whole installation."""
 
@@ -5252,7 +6352,9 @@ class SystemResource:
     def health(
         self,
     ) -> Health:
-        """Shows the stored and the running generation and the log queue's figures."""
+        """Shows the stored and the running generation, the log queue's figures and what health checks
+        found.
+        """
         return records.query(self._caller, Health, "system.health", {})
 
     def openapi(
@@ -5631,6 +6733,79 @@ class AuthResource:
         }, {})
 
 
+class PushResource:
+    """Browsers that whoever asks gets notifications with."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: records.Caller) -> None:
+        self._caller = caller
+
+    def key(
+        self,
+    ) -> PushKey:
+        """Shows what browsers subscribe with."""
+        return records.query(self._caller, PushKey, "push.key", {})
+
+    def list(
+        self,
+        *,
+        limit: int | None | Unset = UNSET,
+        order: Order | None | Unset = UNSET,
+        cursor: str | None | Unset = UNSET,
+    ) -> Page[PushSubscription]:
+        """Lists the browsers that whoever asks gets notifications with, by id.
+
+        Arguments:
+            limit: Items in one page, 1–500, default 100.
+            order: ``asc`` or ``desc``; without it the list's own.
+            cursor: Where the page begins: ``next_cursor`` of the page before.
+        """
+        return records.query_page(self._caller, PushSubscription, "push.list", {
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+        })
+
+    def subscribe(
+        self,
+        *,
+        endpoint: str,
+        keys: PushKeys,
+        expiration_time: float | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Applied[PushSubscription]:
+        """Has whoever asks get notifications with a browser; who did so with it before no longer does.
+
+        Arguments:
+            endpoint: Where its push service is told: an https URL of at most 2048 bytes.
+            keys: Its keys.
+            expiration_time: When the browser ends the subscription by itself, in milliseconds since 1970.
+                It is not stored: push services say when a subscription has ended. The browser's own spelling
+                ``expirationTime`` is taken too.
+            idempotency_key: 1–255 visible characters; the same call with the same key within 24 hours is
+                answered without being done again.
+        """
+        return records.change(self._caller, PushSubscription, "push.subscribe", {
+            "endpoint": endpoint,
+            "keys": keys,
+            "expiration_time": expiration_time,
+        }, {"idempotency_key": idempotency_key})
+
+    def unsubscribe(
+        self,
+        id: int,
+    ) -> Applied[None]:
+        """Ends notifications to a browser of whoever asks.
+
+        Arguments:
+            id: The subscription.
+        """
+        return records.change_plain(self._caller, "push.unsubscribe", {
+            "id": id,
+        }, {})
+
+
 class UsersResource:
     """People who may sign in."""
 
@@ -5956,6 +7131,26 @@ class Operations:
         return DnsProvidersResource(self)
 
     @property
+    def channels(self) -> ChannelsResource:
+        """Where notifications go."""
+        return ChannelsResource(self)
+
+    @property
+    def notifications(self) -> NotificationsResource:
+        """What notifications can tell, and how."""
+        return NotificationsResource(self)
+
+    @property
+    def notification_rules(self) -> NotificationRulesResource:
+        """Which events go to which channel."""
+        return NotificationRulesResource(self)
+
+    @property
+    def deliveries(self) -> DeliveriesResource:
+        """What came of events that somebody wanted to hear of."""
+        return DeliveriesResource(self)
+
+    @property
     def settings(self) -> SettingsResource:
         """Settings of the whole installation."""
         return SettingsResource(self)
@@ -5984,6 +7179,11 @@ class Operations:
     def auth(self) -> AuthResource:
         """Signing in and out, and what belongs to whoever asks."""
         return AuthResource(self)
+
+    @property
+    def push(self) -> PushResource:
+        """Browsers that whoever asks gets notifications with."""
+        return PushResource(self)
 
     @property
     def users(self) -> UsersResource:

@@ -8,7 +8,7 @@ use serde_json::json;
 use url::form_urlencoded::Serializer;
 
 use super::operation::operation;
-use super::passwords::Proof;
+use super::passwords::{Proof, tell_failed};
 use super::sign_in::{ask_for_second_factor, asking, begin_session, event};
 use super::totp::proven;
 use super::{Context, Mutation, Query, View};
@@ -132,7 +132,7 @@ impl Mutation for StartOidc {
                 Ok(OidcRedirect::to(started.url.into()))
             }
             Err(fault) => {
-                record(tx, cx, &fault, None)?;
+                record(tx, cx, &fault, None, true)?;
                 Ok(OidcRedirect::page(Some(fault.failure), &self.place()))
             }
         }
@@ -157,8 +157,9 @@ fn cookie(tx: &Tx<'_>, cx: &Context, value: Option<Secret<String>>) -> Cookie {
     }
 }
 
-/// Writes why a sign-in ended. What anybody can provoke without a provider is told once a minute for each client.
-fn record(tx: &Tx<'_>, cx: &Context, fault: &Fault, who: Option<&Identity>) -> Result<()> {
+/// Writes why a sign-in ended, or the binding of an identity. What anybody can provoke without a provider is told once a
+/// minute for each client.
+fn record(tx: &Tx<'_>, cx: &Context, fault: &Fault, who: Option<&Identity>, signs_in: bool) -> Result<()> {
     let key = match fault.stage {
         Stage::State => Some(format!("oidc state {}", tx.origin().source_ip)),
         Stage::Discovery => Some("oidc discovery".to_owned()),
@@ -172,6 +173,9 @@ fn record(tx: &Tx<'_>, cx: &Context, fault: &Fault, who: Option<&Identity>) -> R
         "stage": fault.stage, "error": fault.failure, "reason": fault.reason, "subject": who.map(|who| &who.sub),
     });
     let username = name.map_or("", String::as_str);
+    if signs_in {
+        tell_failed(tx, username, format!("at the identity provider: {}", fault.reason));
+    }
     audit::auth(tx, &AuthEvent { action: "oidc_login_failed", user: None, username, detail })
 }
 
@@ -262,7 +266,7 @@ impl Mutation for FinishOidc {
             }
         };
         done.or_else(|fault| {
-            record(tx, cx, &fault, who.as_ref())?;
+            record(tx, cx, &fault, who.as_ref(), !matches!(purpose, Some(Purpose::Bind { .. })))?;
             Ok(OidcRedirect::page(Some(fault.failure), place))
         })
     }

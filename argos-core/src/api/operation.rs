@@ -1,6 +1,6 @@
 //! What an operation is.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use arc_swap::ArcSwap;
 use schemars::generate::SchemaSettings;
@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::logs::Queue;
+use crate::notify::{Health, Lookout};
 use crate::outbound::OwnListeners;
 use crate::proxy::Upstreams;
 use crate::proxy::limit::Quotas;
@@ -230,6 +231,10 @@ pub struct Context {
     pub upstreams: Arc<Upstreams>,
     /// What clients have left, where hosts limit their requests.
     pub quotas: Arc<Quotas>,
+    /// What is made of what many requests show.
+    pub lookout: Arc<Lookout>,
+    /// How the parts of Argos did when they were last checked.
+    pub health: Arc<Mutex<Health>>,
     /// Told after each change, for whoever orders certificates.
     pub changed: Arc<Notify>,
     /// Told when a delivery is to be tried once more.

@@ -9,6 +9,7 @@ use super::{Context, View};
 use crate::auth::limiter::{self, Limited};
 use crate::auth::{Checked, HashSettings, hash, verify};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, LoginFailed};
 use crate::schema::{Setting, UserId, Username};
 use crate::secret::Secret;
 use crate::store::{AuthEvent, Read, Tx, audit, settings, users};
@@ -163,13 +164,28 @@ impl Attempt {
             Purpose::Again => ("reauth_failed", "reauth.failed", "the password is wrong"),
         };
         tell(action, json!({"reason": self.why}))?;
+        if matches!(purpose, Purpose::SignIn) {
+            tell_failed(tx, username.as_str(), self.why);
+        }
         if limiter::fail_login(tx, ip, username)? {
             let ban = Limited { until: tx.now(), is_ban: true };
             cx.told.is_due(&told_key(ban, ip, username), tx.now());
             tell("rate_limited_login", json!({"ban": true}))?;
+            tell_failed(tx, username.as_str(), LOCKED_OUT);
         }
         Err(Error::new(ErrorKind::Unauthorized, code, text).kept())
     }
+}
+
+/// Why somebody is told of who tried too often.
+pub(super) const LOCKED_OUT: &str = "too many failed attempts: locked out for 30 minutes";
+
+/// Tells, once it is stored, that somebody who gave the name `username` could not sign in. What is refused unseen, because
+/// its address is locked out or its name pauses, is not told: the limiter bounds what a flood of attempts can have told.
+pub(super) fn tell_failed(tx: &Tx<'_>, username: &str, reason: impl Into<String>) {
+    let remote_ip = tx.origin().source_ip.clone();
+    let facts = LoginFailed { username: username.to_owned(), remote_ip, reason: reason.into() };
+    tx.emit(Event::of_system(tx.now(), facts));
 }
 
 /// Under what a refusal is remembered.

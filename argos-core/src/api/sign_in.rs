@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::operation::operation;
-use super::passwords::{Attempt, Purpose};
+use super::passwords::{Attempt, LOCKED_OUT, Purpose, tell_failed};
 use super::{Context, Mutation, Query, View};
 use crate::auth::oidc::Client;
 use crate::auth::{RecoveryCodes, TotpSecret, limiter};
@@ -375,9 +375,14 @@ pub(super) fn spend_recovery_code(tx: &Tx<'_>, cx: &Context, of: &users::Stored,
 pub(super) fn wrong_code(tx: &Tx<'_>, cx: &Context, of: &users::Stored, action: &'static str) -> Result<Error> {
     let ip = &tx.origin().source_ip;
     audit::auth(tx, &event(action, of, json!({})))?;
+    // Who is signed in has only mistyped.
+    if tx.actor().user_id().is_none() {
+        tell_failed(tx, &of.user.username, "wrong code of the second factor");
+    }
     if limiter::fail_totp(tx, ip, of.user.id)? {
         cx.told.is_due(&format!("totp {}", limiter::totp_key(of.user.id, ip)), tx.now());
         audit::auth(tx, &event("totp_rate_limit_hit", of, json!({})))?;
+        tell_failed(tx, &of.user.username, LOCKED_OUT);
     }
     Ok(Error::new(ErrorKind::Unauthorized, "totp.wrong", "this code is not right, or was used before").kept())
 }

@@ -1,11 +1,15 @@
 //! The process itself.
 
+use std::sync::PoisonError;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::operation::operation;
 use super::{Query, View};
+use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::notify::Component;
 use crate::store::versions;
 
 /// Shows which build this is.
@@ -49,12 +53,13 @@ impl Query for GetVersion {
     }
 }
 
-/// Shows whether the stored and the running configuration are the same, and the log queue's figures.
+/// Shows whether the stored and the running configuration are the same, the log queue's figures, and how each part of
+/// Argos did when it was last checked.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetHealth {}
 operation!(GetHealth => Health, "system.health", Get "/system/health", Viewer, 200,
-    "Shows the stored and the running generation and the log queue's figures.");
+    "Shows the stored and the running generation, the log queue's figures and what health checks found.");
 
 /// The state of the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -75,6 +80,25 @@ pub struct Health {
     pub log_dropped_error: u64,
     /// WAF rows dropped since the start.
     pub log_dropped_waf_audit: u64,
+    /// Events dropped since the start, because whoever listens was too slow.
+    pub events_dropped: u64,
+    /// The parts that are checked every 30 seconds while Argos serves, by name.
+    pub components: Vec<ComponentHealth>,
+}
+
+/// How a part of Argos did when it was last checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ComponentHealth {
+    /// Which.
+    pub component: Component,
+    /// Whether it works.
+    pub ok: bool,
+    /// Failed checks in a row.
+    pub failures: u64,
+    /// What is wrong; empty = nothing.
+    pub error: String,
+    /// When it was checked.
+    pub checked_at: Timestamp,
 }
 
 /// A host that can't be served.
@@ -92,7 +116,17 @@ impl Query for GetHealth {
         let faulty = view.live.hosts.iter().filter_map(|(name, host)| {
             Some(FaultyHost { domain: name.to_string(), reason: host.fault.as_deref()?.to_owned() })
         });
+        let health = view.cx.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let components = health.parts().map(|part| ComponentHealth {
+            component: part.component,
+            ok: part.failures == 0,
+            failures: part.failures,
+            error: part.error.clone(),
+            checked_at: part.checked_at,
+        });
         Ok(Health {
+            components: components.collect(),
+            events_dropped: view.cx.events.dropped(),
             stored_generation: versions::generation(&view.read)?,
             running_generation: view.live.generation,
             hosts: view.live.hosts.len(),

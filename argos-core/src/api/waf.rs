@@ -147,7 +147,12 @@ impl Mutation for ReloadRules {
     const RELOADS: bool = true;
 
     fn prepare(&mut self, view: &View<'_>) -> Result<()> {
-        self.read = Some(view.cx.rules.read_anew(&crs_path(&view.read)?)?);
+        let read = view.cx.rules.read_anew(&crs_path(&view.read)?).inspect_err(|e| {
+            // Whoever reloads by a signal sees no answer.
+            let open = view.live.appsec.fail_open;
+            view.cx.lookout.rules_failed(&format!("the rules were not loaded anew: {e}"), open, view.read.now());
+        });
+        self.read = Some(read?);
         Ok(())
     }
 

@@ -81,6 +81,9 @@ impl Inner {
         }
         let stored = done.result.map(|(applied, next)| {
             if let Some(next) = next {
+                if next.rules != self.live.load().rules {
+                    self.cx.lookout.rules_loaded();
+                }
                 self.live.store(next.into());
             }
             applied

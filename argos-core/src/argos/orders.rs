@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::sleep;
 
@@ -46,11 +46,15 @@ const HELD_MS: i64 = 60_000;
 /// Hosts of an earlier version that are taken up in one transaction.
 const ADOPTED_AT_ONCE: u32 = 200;
 
+/// Asks the thread whether it goes on: it calls what it is sent.
+pub(super) type Probe = mpsc::UnboundedSender<Box<dyn FnOnce() + Send>>;
+
 /// The thread that orders; dropped, it ends. An order that goes on is taken up again at the next start.
 #[derive(Debug)]
 pub(super) struct Ordering {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    probe: Probe,
 }
 
 impl Ordering {
@@ -58,9 +62,15 @@ impl Ordering {
         let failed = |e| Error::internal(format!("starting the thread that orders certificates: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
-        let work = move || LocalSet::new().block_on(&runtime, run(argos, stopped));
+        let (probe, probed) = mpsc::unbounded_channel();
+        let work = move || LocalSet::new().block_on(&runtime, run(argos, stopped, probed));
         let thread = std::thread::Builder::new().name("argos-orders".into()).spawn(work).map_err(failed)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), probe })
+    }
+
+    /// What asks the thread whether it goes on.
+    pub(super) fn probe(&self) -> Probe {
+        self.probe.clone()
     }
 }
 
@@ -75,7 +85,11 @@ impl Drop for Ordering {
     }
 }
 
-async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
+async fn run(
+    argos: Argos,
+    mut stopped: oneshot::Receiver<()>,
+    mut probed: mpsc::UnboundedReceiver<Box<dyn FnOnce() + Send>>,
+) {
     if let Err(e) = argos.adopt_orders() {
         tracing::error!("hosts whose certificates an authority signs: {e}");
     }
@@ -104,6 +118,7 @@ async fn run(argos: Argos, mut stopped: oneshot::Receiver<()>) {
         tokio::select! {
             _ = &mut stopped => return,
             () = changed.notified() => {}
+            Some(answer) = probed.recv() => answer(),
             Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
                 let task = done.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
                 if let Some(work) = going_on.remove(&task) {

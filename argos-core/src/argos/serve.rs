@@ -12,6 +12,7 @@ use url::Url;
 
 use super::change::in_transaction;
 use super::gate::gate;
+use super::health::{Checks, Watch};
 use super::history::History;
 use super::memo::Memo;
 use super::notifier::Notifier;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::Events;
 use crate::logs::Queue;
+use crate::notify::Lookout;
 use crate::notify::web_push;
 use crate::outbound::OwnListeners;
 use crate::proxy::{self, Proxy, Upstreams};
@@ -92,6 +94,8 @@ fn ensure_push_pair(store: &Store, key: &MasterKey, clock: &Clock) {
 
 /// A running proxy; it stops when this is dropped.
 pub struct Serving {
+    // Ends first: what stops is not ill.
+    watch: Option<Watch>,
     proxy: Proxy,
     argos: Argos,
     _upkeep: Upkeep,
@@ -146,8 +150,17 @@ impl Serving {
         self.proxy.h3_addresses()
     }
 
+    /// Checks now how the parts of Argos do, as a thread does every 30 seconds: `system.health` shows what was found, and
+    /// what fails twice in a row is told (`health_degraded`).
+    pub fn check_health(&self) {
+        if let Some(watch) = &self.watch {
+            watch.check();
+        }
+    }
+
     /// Stops accepting, lets requests in flight finish for `grace`, and writes the last log rows.
     pub fn stop(mut self, grace: Duration) {
+        self.watch = None;
         self.proxy.stop(grace);
         self.argos.flush_logs();
     }
@@ -199,6 +212,8 @@ impl Argos {
             challenges: Arc::default(),
             changed: Arc::default(),
             retried: Arc::default(),
+            lookout: Arc::new(Lookout::new(events.clone())),
+            health: Arc::default(),
             events,
             own,
         };
@@ -254,14 +269,23 @@ impl Argos {
             challenges: inner.cx.challenges.clone(),
             upstreams: inner.cx.upstreams.clone(),
             quotas: inner.cx.quotas.clone(),
+            lookout: inner.cx.lookout.clone(),
             resolvers: Arc::clone(&options.resolvers),
         };
         let proxy = Proxy::start(options, inner.live.clone(), inner.cx.logs.clone(), inner.cx.clock.clone())?;
         let listening = Listening::start(&inner.cx.own, &proxy);
-        // Without TLS nobody would see a certificate.
         let notifier = Notifier::start(self.clone())?;
+        let running = inner.live.load_full();
+        if running.rules.is_unusable()
+            && let Err(e) = running.rules.report()
+        {
+            inner.cx.lookout.rules_failed(&e.to_string(), running.appsec.fail_open, inner.cx.clock.now());
+        }
+        // Without TLS nobody would see a certificate.
         let ordering = if secure { Some(Ordering::start(self.clone())?) } else { None };
+        let checks = Checks::new(self.clone(), proxy.pulse(), ordering.as_ref().map(Ordering::probe));
         Ok(Serving {
+            watch: Some(Watch::start(checks)?),
             proxy,
             argos: self.clone(),
             _upkeep: Upkeep::start(self.clone())?,

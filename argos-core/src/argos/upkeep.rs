@@ -14,12 +14,13 @@ use super::Argos;
 use super::change::in_transaction;
 use crate::api::{Context, Method, Mutation, Operation};
 use crate::certs;
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::jobs::{JOBS, Run, expiring_soon};
+use crate::jobs::{JOBS, Job, Run, expiring_soon};
 use crate::proxy::panel_terms;
 use crate::schema::{Actor, Hostname, Role, csv};
-use crate::store::Tx;
+use crate::store::{Read, Tx};
 
 /// Between two looks for jobs that are due.
 const EVERY: Duration = Duration::from_secs(60);
@@ -71,31 +72,52 @@ impl Drop for Upkeep {
 
 impl Argos {
     /// Does the periodic work that is due by now, such as renewing certificates. While Argos serves, a thread calls this
-    /// once a minute.
+    /// once a minute. A job that fails keeps no other from being done.
     ///
     /// # Errors
-    /// Those of the jobs.
+    /// That of the first job that failed.
     pub fn tend(&self) -> Result<()> {
+        let mut done = Ok(());
         for (at, job) in JOBS.iter().enumerate() {
-            for _ in 0..AT_ONCE {
-                if !self.view(|view| (job.due)(&view.read))? {
-                    break;
-                }
-                let done = match job.run {
-                    Run::Configures(_) => {
-                        self.acting(Actor::System, Default::default()).change(RunJob { job: at }).map(drop)
-                    }
-                    Run::Looks(run) => {
-                        let now = self.inner.cx.clock.now();
-                        let work = move |conn: &mut _| in_transaction(conn, now, Actor::System, run);
-                        self.inner.store.write(work)?.map(|events| self.emit(events))
-                    }
-                };
-                done.map_err(|e| Error::new(e.kind(), "job.failed", format!("{}: {e}", job.name)))?;
-            }
+            let ran = self.run_job(at, job);
+            done = done.and(ran.map_err(|e| Error::new(e.kind(), "job.failed", format!("{}: {e}", job.name))));
         }
         // Whoever orders certificates looks at the time of day too.
         self.inner.cx.changed.notify_one();
+        done
+    }
+
+    /// Runs a job as long as it is due.
+    fn run_job(&self, at: usize, job: &Job) -> Result<()> {
+        for _ in 0..AT_ONCE {
+            if !self.view(|view| (job.due)(&view.read))? {
+                break;
+            }
+            match job.run {
+                Run::Configures(_) => {
+                    self.acting(Actor::System, Default::default()).change(RunJob { job: at }).map(drop)?;
+                }
+                Run::Looks(run) => {
+                    let now = self.inner.cx.clock.now();
+                    let work = move |conn: &mut _| in_transaction(conn, now, Actor::System, run);
+                    self.emit(self.inner.store.write(work)??);
+                }
+                Run::Reads(look, note) => self.look(look, note)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads, notes until when, and tells what was found.
+    fn look(
+        &self,
+        look: fn(&Read<'_>) -> Result<Vec<Event>>,
+        note: fn(&Tx<'_>, Timestamp) -> Result<()>,
+    ) -> Result<()> {
+        let (events, at) = self.view(|view| Ok((look(&view.read)?, view.read.now())))?;
+        let work = move |conn: &mut _| in_transaction(conn, at, Actor::System, |tx| note(tx, at));
+        self.inner.store.write(work)??;
+        self.emit(events);
         Ok(())
     }
 
@@ -160,7 +182,7 @@ impl Mutation for RunJob {
     fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<()> {
         match JOBS[self.job].run {
             Run::Configures(run) => run(tx, &cx.key),
-            Run::Looks(_) => Ok(()),
+            Run::Looks(_) | Run::Reads(..) => Ok(()),
         }
     }
 }

@@ -98,7 +98,8 @@ catalogue! {
         /// SHA-256 of the certificate.
         fingerprint: String,
     }
-    /// One client made many requests that the WAF takes for attacks: at least 10 within 60 seconds.
+    /// One client made many requests that the WAF takes for attacks, because a rule of severity ERROR or worse matched: at
+    /// least 10 within 60 seconds. Then it is quiet for 60 seconds about this client.
     WafAttackBurst = "waf_attack_burst", Critical {
         /// The client.
         remote_ip: String,
@@ -109,7 +110,7 @@ catalogue! {
         /// How many of them were blocked.
         blocked: u64,
     }
-    /// A host's WAF has only watched for more than a week, with nothing changed about it. Told weekly.
+    /// A host's WAF has only watched for more than a week, with nothing changed about its security. Told weekly.
     WafDetectModeReminder = "waf_detect_mode_reminder", Warning {
         /// Whole days since the host's WAF settings were last changed.
         days_in_detect: i64,
@@ -146,7 +147,8 @@ catalogue! {
         /// Identity of its group.
         target_group_id: GroupId,
     }
-    /// The rate limit of one host refused at least 5 requests within 30 seconds.
+    /// The rate limit of one host refused at least 5 requests within 30 seconds. Then it is quiet for 60 seconds about this
+    /// host.
     RateLimitTriggered = "rate_limit_triggered", Warning {
         /// Requests refused within the window.
         count: u64,
@@ -168,16 +170,18 @@ catalogue! {
         /// The change in a few words.
         summary: String,
     }
-    /// A sign-in failed, or somebody who tried too often was locked out.
+    /// A sign-in failed, by password, second factor or identity provider, or somebody who tried too often was locked out.
+    /// What is refused while they are is not told.
     LoginFailed = "login_failed", Warning {
-        /// The name that was tried.
+        /// The name that was tried; empty where the identity provider told none.
         username: String,
         /// Where from.
         remote_ip: String,
         /// Why it failed.
         reason: String,
     }
-    /// A part of Argos (`writer`, `proxy`, `acme`, `log_queue`, `disk`) failed two checks in a row, 30 seconds apart.
+    /// A part of Argos (`writer`, `proxy`, `acme`, `log_queue`, `disk`) failed two checks in a row, 30 seconds apart. Told
+    /// at most every five minutes for each part.
     HealthDegraded = "health_degraded", Critical {
         /// The part.
         component: String,
@@ -245,14 +249,15 @@ catalogue! {
         /// The machine's name.
         machine_user: String,
     }
-    /// The WAF can't work: its rules did not load, or the engine failed. Told once until it works again.
+    /// The rules of the WAF did not load, or its engine failed. Told once until they load, or until it has not failed for
+    /// five minutes.
     AppsecUnavailable = "appsec_unavailable", Warning {
         /// Why.
         error: String,
-        /// Whether requests pass meanwhile.
+        /// Whether requests that can't be inspected pass.
         fail_open: bool,
     }
-    /// Rows of the access log were dropped in the last minute, because more came than could be written.
+    /// Rows of the access log were dropped in the last minute, because more came than could be written, or none could.
     LogRowsDropped = "log_rows_dropped", Warning {
         /// Rows that were dropped.
         dropped: u64,
@@ -312,8 +317,10 @@ impl Facts {
                 format!("CrowdSec can't be reached, {} times in a row: {}", f.consecutive_failures, f.error)
             }
             Self::CrowdsecCredsStale(f) => format!("CrowdSec refuses the credentials of the {}", f.kind),
-            Self::AppsecUnavailable(f) if f.fail_open => format!("the WAF can't work, and requests pass: {}", f.error),
-            Self::AppsecUnavailable(f) => format!("the WAF can't work, and requests are refused: {}", f.error),
+            Self::AppsecUnavailable(f) => {
+                let fate = if f.fail_open { "passes" } else { "is refused" };
+                format!("the WAF is in trouble, and what it can't inspect {fate}: {}", f.error)
+            }
             Self::LogRowsDropped(f) => format!("{} rows of the access log were dropped in a minute", f.dropped),
         }
     }

@@ -5,6 +5,7 @@
 //! masking and JSON cost the request nothing.
 
 mod batch;
+mod drops;
 mod markup;
 mod mask;
 mod queue;
@@ -12,6 +13,7 @@ mod record;
 mod secrets;
 
 pub use batch::AccessBatch;
+pub use drops::{Drops, Figures};
 pub use mask::{hides, is_secret_header, mask_uri, masked_path, masked_query};
 pub use queue::{Counts, QUEUE_ROWS, Queue, Taken};
 pub use record::{Access, AccessAction, Fault, Finding, Masked, OwnTexts, Record, Texts, Timings, Version};

@@ -7,6 +7,8 @@
 //! What is here knows one event or one delivery; the order of things, the rows and the tasks are in `argos/notifier.rs`.
 
 pub mod config;
+pub mod detect;
+pub mod health;
 pub mod plan;
 pub mod presets;
 pub mod send;
@@ -15,6 +17,8 @@ pub mod throttle;
 pub mod web_push;
 
 pub use config::{Config, Email, Telegram, Webhook};
+pub use detect::{Lookout, Sighting};
+pub use health::{Component, Health};
 pub use plan::{Plan, PlanTerms};
 pub use presets::{PRESETS, Preset};
 pub use send::{Outcome, Parcel, Sender, Subscriber, Terms, Vapid};

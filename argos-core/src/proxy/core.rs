@@ -17,11 +17,13 @@ use super::buffer::Buffers;
 use super::gate::Gate;
 use super::limit::Quotas;
 use super::pool::Pool;
+use super::pulse::Pulse;
 use super::timer::Timers;
 use super::upstreams::{Names, Turns, Upstreams};
 use crate::certs::acme::Challenges;
 use crate::clock::{Clock, RandomPool, Timestamp};
 use crate::logs::{Access, AccessAction, AccessBatch, Fault, Masked, Queue, Record, Texts};
+use crate::notify::{Lookout, Sighting};
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
@@ -31,6 +33,10 @@ use crate::waf::flagged::Flagged;
 const BATCH: usize = 256;
 /// Bytes of their texts after which they are offered, however few they are.
 const BATCH_BYTES: usize = 1 << 20;
+/// Sightings that wait for a look; more of them say nothing more.
+const SIGHTINGS: usize = 4096;
+/// So many are looked at by the next tick.
+const MANY: usize = 256;
 /// Error rows of refused inputs per second, over all cores.
 const REFUSALS_PER_SECOND: u64 = 100;
 
@@ -63,8 +69,12 @@ pub(crate) struct Shared {
     pub(crate) h3_port: Option<u16>,
     /// What is known of targets.
     pub(crate) upstreams: Arc<Upstreams>,
+    /// When each core was last heard of.
+    pub(crate) pulse: Arc<Pulse>,
     /// How many cores there are.
     pub(crate) cores: usize,
+    /// What is made of what many requests show.
+    pub(crate) lookout: Arc<Lookout>,
     /// Whom to ask for the addresses of upstreams; none = whom the system asks.
     pub(crate) resolvers: Arc<[SocketAddr]>,
     second: AtomicI64,
@@ -119,6 +129,7 @@ pub(crate) struct Core {
     pub(crate) stopping: Cell<bool>,
     queue: Arc<Queue>,
     batch: RefCell<AccessBatch>,
+    sightings: RefCell<Vec<Sighting>>,
     date: Cell<(i64, [u8; 29])>,
 }
 
@@ -146,6 +157,7 @@ impl Core {
             stopping: Cell::new(false),
             queue,
             batch: RefCell::new(AccessBatch::with_capacity(BATCH)),
+            sightings: RefCell::default(),
             date: Cell::new((i64::MIN, [0; 29])),
         })
     }
@@ -197,6 +209,30 @@ impl Core {
         if batch.len() >= BATCH || batch.bytes() >= BATCH_BYTES {
             self.queue.offer_access(&mut batch);
         }
+    }
+
+    /// Notes what a request has shown. Nobody is waited for.
+    pub(crate) fn sight(&self, sighting: Sighting) {
+        let mut sightings = self.sightings.borrow_mut();
+        if sightings.len() < SIGHTINGS {
+            sightings.push(sighting);
+        }
+    }
+
+    /// Whether so much was sighted that it is to be looked at soon.
+    pub(crate) fn has_seen_much(&self) -> bool {
+        self.sightings.borrow().len() >= MANY
+    }
+
+    /// Has looked at what was sighted.
+    pub(crate) fn look(&self) {
+        let mut sightings = self.sightings.borrow_mut();
+        if sightings.is_empty() {
+            return;
+        }
+        let live = self.live();
+        let name = |id| live.hosts.iter().find(|(_, host)| host.id == id).map(|(_, host)| host.domain.clone());
+        self.shared.lookout.take(&mut sightings, self.clock.now(), name);
     }
 
     /// Hands the batch over, however small it is.

@@ -26,6 +26,7 @@ use crate::auth::Session;
 use crate::certs::Shown;
 use crate::clock::Timestamp;
 use crate::logs::{Access, AccessAction, Fault, Record, Texts, Timings};
+use crate::notify::Sighting;
 use crate::schema::{HostId, RuleId};
 use crate::snapshot::{HeaderRules, Host, Snapshot};
 
@@ -418,6 +419,11 @@ impl Exchange {
             self.facts.bytes_in = pump.framer.content;
         }
         inspect::finish(self);
+        if self.facts.action == AccessAction::RateLimited
+            && let Some(host) = self.facts.host
+        {
+            self.core.sight(Sighting::Refusal { at: self.facts.at, host });
+        }
         let live = self.live();
         self.live = None;
         if !self.facts.access_log {

@@ -38,6 +38,7 @@ pub(crate) mod path;
 mod pipeline;
 mod pool;
 mod proxy_protocol;
+mod pulse;
 mod quic;
 pub(crate) mod stage;
 pub(crate) mod stop;
@@ -64,6 +65,7 @@ pub use self::forward::PANEL_CLIENT;
 use self::gate::Gate;
 use self::limit::Quotas;
 use self::listener::{Door, Open, Sources};
+pub use self::pulse::Pulse;
 use self::timer::TICK;
 use self::tls::Terms;
 pub use self::tls::panel_terms;
@@ -72,6 +74,7 @@ use crate::certs::acme::Challenges;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::logs::Queue;
+use crate::notify::Lookout;
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::waf::AuditLog;
@@ -109,6 +112,8 @@ pub struct ServeOptions {
     pub upstreams: Arc<Upstreams>,
     /// What clients have left, where hosts limit their requests; it outlives the proxy, too.
     pub quotas: Arc<Quotas>,
+    /// What is made of what many requests show; it outlives the proxy, too.
+    pub lookout: Arc<Lookout>,
     /// Name servers that are asked for the addresses of upstreams; none = those of the system.
     pub resolvers: Arc<[SocketAddr]>,
 }
@@ -178,8 +183,10 @@ impl Proxy {
         shared.challenges = options.challenges;
         shared.upstreams = options.upstreams;
         shared.quotas = options.quotas;
+        shared.lookout = options.lookout;
         shared.resolvers = options.resolvers;
         shared.cores = count;
+        shared.pulse = Arc::new(Pulse::new(count));
         shared.https_port = secure.first().map(SocketAddr::port);
         shared.upstreams.serves_https_at(shared.https_port);
         shared.h3_port = h3.first().map(SocketAddr::port);
@@ -219,6 +226,12 @@ impl Proxy {
     #[must_use]
     pub fn h3_addresses(&self) -> &[SocketAddr] {
         &self.h3
+    }
+
+    /// What tells whether all threads go on.
+    #[must_use]
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.shared.pulse)
     }
 
     /// Client connections that are open.
@@ -311,6 +324,7 @@ fn run(sockets: (Vec<Door>, Vec<quic::Door>), stopped: oneshot::Receiver<Duratio
     // Requests that are cut here still write their rows.
     drop(runtime);
     core.flush();
+    core.look();
 }
 
 async fn serve(core: Rc<Core>, sockets: (Vec<Door>, Vec<quic::Door>), stopped: oneshot::Receiver<Duration>) {
@@ -361,9 +375,14 @@ async fn tick(core: Rc<Core>) {
     loop {
         ticks.tick().await;
         core.timers.tick();
+        core.shared.pulse.beat(core.number);
         n = n.wrapping_add(1);
-        if n.is_multiple_of(FLUSH_TICKS) {
+        let flushes = n.is_multiple_of(FLUSH_TICKS);
+        if flushes {
             core.flush();
+        }
+        if flushes || core.has_seen_much() {
+            core.look();
         }
         if n.is_multiple_of(EXPIRE_TICKS) {
             let limit = core.live().proxy.upstream_idle_timeout;

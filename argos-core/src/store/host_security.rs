@@ -4,6 +4,7 @@ use rusqlite::{Row, named_params};
 
 use super::columns::{parsed, time};
 use super::tx::{HOST_SECURITY, Read, Tx};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::schema::{HostError, HostId, HostSecurity, RateLimitKey, WafMode};
 
@@ -76,6 +77,31 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<HostSecurity> {
 /// `host.not_found`.
 pub fn get(read: &Read<'_>, host: HostId) -> Result<HostSecurity> {
     Ok(read.one(SELECT, named_params! { ":id": host.0 }, from_row)?.ok_or(HostError::NotFound(host))?)
+}
+
+/// A host whose WAF only watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watching {
+    /// The host.
+    pub host: HostId,
+    /// Its name.
+    pub domain: String,
+    /// Since when nothing about it has changed.
+    pub since: Timestamp,
+}
+
+/// Enabled hosts whose WAF only watches, by host: by their own mode, or because `appsec.mode` lets no host block.
+///
+/// # Errors
+/// Those of the database.
+pub fn watching(read: &Read<'_>) -> Result<Vec<Watching>> {
+    let sql = "SELECT h.id, h.domain,
+            CASE s.waf_mode WHEN 'detect' THEN s.updated_at ELSE MAX(s.updated_at, m.updated_at) END
+        FROM hosts h JOIN host_security s ON s.host_id = h.id LEFT JOIN settings m ON m.key = 'appsec.mode'
+        WHERE h.enabled = 1 AND s.waf_enabled = 1 AND COALESCE(m.value, 'block') <> 'disabled'
+            AND (s.waf_mode = 'detect' OR m.value = 'detect')
+        ORDER BY h.id";
+    read.all(sql, [], |row| Ok(Watching { host: HostId(row.get(0)?), domain: row.get(1)?, since: time(row, 2)? }))
 }
 
 /// Replaces the fields of a host's security.

@@ -52,3 +52,22 @@ pub fn write(tx: &Tx<'_>, key: &'static str, value: &str) -> Result<()> {
 pub fn write_own(tx: &Tx<'_>, key: &'static str, value: &str) -> Result<()> {
     tx.execute(UPSERT, named_params! { ":key": key, ":value": value, ":now": tx.now().0 }).map(drop)
 }
+
+/// When it was last looked for what is to be told from time to time; none = never. It is the time of the detectors' row.
+///
+/// # Errors
+/// Those of the database.
+pub fn last_look(read: &Read<'_>) -> Result<Option<Timestamp>> {
+    let sql = "SELECT updated_at FROM settings WHERE key = 'logs.errors_offset'";
+    read.one(sql, [], |r| r.get(0).map(Timestamp))
+}
+
+/// Notes that it was looked at `at`.
+///
+/// # Errors
+/// Those of the database.
+pub fn note_look(tx: &Tx<'_>, at: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO settings (key, value, updated_at) VALUES ('logs.errors_offset', '0', :at)
+        ON CONFLICT (key) DO UPDATE SET updated_at = excluded.updated_at";
+    tx.execute(sql, named_params! { ":at": at.0 }).map(drop)
+}

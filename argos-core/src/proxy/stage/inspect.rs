@@ -18,6 +18,7 @@ use coding::Coding;
 pub(crate) use hold::{Held, HeldReply, gather};
 
 use super::upstream::{self, Reply};
+use crate::notify::Sighting;
 use crate::proxy::core::Core;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::h1::field::Known;
@@ -178,11 +179,13 @@ async fn apart(ex: &mut Exchange, content: Content) -> Result<(Option<Interrupti
         }
         Ok((Err(_), held)) => {
             ex.waf = Some(inspection);
+            sight_failure(ex, open);
             failed(ex, open, "the engine failed")?;
             Ok((None, Some(held)))
         }
         Err(_) => {
             ex.waf = Some(inspection);
+            sight_failure(ex, open);
             Err(Stop::EngineFailed)
         }
     }
@@ -246,7 +249,10 @@ pub(crate) fn finish(ex: &mut Exchange) {
             rows::record(ex, &inspection, &outcome);
             copy::keep(ex, &mut inspection, &outcome);
         }
-        Err(_) => ex.record_fault("waf", true, ex.facts.status, "the engine failed in phase 5"),
+        Err(_) => {
+            sight_failure(ex, inspection.appsec.fail_open);
+            ex.record_fault("waf", true, ex.facts.status, "the engine failed in phase 5");
+        }
     }
 }
 
@@ -267,10 +273,15 @@ fn run<T>(ex: &mut Exchange, step: impl FnOnce(&mut Transaction, &Exchange) -> T
             inspection.transaction = None;
             let open = inspection.appsec.fail_open;
             ex.waf = Some(inspection);
+            sight_failure(ex, open);
             failed(ex, open, "the engine failed")?;
             Ok(None)
         }
     }
+}
+
+fn sight_failure(ex: &Exchange, open: bool) {
+    ex.core.sight(Sighting::Failure { at: ex.facts.at, open });
 }
 
 /// What becomes of a request that can't be inspected.

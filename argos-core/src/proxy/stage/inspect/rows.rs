@@ -8,10 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::Inspection;
 use crate::logs::{Finding, Record, Secrets, is_secret_header, mask_uri};
+use crate::notify::Sighting;
 use crate::proxy::exchange::Exchange;
 
 /// Most rows of one transaction.
 const MOST_ROWS: usize = 50;
+/// What rules of this severity and of worse ones match is an attack.
+const ATTACK: &str = "ERROR";
 /// Shorter cookies say no secret that could be told from other text.
 const SHORTEST_COOKIE: usize = 8;
 /// Most bytes of matched data in a row.
@@ -34,6 +37,10 @@ pub(super) fn record(ex: &Exchange, inspection: &Inspection, outcome: &Outcome) 
         masked,
         outcome,
     };
+    if outcome.matched.iter().any(|rule| rule.log && rank(severity(rule)) <= rank(ATTACK)) {
+        let blocked = outcome.verdict == Verdict::Blocked;
+        ex.core.sight(Sighting::Attack { at: ex.facts.at, client: ex.client.ip, blocked });
+    }
     shown.rows(inspection);
     if let Some(log) = &ex.core.shared.audit_log
         && (log.all() || shown.outcome.audit.record || shown.outcome.interrupted.is_some())

@@ -9,7 +9,9 @@ use argos_seclang::{NoFiles, RuleSet};
 use super::hold::Held;
 use super::*;
 use crate::clock::Clock;
+use crate::event::{EventKind, Events};
 use crate::logs::{Queue, Record};
+use crate::notify::Lookout;
 use crate::proxy::core::{Core, Shared};
 use crate::proxy::stream::Stream;
 
@@ -19,10 +21,17 @@ fn no_rules() -> RuleSet {
 
 /// Runs `check` with an exchange under inspection, and returns the rows it left.
 fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Record> {
+    heard_with_exchange(fail_open, &Arc::default(), check)
+}
+
+/// The same before `lookout`, which gets what was sighted.
+fn heard_with_exchange(fail_open: bool, lookout: &Arc<Lookout>, check: impl FnOnce(&mut Exchange)) -> Vec<Record> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let queue = Arc::new(Queue::new(|| ()));
     let live = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-    let core = Core::new(0, live, Arc::clone(&queue), Clock::system(), Arc::new(Shared::default()));
+    let mut shared = Shared::default();
+    shared.lookout = Arc::clone(lookout);
+    let core = Core::new(0, live, Arc::clone(&queue), Clock::system(), Arc::new(shared));
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -44,6 +53,7 @@ fn with_exchange(fail_open: bool, check: impl FnOnce(&mut Exchange)) -> Vec<Reco
         check(&mut ex);
     });
     core.flush();
+    core.look();
     queue.take(10).records.into()
 }
 
@@ -61,6 +71,22 @@ fn an_engine_that_panics_refuses_or_passes_by_setting() {
     });
     let [Record::Error(fault)] = &open[..] else { panic!("{open:?}") };
     assert!(fault.severe && fault.component == "waf" && fault.text.contains("uninspected"));
+}
+
+#[test]
+fn an_engine_that_panics_is_told_once() {
+    for fail_open in [false, true] {
+        let events = Events::default();
+        let heard = events.subscribe();
+        let lookout = Arc::new(Lookout::new(events));
+        for _ in 0..3 {
+            heard_with_exchange(fail_open, &lookout, |ex| {
+                let _ = run(ex, |_, _| panic!("injected"));
+            });
+        }
+        let told: Vec<_> = heard.try_iter().map(|event| (event.kind(), event.data()["fail_open"].clone())).collect();
+        assert_eq!(told, [(EventKind::AppsecUnavailable, fail_open.into())]);
+    }
 }
 
 #[test]
