@@ -29,6 +29,36 @@ fn a_host_made_by_one_call_takes_traffic_at_once() {
     assert_eq!(ask(server.http, "GET", "/healthz", &[("Host", "localhost")], "").status, 404);
 }
 
+/// Where the proxy listens, and where the panel does, under whatever name.
+#[test]
+fn no_webhook_reaches_argos_itself() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let admin = token(&folder, "admin");
+    let trial = |url: String| {
+        let channel = json!({"name": url, "type": "webhook", "config": {"url": url}}).to_string();
+        let made = api(&server, &admin, "POST", "/notifications/channels", &channel);
+        assert_eq!(made.status, 201, "{url}: {}", made.body);
+        let id = made.json()["id"].as_i64().unwrap();
+        let tried = api(&server, &admin, "POST", &format!("/notifications/channels/{id}/test"), "");
+        assert_eq!(tried.status, 200, "{}", tried.body);
+        let tried = tried.json();
+        assert_eq!(tried["success"], false, "{url}: {tried}");
+        tried["error"].as_str().unwrap().to_owned()
+    };
+    let (http, panel) = (server.http.port(), server.panel.port());
+    let before = trial("http://localhost:9/x".into());
+    assert!(before.contains("notifications.allow_private_targets"), "{before}");
+    let allowed = json!({"value": "true"}).to_string();
+    assert_eq!(api(&server, &admin, "PUT", "/settings/notifications.allow_private_targets", &allowed).status, 200);
+    for port in [http, panel] {
+        for host in ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"] {
+            let error = trial(format!("http://{host}:{port}/hidden"));
+            assert!(error.contains("where Argos itself listens") && !error.contains("hidden"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn bad_input_is_named_and_changes_nothing() {
     let folder = Folder::new();

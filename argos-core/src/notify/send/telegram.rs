@@ -63,14 +63,19 @@ pub(super) async fn send(to: &Telegram, out: &Outbound, parcel: &Parcel<'_>, beg
     let text = hasher.finish();
     let first = begun.take(parcel.idempotency_key, text);
     for (n, part) in parts.iter().enumerate().skip(first) {
-        let outcome = send_part(to, out, &url, part).await;
-        match outcome {
+        let told = |error: String| match parts.len() {
+            1 => error,
+            all => format!("part {} of {all}: {error}", n + 1),
+        };
+        match send_part(to, out, &url, part).await {
             Outcome::Sent => {}
-            Outcome::Failed { error, after } if n > 0 => {
-                begun.put(Place { idempotency_key: parcel.idempotency_key.to_owned(), text, sent: n });
-                return Outcome::Failed { error: format!("part {} of {}: {error}", n + 1, parts.len()), after };
+            Outcome::Failed { error, after } => {
+                if n > 0 {
+                    begun.put(Place { idempotency_key: parcel.idempotency_key.to_owned(), text, sent: n });
+                }
+                return Outcome::Failed { error: told(error), after };
             }
-            other => return other,
+            Outcome::Refused { error } => return Outcome::Refused { error: told(error) },
         }
     }
     Outcome::Sent

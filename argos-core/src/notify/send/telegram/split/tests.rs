@@ -134,3 +134,100 @@ fn any_text_of_any_mode_comes_to_an_end() {
         }
     }
 }
+
+/// What can be seen of a text, and what is open at its end.
+fn seen(text: &str, mode: ParseMode) -> (String, Vec<Mark>) {
+    let (mut seen, mut open, mut at) = (String::new(), Vec::new(), 0);
+    while at < text.len() {
+        let rest = &text[at..];
+        let piece = match mode {
+            ParseMode::Html => html(rest),
+            ParseMode::MarkdownV2 => markdown(rest, &open, at == 0 || text[..at].ends_with('\n')),
+            ParseMode::None => plain(rest),
+        };
+        match piece.change {
+            Change::None if !rest[..piece.length].trim().is_empty() => {
+                seen += &format!(
+                    "{:?}{}",
+                    open.iter().map(|m: &Mark| &m.closing).collect::<Vec<_>>(),
+                    &rest[..piece.length]
+                );
+            }
+            Change::None => {}
+            Change::Opens(mark) => open.push(mark),
+            Change::Closes => assert!(open.pop().is_some(), "{rest}"),
+        }
+        at += piece.length;
+    }
+    (seen, open)
+}
+
+/// Dice that fall the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % n
+    }
+}
+
+#[test]
+fn each_part_of_a_sound_text_is_sound_and_nothing_is_lost() {
+    let html: (&[&str], &[(&str, &str)]) = (
+        &["word ", "&lt;", "&quot; ", "<br/>", "\n", "\n", "é🦀", "a"],
+        &[
+            ("<b>", "</b>"),
+            ("<a href=\"https://a.example/?x=>\">", "</a>"),
+            ("<pre>", "</pre>"),
+            ("<tg-spoiler>", "</tg-spoiler>"),
+        ],
+    );
+    let markdown: (&[&str], &[(&str, &str)]) = (
+        &[
+            "word ",
+            "\\.",
+            "\\_ ",
+            "`a*b` ",
+            "[a\\]b](https://a.example/\\)) ",
+            "\nx",
+            "\nx",
+            "é🦀",
+            "```rust\nlet a;\n``` ",
+        ],
+        &[("*", "*"), ("~", "~"), ("||", "||"), ("_", "_")],
+    );
+    for seed in 0..60 {
+        for (mode, (pieces, marks)) in [(ParseMode::Html, html), (ParseMode::MarkdownV2, markdown)] {
+            let mut dice = Dice(seed);
+            let (mut text, mut open) = (String::from("begin "), Vec::new());
+            let lines = 1 + dice.below(12);
+            while text.len() < 11_000 {
+                let free: Vec<_> = marks.iter().filter(|mark| !open.contains(mark)).collect();
+                match dice.below(8) {
+                    0 if !free.is_empty() => {
+                        let mark = free[dice.below(free.len())];
+                        text += &format!("{}w", mark.0);
+                        open.push(mark);
+                    }
+                    1 => text += open.pop().map_or("", |mark| mark.1),
+                    _ => {
+                        let piece = pieces[dice.below(pieces.len())];
+                        // Some texts have few line ends, or none.
+                        text += if piece.starts_with('\n') && dice.below(lines) > 0 { "word" } else { piece };
+                    }
+                }
+            }
+            text.extend(open.iter().rev().map(|mark| mark.1));
+            let parts = split(&text, mode);
+            let mut all = String::new();
+            for part in &parts {
+                let (seen, open) = seen(part, mode);
+                assert!(open.is_empty(), "seed {seed}, {mode}: {open:?} in {part:?}");
+                all += &seen;
+            }
+            assert!(all == seen(&text, mode).0, "seed {seed}, {mode}");
+            assert!((3..=6).contains(&parts.len()), "seed {seed}, {mode}: {}", parts.len());
+        }
+    }
+}
