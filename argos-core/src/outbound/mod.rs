@@ -230,7 +230,7 @@ impl Outbound {
                 return Ok(self.read(response, &url, deadline).await);
             };
             if followed == redirects {
-                let why = format!("sends to another address again after {redirects} redirects");
+                let why = format!("sends on through more than {redirects} redirects");
                 return Err(Refusal::new(Cause::Refused, why).at(&url));
             }
             let next = next.map_err(|refusal| refusal.at(&url))?;
@@ -289,6 +289,11 @@ impl Outbound {
             cut: None,
         };
         let most = self.limits.most;
+        let too_long = || Some(Refusal::new(Cause::Refused, format!("answers more than {most} bytes")).at(url));
+        if response.content_length().is_some_and(|length| length > most as u64) {
+            answer.cut = too_long();
+            return answer;
+        }
         loop {
             let piece = tokio::select! {
                 biased;
@@ -298,8 +303,7 @@ impl Outbound {
             match piece {
                 Ok(Some(piece)) if piece.len() > most - answer.body.len() => {
                     answer.body.extend_from_slice(&piece[..most - answer.body.len()]);
-                    let why = format!("answers more than {most} bytes");
-                    answer.cut = Some(Refusal::new(Cause::Refused, why).at(url));
+                    answer.cut = too_long();
                     return answer;
                 }
                 Ok(Some(piece)) => answer.body.extend_from_slice(&piece),
@@ -370,7 +374,9 @@ fn target(response: &Response, url: &Url, method: &Method) -> Option<Result<Url,
     let to = response.headers().get(LOCATION).filter(|_| keeps || [Method::GET, Method::HEAD].contains(method))?;
     let refused = |why: &str| Err(Refusal::new(Cause::Refused, why));
     Some(match to.to_str().ok().and_then(|to| url.join(to).ok()) {
-        Some(next) if url.scheme() == "https" && next.scheme() == "http" => refused("sends from https to http"),
+        Some(next) if url.scheme() == "https" && next.scheme() == "http" => {
+            refused("sends from https to http, and behind https only https is allowed")
+        }
         Some(next) => Ok(next),
         None => refused("sends to what is no URL"),
     })

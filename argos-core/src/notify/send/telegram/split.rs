@@ -242,17 +242,17 @@ fn markdown(rest: &str, open: &[Mark], begins_line: bool) -> Piece {
     if mark == "||" && (behind.is_empty() || behind.starts_with('\n')) {
         return whole(2);
     }
+    if mark != "```" {
+        let change = Change::Opens(Mark { opening: mark.to_owned(), closing: mark.to_owned() });
+        return Piece { length: mark.len(), change };
+    }
     // Code may name its language in the first line, which in the next part says it again.
-    let line = &behind[..behind.floor_char_boundary(LANGUAGE)];
-    let language = match line.split_once('\n') {
-        Some((word, _)) if mark == "```" && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-#".contains(&b)) => {
-            word
-        }
-        _ => "",
-    };
-    let opening = if mark == "```" { format!("```{language}\n") } else { mark.to_owned() };
+    let plain = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-#".contains(&b));
+    let line = behind[..behind.floor_char_boundary(LANGUAGE)].split_once('\n');
+    let first = line.filter(|(word, _)| plain(word)).map_or("", |(word, _)| &behind[..=word.len()]);
+    let opening = if first.is_empty() { "```\n".to_owned() } else { format!("```{first}") };
     let change = Change::Opens(Mark { opening, closing: mark.to_owned() });
-    Piece { length: mark.len() + language.len(), change }
+    Piece { length: mark.len() + first.len(), change }
 }
 
 /// Bytes of the link `[text](address)` that `rest` begins with, or of the emoji `![text](address)`.

@@ -197,7 +197,7 @@ fn each_part_of_a_sound_text_is_sound_and_nothing_is_lost() {
         ],
         &[("*", "*"), ("~", "~"), ("||", "||"), ("_", "_")],
     );
-    for seed in 0..60 {
+    for seed in 0..25 {
         for (mode, (pieces, marks)) in [(ParseMode::Html, html), (ParseMode::MarkdownV2, markdown)] {
             let mut dice = Dice(seed);
             let (mut text, mut open) = (String::from("begin "), Vec::new());
@@ -210,7 +210,8 @@ fn each_part_of_a_sound_text_is_sound_and_nothing_is_lost() {
                         text += &format!("{}w", mark.0);
                         open.push(mark);
                     }
-                    1 => text += open.pop().map_or("", |mark| mark.1),
+                    // A blank behind it, so that two marks never meet and are read as another one.
+                    1 => text += &open.pop().map_or(String::new(), |mark| format!("{} ", mark.1)),
                     _ => {
                         let piece = pieces[dice.below(pieces.len())];
                         // Some texts have few line ends, or none.
@@ -226,7 +227,13 @@ fn each_part_of_a_sound_text_is_sound_and_nothing_is_lost() {
                 assert!(open.is_empty(), "seed {seed}, {mode}: {open:?} in {part:?}");
                 all += &seen;
             }
-            assert!(all == seen(&text, mode).0, "seed {seed}, {mode}");
+            let whole = seen(&text, mode).0;
+            let differs =
+                all.bytes().zip(whole.bytes()).position(|(a, b)| a != b).unwrap_or(all.len().min(whole.len()));
+            let near = |text: &str| {
+                text[text.floor_char_boundary(differs.saturating_sub(90))..].chars().take(200).collect::<String>()
+            };
+            assert!(all == whole, "seed {seed}, {mode}: {:?} is not {:?}", near(&all), near(&whole));
             assert!((3..=6).contains(&parts.len()), "seed {seed}, {mode}: {}", parts.len());
         }
     }
