@@ -331,7 +331,9 @@ fn nothing_said_before_the_encryption_counts_inside_it() {
         (hello, rest)
     });
     let to = Email { tls: SmtpTls::Starttls, ..signing_in(to(at.port()), SmtpAuth::Plain) };
-    failed(send(to));
+    let error = failed(send(to));
+    // It reached the encryption, where it is no message; kept outside it would have been the first answer inside.
+    assert!(error.contains("corrupt message"), "{error}");
     let (hello, rest) = first.recv().unwrap();
     assert_eq!(hello[..2], [22, 3], "a handshake of TLS begins");
     assert!(!rest.windows(4).any(|bytes| bytes == b"AUTH"));

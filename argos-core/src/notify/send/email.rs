@@ -7,7 +7,7 @@
 mod plain;
 mod way;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -35,7 +35,7 @@ use super::{Outcome, Parcel, Terms};
 use crate::clock::{Timestamp, random};
 use crate::notify::config::Email;
 use crate::outbound::{Reach, system_trust};
-use crate::schema::{SmtpAuth, SmtpTls};
+use crate::schema::{Hostname, SmtpAuth, SmtpTls};
 
 /// Bytes that a server may say, with its certificates.
 const MOST: usize = 1 << 20;
@@ -66,7 +66,8 @@ pub(super) async fn send(to: &Email, terms: &Terms, mail: &MailTerms, parcel: &P
         Ok(message) => message,
         Err(error) => return Outcome::Refused { error },
     };
-    let server = Server { to, mail, name: format!("{}:{}", to.smtp_host, to.smtp_port) };
+    let host = host(&to.smtp_host);
+    let server = Server { to, mail, name: format!("{}:{}", to.smtp_host, to.smtp_port), host };
     let late = || server.failed(&format!("does not take the mail within {} s", mail.whole.as_secs_f64()));
     match timeout(mail.whole, server.hand_over(&terms.reach, &message)).await {
         Ok(Ok((connection, outcome))) => {
@@ -125,7 +126,10 @@ fn mailbox(field: &str, text: &str) -> Result<Mailbox, String> {
 struct Server<'a> {
     to: &'a Email,
     mail: &'a MailTerms,
+    /// What it is called in errors.
     name: String,
+    /// What is looked up, and what its certificate must hold.
+    host: String,
 }
 
 /// What was said so far, and to whom.
@@ -136,7 +140,7 @@ impl Server<'_> {
         let to = self.to;
         // Mail servers often lie in the network of one's own, and the channel's maker named this one.
         let reach = Reach { private: true, own: reach.own.clone() };
-        let found = reach.addresses(&to.smtp_host, to.smtp_port).await.map_err(|fault| match fault.may_pass() {
+        let found = reach.addresses(&self.host, to.smtp_port).await.map_err(|fault| match fault.may_pass() {
             true => Outcome::Failed { error: fault.to_string(), after: None },
             false => Outcome::Refused { error: fault.to_string() },
         })?;
@@ -180,7 +184,7 @@ impl Server<'_> {
         let stream: Box<dyn AsyncTokioStream> = match self.to.tls {
             SmtpTls::Implicit => {
                 let config = self.tls().map_err(|why| self.refused(&format!("can't be called: {why}")))?;
-                let name = ServerName::try_from(self.host().to_owned());
+                let name = ServerName::try_from(self.host.clone());
                 let name = name.map_err(|_| self.refused("has no name that a certificate could hold"))?;
                 let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
                 Box::new(Way::new(stream.map_err(|e| self.failed(&format!("TLS: {e}")))?, at, MOST))
@@ -189,11 +193,6 @@ impl Server<'_> {
         };
         let greeted = AsyncSmtpConnection::connect_with_transport(stream, &ClientId::default()).await;
         greeted.map_err(|e| self.fault("the greeting", &e))
-    }
-
-    /// The host's name without the brackets of an IPv6 address.
-    fn host(&self) -> &str {
-        self.to.smtp_host.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// Encryption from the first byte.
@@ -212,7 +211,7 @@ impl Server<'_> {
 
     /// Encryption from `STARTTLS` on.
     fn starttls(&self) -> Result<TlsParameters, SmtpError> {
-        let mut tls = TlsParameters::builder(self.host().to_owned());
+        let mut tls = TlsParameters::builder(self.host.clone());
         for authority in &self.mail.trusted {
             tls = tls.add_root_certificate(Certificate::from_der(authority.to_vec())?);
         }
@@ -310,6 +309,33 @@ impl Server<'_> {
     }
 }
 
+/// A name as the network knows it, or an address without the brackets of a URL.
+fn host(text: &str) -> String {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    match (bare.parse::<IpAddr>(), Hostname::parse(text)) {
+        (Err(_), Ok(name)) => name.as_str().to_owned(),
+        _ => bare.to_owned(),
+    }
+}
+
 fn recipient(address: &Address) -> String {
     format!("recipient {address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn hosts_are_called_as_the_network_knows_them() {
+        for (given, called) in [
+            ("Mail.Example.org", "mail.example.org"),
+            ("mail.grün.example", "mail.xn--grn-ioa.example"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            assert_eq!(host(given), called);
+        }
+    }
 }

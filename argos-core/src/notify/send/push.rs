@@ -18,8 +18,8 @@ use crate::schema::PushSubscriptionId;
 
 /// How long a service keeps a message for a browser that is not there.
 const TTL_SECONDS: u32 = 86_400;
-/// Services that are told at once.
-const AT_ONCE: usize = 8;
+/// Browsers that are told at once. Anybody may subscribe with services that never answer: few must not hold many up.
+const AT_ONCE: usize = 64;
 /// What stands for what was left out.
 const MORE: &str = "…";
 
