@@ -60,22 +60,10 @@ fn closed(id: i64, endpoint: String) -> Subscriber {
     Subscriber { id: PushSubscriptionId(id), endpoint, p256dh: Pair::generate().unwrap().public, auth }
 }
 
-/// Asks the stand-in as a test does, not as Argos.
-fn ask(server: &Receiver, path: &str, body: &Value) -> Value {
-    let body = body.to_string();
-    let mut stream = TcpStream::connect(server.address).unwrap();
-    let head = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json";
-    write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_default()
-}
-
 /// A browser of the stand-in: what it subscribed with, and the name that its messages are asked for by.
 fn browser(server: &Receiver, id: i64, key: &str) -> (Subscriber, String) {
     let asked = json!({"userVisibleOnly": "true", "applicationServerKey": key});
-    let made = ask(server, "/subscribe", &asked)["data"].take();
+    let made = server.ask("/subscribe", &asked)["data"].take();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let subscriber = Subscriber {
         id: PushSubscriptionId(id),
@@ -86,11 +74,6 @@ fn browser(server: &Receiver, id: i64, key: &str) -> (Subscriber, String) {
     (subscriber, text(&made["clientHash"]))
 }
 
-fn messages(server: &Receiver, client: &str) -> Vec<String> {
-    let data = ask(server, "/get-notifications", &json!({"clientHash": client}))["data"].take();
-    serde_json::from_value(data["messages"].clone()).unwrap()
-}
-
 #[test]
 fn browsers_open_what_is_sent_to_them() {
     let Some(server) = Receiver::push() else { return };
@@ -99,11 +82,11 @@ fn browsers_open_what_is_sent_to_them() {
     let mut sender = sender(Some(vapid), true);
     let text = json!({"title": "warning: x", "body": "grün – 日本 🦚"}).to_string();
     assert_eq!(send(&mut sender, &[one.0.clone(), two.0], Severity::Warning, &text), Outcome::Sent);
-    assert_eq!((messages(&server, &one.1), messages(&server, &two.1)), (vec![text.clone()], vec![text]));
+    assert_eq!((server.pushed(&one.1), server.pushed(&two.1)), (vec![text.clone()], vec![text]));
     // What is too long arrives too, and can be read.
     let long = json!({"title": "t", "body": "x".repeat(100_000)}).to_string();
     assert_eq!(send(&mut sender, &[one.0], Severity::Warning, &long), Outcome::Sent);
-    let cut: Value = serde_json::from_str(&messages(&server, &one.1)[1]).unwrap();
+    let cut: Value = serde_json::from_str(&server.pushed(&one.1)[1]).unwrap();
     assert_eq!(cut["title"], "t");
     assert!(cut["body"].as_str().unwrap().ends_with("xxx…"));
     assert!(sender.take_gone().is_empty());
@@ -115,7 +98,7 @@ fn who_signs_must_be_whom_the_browser_subscribed_with() {
     let (browser, client) = browser(&server, 1, &vapid().public);
     let Outcome::Refused { error } = told(&mut sender(Some(vapid()), true), &[browser]) else { panic!("not ours") };
     assert!(error.contains("answers 400"), "{error}");
-    assert!(messages(&server, &client).is_empty());
+    assert!(server.pushed(&client).is_empty());
 }
 
 #[test]
@@ -123,11 +106,11 @@ fn a_subscription_that_has_ended_is_gone_and_keeps_nobody_from_hearing() {
     let Some(server) = Receiver::push() else { return };
     let vapid = vapid();
     let (ended, there) = (browser(&server, 7, &vapid.public), browser(&server, 8, &vapid.public));
-    ask(&server, &format!("/expire-subscription/{}", ended.1), &json!({}));
+    server.ask(&format!("/expire-subscription/{}", ended.1), &json!({}));
     let mut sender = sender(Some(vapid), true);
     assert_eq!(told(&mut sender, &[ended.0.clone(), there.0]), Outcome::Sent);
     assert_eq!(sender.take_gone(), [PushSubscriptionId(7)]);
-    assert_eq!(messages(&server, &there.1).len(), 1);
+    assert_eq!(server.pushed(&there.1).len(), 1);
     let Outcome::Refused { error } = told(&mut sender, &[ended.0]) else { panic!("nobody hears") };
     assert!(error.starts_with("no subscribers"), "{error}");
     assert_eq!(sender.take_gone(), [PushSubscriptionId(7)]);

@@ -21,6 +21,11 @@ const PASSWORD: &str = "pattern-of-a-password";
 const USER_PASSWORD: &str = "pattern-of-another-password";
 const OIDC_SECRET: &str = "pattern-of-a-client-secret";
 const EAB_KEY: &str = "cGF0dGVybi1vZi1hbi1lYWIta2V5";
+const HOOK: &str = "https://hooks.invalid/pattern-of-a-path";
+const HOOK_SECRET: &str = "pattern-of-a-signing-secret";
+const HOOK_TOKEN: &str = "pattern-of-a-header";
+const MAIL_PASSWORD: &str = "pattern-of-a-mail-password";
+const BOT_TOKEN: &str = "1:pattern-of-a-bot-token";
 
 /// Every changing operation that needs no secret of a start, in an order in which each succeeds.
 fn calls() -> Vec<(&'static str, Value)> {
@@ -129,6 +134,33 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("auth.set_oidc_config", json!({"client_id": "argos", "client_secret": OIDC_SECRET})),
         ("waf.install", samples::sample("waf.install")),
         ("waf.reload", json!({})),
+        (
+            "channels.create",
+            json!({"name": "hook", "type": "webhook", "config": {"url": HOOK, "secret": HOOK_SECRET,
+                "headers": {"X-Token": HOOK_TOKEN}}}),
+        ),
+        ("channels.update", json!({"id": 1, "config": {"secret": HOOK_SECRET, "method": "PUT"}})),
+        ("channels.test", json!({"id": 1})),
+        (
+            "channels.create",
+            json!({"name": "mail", "type": "email", "config": {"smtp_host": "mail.invalid", "from": "a@b.example",
+                "to": ["c@d.example"], "smtp_username": "argos", "smtp_password": MAIL_PASSWORD}}),
+        ),
+        (
+            "channels.create",
+            json!({"name": "chat", "type": "telegram", "config": {"bot_token": BOT_TOKEN, "chat_id": "-1001"}}),
+        ),
+        ("channels.toggle", json!({"id": 1, "enabled": false})),
+        ("notification_rules.create", json!({"channel_id": 2, "event_type": "login_failed"})),
+        ("notification_rules.update", json!({"id": 1, "name": "who fails"})),
+        (
+            "notification_rules.replace",
+            json!({"id": 1, "name": "", "channel_id": 3, "event_type": "login_failed", "filter_host_ids": [],
+                "filter_severities": ["warning"], "throttle_window_seconds": 60, "enabled": true}),
+        ),
+        ("notification_rules.toggle", json!({"id": 1, "enabled": false})),
+        ("notification_rules.delete", json!({"id": 1})),
+        ("channels.delete", json!({"id": 1})),
     ]
 }
 
@@ -145,14 +177,27 @@ fn dns_provider(secret: &str) -> Value {
 
 /// Runs them all; the secrets that were made on the way.
 fn change_everything(argos: &Argos) -> Vec<String> {
-    let mut secrets = [PASSWORD, EAB_KEY, USER_PASSWORD, OIDC_SECRET].map(str::to_owned).to_vec();
-    // A ticket is made for a session, and writes nothing.
-    let mut done = BTreeSet::from(["setup.create", "auth.ticket"]);
-    // What people do through a session is tried by `sign_in.rs` and `oidc.rs`, and looked at by the test below.
+    let mut secrets = [
+        PASSWORD,
+        EAB_KEY,
+        USER_PASSWORD,
+        OIDC_SECRET,
+        "pattern-of-a-path",
+        HOOK_SECRET,
+        HOOK_TOKEN,
+        MAIL_PASSWORD,
+        BOT_TOKEN,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    // A ticket is made for a session, and writes nothing. Of deliveries there are none, since nothing is dispatched.
+    let mut done = BTreeSet::from(["setup.create", "auth.ticket", "deliveries.retry"]);
+    // What people do through a session is tried by `sign_in.rs`, `oidc.rs` and `push_subscriptions.rs`, and looked at by the test below.
     done.extend(
         describe()
             .iter()
-            .filter(|op| op.name.starts_with("auth.") && op.name != "auth.set_oidc_config")
+            .filter(|op| op.name.starts_with("auth.") || op.name.starts_with("push."))
+            .filter(|op| op.name != "auth.set_oidc_config")
             .filter(|op| op.mutates)
             .map(|op| op.name),
     );
@@ -176,7 +221,7 @@ fn change_everything(argos: &Argos) -> Vec<String> {
     }
     let changing: BTreeSet<&str> = describe().iter().filter(|op| op.mutates).map(|op| op.name).collect();
     assert_eq!(done, changing, "an operation that changes something is not tried here");
-    assert_eq!(secrets.len(), 11);
+    assert_eq!(secrets.len(), 16);
     secrets
 }
 

@@ -21,7 +21,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use support::Folder;
-use support::receivers::Receiver;
+use support::receivers::{Receiver, opened};
 
 const KEY: &str = "019b7a3c-0000-7000-8000-00000000002a";
 const PASSWORD: &str = "sturdy-lantern-47";
@@ -128,21 +128,6 @@ fn a_page_comes_with_its_text() {
     let mail = received(&server);
     assert!(head(&mail).contains("Content-Type: multipart/alternative;"));
     assert_eq!(opened(&mail), json!({"text/plain": "Down\na <b>", "text/html": page}));
-}
-
-/// The parts of a mail, as Python reads them.
-fn opened(mail: &Value) -> Value {
-    let script = "import sys, json, email, email.policy
-mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
-parts = {p.get_content_type(): p.get_content() for p in mail.walk() if not p.is_multipart()}
-print(json.dumps({k: v.replace('\\r\\n', '\\n') for k, v in parts.items()}))";
-    let mut python = std::process::Command::new("python3");
-    python.args(["-c", script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-    let mut child = python.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(mail["content"].as_str().unwrap().as_bytes()).unwrap();
-    let out = child.wait_with_output().unwrap();
-    assert!(out.status.success());
-    serde_json::from_slice(&out.stdout).unwrap()
 }
 
 #[test]

@@ -103,10 +103,17 @@ fn every_operation_is_asked_and_refused() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Operations that need what a browser or an identity provider has, beside those that are asked through a session;
-/// `sign_in.rs`, `oidc.rs` and `gate.rs` have them succeed.
-const AFTER_OTHERS: &[&str] =
-    &["auth.verify_totp", "auth.verify_recovery", "auth.oidc_login", "auth.oidc_callback", "auth.test_oidc"];
+/// Operations that need what a browser or an identity provider has, or that something was dispatched, beside those that
+/// are asked through a session; `sign_in.rs`, `oidc.rs`, `gate.rs` and `notifier.rs` have them succeed.
+const AFTER_OTHERS: &[&str] = &[
+    "auth.verify_totp",
+    "auth.verify_recovery",
+    "auth.oidc_login",
+    "auth.oidc_callback",
+    "auth.test_oidc",
+    "deliveries.get",
+    "deliveries.retry",
+];
 
 /// The strongest actor below `role`, and the refusal it gets.
 fn weaker(role: Role) -> (&'static str, &'static str) {

@@ -373,25 +373,6 @@ fn tell(config: Telegram, text: &str) -> Outcome {
     attempt(&mut sender(Config::Telegram(config)), text)
 }
 
-/// What bots of this token sent to the stand-in.
-fn messages(telegram: &Receiver) -> Vec<Value> {
-    let mut socket = TcpStream::connect(telegram.address).unwrap();
-    let body = json!({"token": TOKEN}).to_string();
-    let length = body.len();
-    write!(
-        socket,
-        "POST /getUpdatesHistory HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    let all: Value = serde_json::from_str(body).unwrap();
-    all["result"].as_array().unwrap().iter().map(|update| update["message"].clone()).collect()
-}
-
 #[test]
 fn telegram_gets_texts_as_they_are() {
     let Some(telegram) = Receiver::telegram() else { return };
@@ -404,7 +385,7 @@ fn telegram_gets_texts_as_they_are() {
     assert_eq!(tell(bot(api(), ParseMode::None), "<as it stands> *"), Outcome::Sent);
     let preview = json!({"is_disabled": true});
     assert_eq!(
-        messages(&telegram),
+        telegram.telegrams(TOKEN),
         [
             json!({"chat_id": -100_123, "text": html, "parse_mode": "HTML", "link_preview_options": preview}),
             json!({"chat_id": "@shop", "text": markdown, "parse_mode": "MarkdownV2", "message_thread_id": 7,
@@ -420,7 +401,7 @@ fn telegram_gets_a_long_text_in_parts() {
     let lines: Vec<String> = (0..400).map(|n| format!("line {n} &amp; <i>more</i> of it")).collect();
     let text = format!("<b>{}</b>", lines.join("\n"));
     assert_eq!(tell(bot(format!("http://{}", telegram.address), ParseMode::Html), &text), Outcome::Sent);
-    let sent = messages(&telegram);
+    let sent = telegram.telegrams(TOKEN);
     let parts: Vec<&str> = sent.iter().map(|message| message["text"].as_str().unwrap()).collect();
     assert!(parts.len() == 4 && parts.iter().all(|part| part.encode_utf16().count() <= 4096), "{}", parts.len());
     let inside = parts.iter().map(|part| part.strip_prefix("<b>").unwrap().strip_suffix("</b>").unwrap());

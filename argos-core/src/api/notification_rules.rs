@@ -142,7 +142,7 @@ fn checked(tx: &Tx<'_>, mut fields: NotificationRuleFields, known: &[HostId]) ->
     }
     for (i, host) in fields.filter_host_ids.iter().enumerate() {
         if !known.contains(host) && hosts::find(tx, *host)?.is_none() {
-            return Err(wrong(format!("filter_host_ids.{i}"), format!("there is no host {host}")));
+            return Err(wrong(format!("filter_host_ids[{i}]"), format!("there is no host {host}")));
         }
     }
     fields.filter_host_ids.sort_unstable();

@@ -272,7 +272,7 @@ impl StoredConfig {
                 smtp_auth: Some(e.auth),
                 tls: Some(e.tls),
                 from: Some(e.from),
-                to: Some(e.to),
+                to: e.to,
                 subject: Some(e.subject),
                 ..none
             },

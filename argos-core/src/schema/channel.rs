@@ -212,8 +212,8 @@ pub struct ChannelConfigShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// `email`: who gets it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
     /// `email`: template of the subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

@@ -4,6 +4,7 @@
 pub mod between;
 mod folder;
 pub mod frames;
+pub mod hook;
 pub mod knot;
 pub mod pebble;
 pub mod people;

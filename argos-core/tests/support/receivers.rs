@@ -2,12 +2,14 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver as Lines, channel};
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 /// How long a line is waited for that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,10 +80,49 @@ impl Receiver {
         panic!("a receiver did not start in {TRIES} tries:\n{said}");
     }
 
+    /// Asks it as a test does, not as Argos.
+    pub fn ask(&self, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let head = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json";
+        write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_default()
+    }
+
+    /// What a bot sent to the stand-in for Telegram.
+    pub fn telegrams(&self, token: &str) -> Vec<Value> {
+        let all = self.ask("/getUpdatesHistory", &json!({"token": token}));
+        all["result"].as_array().unwrap().iter().map(|update| update["message"].clone()).collect()
+    }
+
+    /// What the stand-in for push services opened of what was sent to one of its browsers.
+    pub fn pushed(&self, client: &str) -> Vec<String> {
+        let data = self.ask("/get-notifications", &json!({"clientHash": client}))["data"].take();
+        serde_json::from_value(data["messages"].clone()).unwrap()
+    }
+
     /// The next line that it writes.
     pub fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).unwrap()
     }
+}
+
+/// The parts of a mail, as Python reads them.
+pub fn opened(mail: &Value) -> Value {
+    let script = "import sys, json, email, email.policy
+mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
+parts = {p.get_content_type(): p.get_content() for p in mail.walk() if not p.is_multipart()}
+print(json.dumps({k: v.replace('\\r\\n', '\\n') for k, v in parts.items()}))";
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = python.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(mail["content"].as_str().unwrap().as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success());
+    serde_json::from_slice(&out.stdout).unwrap()
 }
 
 impl Drop for Receiver {

@@ -10,17 +10,7 @@ use super::world::{Site, World, dead, echo, first_line, full, merged, resolver, 
 use crate::support::{ask, ask_socket};
 
 /// Tables that no operation writes in this version: whatever was done, they are empty.
-pub const UNWRITTEN: &[&str] = &[
-    "backups",
-    "bans",
-    "jobs",
-    "log_rollups_minute",
-    "notification_channels",
-    "notification_deliveries",
-    "notification_rules",
-    "push_subscriptions",
-    "security_whitelist",
-];
+pub const UNWRITTEN: &[&str] = &["backups", "bans", "jobs", "log_rollups_minute", "security_whitelist"];
 
 pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
     vec![
@@ -35,6 +25,10 @@ pub fn all() -> Vec<(&'static str, Vec<(&'static str, Proof)>)> {
         ("certificates", certificates()),
         ("cert_status", cert_status()),
         ("dns_providers", dns_providers()),
+        ("notification_channels", notification_channels()),
+        ("notification_rules", notification_rules()),
+        ("notification_deliveries", notification_deliveries()),
+        ("push_subscriptions", push_subscriptions()),
         ("acme_accounts", acme_accounts()),
         ("acme_orders", acme_orders()),
         ("acme_pauses", ["directory_url", "until"].map(|c| (c, paused())).into()),
@@ -998,6 +992,115 @@ fn dns_providers() -> Vec<(&'static str, Proof)> {
         ),
         ("created_at", Effect(dates)),
         ("updated_at", Effect(dates)),
+    ]
+}
+
+/// Shown with a real receiver.
+fn dispatched(test: &'static str) -> Proof {
+    ShownBy("argos-core/tests/notifier.rs", test)
+}
+
+fn notification_channels() -> Vec<(&'static str, Proof)> {
+    let says_why = || dispatched("what_is_not_sent_leaves_a_row_that_says_why");
+    let dates = |w: &World| {
+        let made = w.call("channels.create", json!({"name": w.name(), "type": "browser_push"}));
+        let key = json!({"id": made["id"]});
+        times(w, "channels.get", key.clone(), |n| {
+            w.call("channels.update", merged(key.clone(), json!({"rate_limit_per_minute": n})));
+        });
+        w.call("channels.delete", key);
+    };
+    vec![
+        ("id", dispatched("a_deleted_channel_gives_up_what_waits_and_keeps_the_rows")),
+        (
+            "name",
+            Effect(|w| {
+                let name = w.name();
+                let made = w.call("channels.create", json!({"name": name, "type": "browser_push"}));
+                let (status, told) = w.ask("channels.create", json!({"name": name, "type": "browser_push"}));
+                assert_eq!((status, &told["code"]), (409, &json!("channel.name_taken")));
+                w.call("channels.delete", json!({"id": made["id"]}));
+            }),
+        ),
+        ("type", ShownBy("argos-core/tests/notification_channels.rs", "each_kind_reaches_its_receiver")),
+        ("enabled", says_why()),
+        ("config", dispatched("an_event_reaches_those_who_want_it_and_leaves_a_row")),
+        ("template", dispatched("a_template_of_its_own_is_what_is_sent")),
+        ("rate_limit_per_minute", says_why()),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
+    ]
+}
+
+fn notification_rules() -> Vec<(&'static str, Proof)> {
+    let filters = || dispatched("a_filter_of_hosts_or_severities_lets_only_those_through");
+    let reaches = || dispatched("an_event_reaches_those_who_want_it_and_leaves_a_row");
+    let dates = |w: &World| {
+        let channel = w.call("channels.create", json!({"name": w.name(), "type": "browser_push"}))["id"].clone();
+        let made = w.call("notification_rules.create", json!({"channel_id": channel, "event_type": "login_failed"}));
+        let key = json!({"id": made["id"]});
+        times(w, "notification_rules.get", key.clone(), |n| {
+            w.call("notification_rules.update", merged(key.clone(), json!({"throttle_window_seconds": n})));
+        });
+        w.call("channels.delete", json!({"id": channel}));
+    };
+    vec![
+        ("id", filters()),
+        (
+            "name",
+            Effect(|w| {
+                let channel =
+                    w.call("channels.create", json!({"name": w.name(), "type": "browser_push"}))["id"].clone();
+                let rule = json!({"channel_id": channel, "event_type": "login_failed", "name": "who fails"});
+                let made = w.call("notification_rules.create", rule);
+                assert_eq!(w.call("notification_rules.get", json!({"id": made["id"]}))["name"], "who fails");
+                w.call("channels.delete", json!({"id": channel}));
+            }),
+        ),
+        ("channel_id", reaches()),
+        ("event_type", reaches()),
+        ("filter_host_ids", filters()),
+        ("filter_severities", filters()),
+        ("throttle_window_seconds", dispatched("what_is_not_sent_leaves_a_row_that_says_why")),
+        ("enabled", dispatched("a_rule_that_is_off_wants_nothing")),
+        ("created_at", Effect(dates)),
+        ("updated_at", Effect(dates)),
+    ]
+}
+
+fn notification_deliveries() -> Vec<(&'static str, Proof)> {
+    let reaches = || dispatched("an_event_reaches_those_who_want_it_and_leaves_a_row");
+    let again = || dispatched("a_failed_attempt_is_made_again_with_the_same_key");
+    vec![
+        ("id", reaches()),
+        ("rule_id", dispatched("a_filter_of_hosts_or_severities_lets_only_those_through")),
+        ("channel_id", dispatched("a_deleted_channel_gives_up_what_waits_and_keeps_the_rows")),
+        ("event_type", reaches()),
+        ("event_payload", reaches()),
+        ("rendered_payload", reaches()),
+        ("status", again()),
+        ("error_message", dispatched("what_is_not_sent_leaves_a_row_that_says_why")),
+        ("attempts", again()),
+        ("created_at", dispatched("old_rows_go_and_those_beyond_the_most_but_none_that_waits")),
+        ("sent_at", reaches()),
+        ("idempotency_key", again()),
+        ("next_attempt_at", again()),
+    ]
+}
+
+fn push_subscriptions() -> Vec<(&'static str, Proof)> {
+    let subscribed = |test| ShownBy("argos-core/tests/push_subscriptions.rs", test);
+    let seen = || subscribed("a_browser_subscribes_as_it_is_and_each_person_sees_their_own");
+    let told = || subscribed("only_people_who_may_look_are_told_and_what_is_gone_is_deleted");
+    let moves = || subscribed("new_keys_replace_the_old_ones_and_a_browser_of_another_person_moves");
+    vec![
+        ("id", told()),
+        ("user_id", moves()),
+        ("endpoint", seen()),
+        ("p256dh_key", moves()),
+        ("auth_key", moves()),
+        ("user_agent", seen()),
+        ("created_at", seen()),
     ]
 }
 

@@ -48,6 +48,15 @@ pub fn all() -> Vec<(&'static str, Proof)> {
         ("config.history_max", Effect(history_max)),
         ("crs.path", Effect(crs_path)),
         ("logs.mask_params", Effect(mask_params)),
+        ("notifications.allow_private_targets", Effect(allow_private_targets)),
+        (
+            "notifications.max_entries",
+            ShownBy("argos-core/tests/notifier.rs", "old_rows_go_and_those_beyond_the_most_but_none_that_waits"),
+        ),
+        (
+            "notifications.retention_days",
+            ShownBy("argos-core/tests/notifier.rs", "old_rows_go_and_those_beyond_the_most_but_none_that_waits"),
+        ),
         ("panel.allowed_hosts", Effect(allowed_hosts)),
         ("panel.oidc_admin_groups", ShownBy("argos-core/tests/oidc.rs", "groups_give_roles_and_take_them_away")),
         ("panel.oidc_allowed_groups", ShownBy("argos-core/tests/oidc.rs", "the_gate_asks_in_order")),
@@ -112,6 +121,18 @@ fn dns_resolvers(w: &World) {
     w.set("acme.dns_resolvers", &resolver.to_string());
     w.call("dns_providers.test", json!({"id": provider["id"], "domain": "a.test", "seconds": 0}));
     assert!(asked.try_iter().any(|question| question.windows(11).any(|part| part == b"_argos-test")));
+}
+
+fn allow_private_targets(w: &World) {
+    let config = json!({"url": format!("http://{}/", saying("taken"))});
+    let channel = json!({"name": w.name(), "type": "webhook", "config": config});
+    let (status, told) = w.ask("channels.create", channel.clone());
+    assert_eq!((status, &told["code"]), (422, &json!("channel.config")));
+    w.set("notifications.allow_private_targets", "true");
+    let made = w.call("channels.create", channel);
+    let tried = w.call("channels.test", json!({"id": made["id"]}));
+    assert_eq!(tried["success"], true, "{tried}");
+    w.call("channels.delete", json!({"id": made["id"]}));
 }
 
 fn audit_min_severity(w: &World) {

@@ -94,7 +94,7 @@ fn check_email(to: &Email) -> Result<()> {
         return Err(refuse("to", format!("1–{MOST_ADDRESSES} addresses")));
     }
     for (i, address) in to.to.iter().enumerate() {
-        check_address(&format!("to.{i}"), address)?;
+        check_address(&format!("to[{i}]"), address)?;
     }
     check_text("subject", &to.subject, 1000)
 }
