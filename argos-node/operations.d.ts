@@ -332,7 +332,7 @@ export interface ChannelConfigShown {
   /** `email`: the sender. */
   from?: string | null
   /** `email`: who gets it. */
-  to?: string[] | null
+  to?: string[]
   /** `email`: template of the subject. */
   subject?: string | null
   /** `telegram`: whether the bot's token is stored. */

@@ -6,7 +6,7 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver as Channel, channel};
 use std::time::Duration;
 
@@ -266,13 +266,13 @@ fn people_hear_of_events_with_the_browsers_they_subscribed_with() {
     let channel = call(&argos, "channels.create", json!({"name": "browsers", "type": "browser_push"}));
     let trial = call(&argos, "channels.test", json!({"id": channel["id"]}));
     assert_eq!((&trial["success"], &trial["error"]), (&json!(true), &json!("")));
-    assert_eq!(messages(&server, &clients[0]), [trial["payload"].as_str().unwrap()]);
+    assert_eq!(server.pushed(&clients[0]), [trial["payload"].as_str().unwrap()]);
 
     // From here on one of them is gone; a trial or a delivery finds out.
-    ask(&server, &format!("/expire-subscription/{}", clients[0]), &json!({}));
+    server.ask(&format!("/expire-subscription/{}", clients[0]), &json!({}));
     call(&argos, "channels.test", json!({"id": channel["id"]}));
     assert_eq!(subscriptions(&ada), 1);
-    ask(&server, &format!("/expire-subscription/{}", subscribe(&ada, &server)), &json!({}));
+    server.ask(&format!("/expire-subscription/{}", subscribe(&ada, &server)), &json!({}));
     assert_eq!(subscriptions(&ada), 2);
 
     let rule = json!({"channel_id": channel["id"], "event_type": "config_change"});
@@ -281,11 +281,11 @@ fn people_hear_of_events_with_the_browsers_they_subscribed_with() {
     let serving = argos.start(&options).unwrap();
     call(&argos, "settings.set", json!({"key": "config.history_max", "value": "201"}));
     let mut asked = 0;
-    while messages(&server, &clients[1]).len() < 3 || subscriptions(&ada) > 1 {
+    while server.pushed(&clients[1]).len() < 3 || subscriptions(&ada) > 1 {
         asked += 1;
         assert!(asked < 10_000, "nothing came");
     }
-    let heard: Value = serde_json::from_str(&messages(&server, &clients[1])[2]).unwrap();
+    let heard: Value = serde_json::from_str(&server.pushed(&clients[1])[2]).unwrap();
     assert_eq!(heard["severity"], "info");
     assert!(heard["title"].as_str().unwrap().contains("config_change"), "{heard}");
     drop(serving);

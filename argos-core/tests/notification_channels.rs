@@ -87,7 +87,11 @@ fn told(mail: &Receiver, telegram: &Receiver, push: &Receiver) -> HashMap<EventK
     let received = order.into_iter().enumerate().map(|(i, kind)| {
         let of = Received {
             webhook: webhooks[i].json(),
-            mail: format!("{}\n{}", mails[i]["content"].as_str().unwrap(), opened(&mails[i])["text/plain"].as_str().unwrap()),
+            mail: format!(
+                "{}\n{}",
+                mails[i]["content"].as_str().unwrap(),
+                opened(&mails[i])["text/plain"].as_str().unwrap()
+            ),
             telegram: telegrams[i]["text"].as_str().unwrap().to_owned(),
             push: serde_json::from_str(&pushes[i]).unwrap(),
         };

@@ -1015,7 +1015,7 @@ class ChannelConfigShown:
     """``email``: how the way is encrypted."""
     from_: str | None = None
     """``email``: the sender."""
-    to: Sequence[str] | None = None
+    to: Sequence[str] = ()
     """``email``: who gets it."""
     subject: str | None = None
     """``email``: template of the subject."""

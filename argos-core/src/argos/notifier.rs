@@ -40,6 +40,8 @@ use crate::store::{StoreError, Tx};
 
 /// Events that one transaction stores the deliveries of.
 const AT_ONCE: usize = 256;
+/// Rows of one channel that may wait, give or take a batch: they are never purged, so that their number is bounded here.
+const MOST_WAITING: usize = 10_000;
 /// Between two tries to store what could not be stored.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -115,20 +117,11 @@ struct Dispatcher {
     lanes: BTreeMap<ChannelId, (Rc<Lane>, AbortHandle)>,
     /// The last id that was given to a row. Nobody else makes rows.
     last_id: i64,
-    /// Rows that wait, counted when the room was last looked at, and since.
-    waiting: i64,
 }
 
 impl Dispatcher {
     fn new(argos: Argos) -> Self {
-        Self {
-            argos,
-            throttle: Throttle::default(),
-            rates: Rates::default(),
-            lanes: BTreeMap::new(),
-            last_id: 0,
-            waiting: 0,
-        }
+        Self { argos, throttle: Throttle::default(), rates: Rates::default(), lanes: BTreeMap::new(), last_id: 0 }
     }
 
     /// Takes up what an earlier process left.
@@ -136,11 +129,11 @@ impl Dispatcher {
         loop {
             let left = stored(&self.argos, |tx| {
                 deliveries::give_up_orphans(tx)?;
-                Ok((deliveries::last_id(tx)?, deliveries::waiting(tx)?))
+                deliveries::last_id(tx)
             });
             match left.await {
-                Ok((last_id, waiting)) => {
-                    (self.last_id, self.waiting) = (last_id, waiting);
+                Ok(last_id) => {
+                    self.last_id = last_id;
                     return self.look_again();
                 }
                 Err(e) => tracing::error!("notifications wait: {e}"),
@@ -161,6 +154,8 @@ impl Dispatcher {
         let argos = &self.argos;
         let (lane, _) = self.lanes.entry(id).or_insert_with(|| {
             let lane = Rc::new(Lane::new(argos.clone(), id));
+            // Whatever an earlier process left.
+            lane.look_again();
             let task = spawn_local(Rc::clone(&lane).work());
             (lane, task.abort_handle())
         });
@@ -190,7 +185,6 @@ impl Dispatcher {
             sleep(PAUSE).await;
         }
         for row in rows.iter().filter(|row| row.status == DeliveryStatus::Pending) {
-            self.waiting += 1;
             self.lane(row.channel).add(Waiting { id: row.id, attempts: 0, next_attempt_at: Timestamp(0) });
         }
         true
@@ -219,7 +213,7 @@ impl Dispatcher {
             } else if !self.rates.take(channel.id, channel.rate, now) {
                 let text = format!("the channel sends at most {} in a minute", channel.rate);
                 (DeliveryStatus::RateLimited, Err(text))
-            } else if !self.has_room(live.notifications.terms.most_rows) {
+            } else if self.lane(channel.id).waiting() >= MOST_WAITING {
                 (DeliveryStatus::Failed, Err("too many deliveries wait".to_owned()))
             } else {
                 match rendered(channel, live, &payload, id) {
@@ -240,15 +234,6 @@ impl Dispatcher {
                 idempotency_key: request_id(),
             });
         }
-    }
-
-    /// Whether another row may wait: rows that wait are never purged, so that their number is bounded here.
-    fn has_room(&mut self, most: i64) -> bool {
-        if self.waiting >= most {
-            let counted = self.argos.view(|view| deliveries::waiting(&view.read));
-            self.waiting = counted.unwrap_or(self.waiting);
-        }
-        self.waiting < most
     }
 
     fn forget_gone(&mut self, plan: &Plan) {

@@ -30,8 +30,6 @@ pub struct Plan {
 pub struct PlanTerms {
     /// Whether receivers may lie at addresses that are not public.
     pub private: bool,
-    /// Rows that wait are refused beyond so many.
-    pub most_rows: i64,
     /// What push services are shown; none where no pair of keys is stored.
     pub vapid: Option<Arc<Vapid>>,
 }

@@ -161,7 +161,7 @@ impl Values<'_> {
     }
 
     // A stored number that an older version allowed and this one doesn't falls back to the default.
-    pub(super) fn number<T: std::str::FromStr + Default>(&self, key: &str) -> T {
+    fn number<T: std::str::FromStr + Default>(&self, key: &str) -> T {
         let default = Setting::find(key).map_or("", |s| s.default);
         self.text(key).parse().or_else(|_| default.parse()).unwrap_or_default()
     }

@@ -13,11 +13,8 @@ pub(super) fn read(read: &Read<'_>, next: &mut Snapshot) -> Result<()> {
     let Some(key) = next.opener.master() else { return Ok(()) };
     let stored = settings::values(read)?;
     let values = Values(&stored);
-    let terms = PlanTerms {
-        private: values.text("notifications.allow_private_targets") == "true",
-        most_rows: values.number("notifications.max_entries"),
-        ..PlanTerms::default()
-    };
+    let terms =
+        PlanTerms { private: values.text("notifications.allow_private_targets") == "true", ..PlanTerms::default() };
     next.notifications = Arc::new(Plan::read(read, key, terms)?);
     Ok(())
 }

@@ -201,15 +201,6 @@ pub fn last_id(read: &Read<'_>) -> Result<i64> {
     Ok(read.one(sql, [], |r| r.get(0))?.unwrap_or(0))
 }
 
-/// How many wait for their attempt.
-///
-/// # Errors
-/// Those of the database.
-pub fn waiting(read: &Read<'_>) -> Result<i64> {
-    let sql = "SELECT count(*) FROM notification_deliveries WHERE status = 'pending'";
-    Ok(read.one(sql, [], |r| r.get(0))?.unwrap_or(0))
-}
-
 /// Deliveries to a channel that wait, by id.
 ///
 /// # Errors

@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -43,6 +45,10 @@ pub(super) struct Lane {
     later: RefCell<BTreeSet<(Timestamp, DeliveryId, u32)>>,
     /// Whether rows may wait that are in neither.
     more: Cell<bool>,
+    /// The highest id that it knew: a new row may have been read before it is added.
+    last: Cell<DeliveryId>,
+    /// Rows that wait, known or not, as far as it was counted.
+    waiting: Cell<usize>,
     wake: Notify,
     /// What is not stored yet.
     done: RefCell<Done>,
@@ -65,6 +71,8 @@ impl Lane {
             queue: RefCell::default(),
             later: RefCell::default(),
             more: Cell::new(false),
+            last: Cell::new(DeliveryId(0)),
+            waiting: Cell::new(0),
             wake: Notify::new(),
             done: RefCell::default(),
         }
@@ -72,13 +80,23 @@ impl Lane {
 
     /// Adds a new row, or has it read later where as many as may be are known.
     pub(super) fn add(&self, one: Waiting) {
+        if one.id <= self.last.get() {
+            return;
+        }
+        self.waiting.set(self.waiting.get() + 1);
         let known = self.queue.borrow().len() + self.later.borrow().len();
         if self.more.get() || known >= QUEUE {
             self.more.set(true);
         } else {
+            self.last.set(one.id);
             self.queue.borrow_mut().push_back(one);
         }
         self.wake.notify_one();
+    }
+
+    /// Rows that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.get()
     }
 
     /// Has it look for rows that it does not know.
@@ -145,9 +163,15 @@ impl Lane {
                     self.more.set(true);
                     fresh.truncate(room);
                 }
+                if let Some(one) = fresh.last() {
+                    self.last.set(self.last.get().max(one.id));
+                }
                 // Of an earlier process: what it had tried counts.
                 let resumed = fresh.into_iter().map(|one| Waiting { attempts: one.attempts % ATTEMPTS, ..one });
                 self.queue.borrow_mut().extend(resumed);
+                let known = self.queue.borrow().len() + self.later.borrow().len();
+                let counted = if self.more.get() { self.waiting.get().max(known) } else { known };
+                self.waiting.set(counted);
             }
             Err(e) => {
                 tracing::error!("deliveries of channel {} wait: {e}", self.id);
@@ -183,7 +207,15 @@ impl Lane {
             }
         };
         let outcome = match text {
-            Ok(text) if channel.enabled => self.send(&row, channel, &live, &text, &subscribers, sender).await,
+            Ok(text) if channel.enabled => {
+                // A fault of a sender must not end the lane, nor be met again and again.
+                let sent = AssertUnwindSafe(self.send(&row, channel, &live, &text, &subscribers, sender));
+                sent.catch_unwind().await.unwrap_or_else(|_| {
+                    tracing::error!("an attempt of delivery {} panicked", row.id);
+                    *sender = None;
+                    Outcome::Refused { error: "an attempt ended in a fault of Argos".into() }
+                })
+            }
             Ok(_) => Outcome::Refused { error: "channel disabled".into() },
             Err(error) => Outcome::Refused { error },
         };
@@ -243,6 +275,9 @@ impl Lane {
             }
             Outcome::Failed { error, .. } | Outcome::Refused { error } => (DeliveryStatus::Failed, error, None),
         };
+        if status != DeliveryStatus::Pending {
+            self.waiting.set(self.waiting.get().saturating_sub(1));
+        }
         let mut done = self.done.borrow_mut();
         if done.attempts.is_empty() && done.gone.is_empty() {
             done.since = Some(now);
