@@ -6,8 +6,10 @@ use crate::schema::ParseMode;
 /// Characters of one message, in UTF-16 code units with all marks: never fewer than Telegram itself counts. Source: the
 /// Bot API, `sendMessage`, `text`.
 const MOST: usize = 4096;
-/// Marks that are open at once; more stay as they are, so that a part has room for its text.
+/// Marks that are open at once, and their code units as they open and close. Further ones stay as they are, so that half
+/// of each part is for its text.
 const DEPTH: usize = 32;
+const MOST_MARKS: usize = MOST / 2;
 /// Bytes of a language's name, with the line end.
 const LANGUAGE: usize = 40;
 
@@ -67,6 +69,12 @@ struct Mark {
     closing: String,
 }
 
+impl Mark {
+    fn units(&self) -> usize {
+        length(&self.opening) + length(&self.closing)
+    }
+}
+
 /// A part that grows.
 #[derive(Debug, Default)]
 struct Part {
@@ -78,6 +86,8 @@ struct Part {
     /// Whether anything can be seen of it.
     is_seen: bool,
     open: Vec<Mark>,
+    /// Code units of these.
+    marks: usize,
     /// Behind the last line end, and behind the last blank.
     line: Option<Stop>,
     blank: Option<Stop>,
@@ -101,7 +111,8 @@ struct Cut {
 impl Part {
     fn begin(open: Vec<Mark>) -> Self {
         let text = joined(open.iter().map(|mark| &*mark.opening));
-        Self { units: length(&text), begin: text.len(), text, open, ..Self::default() }
+        let marks = open.iter().map(Mark::units).sum();
+        Self { units: length(&text), begin: text.len(), text, open, marks, ..Self::default() }
     }
 
     fn fits(&self, more: &str, piece: &Piece) -> bool {
@@ -116,9 +127,12 @@ impl Part {
         self.text += more;
         self.units += length(more);
         match piece.change {
-            Change::Opens(mark) if self.open.len() < DEPTH => self.open.push(mark),
+            Change::Opens(mark) if self.open.len() < DEPTH && self.marks + mark.units() <= MOST_MARKS => {
+                self.marks += mark.units();
+                self.open.push(mark);
+            }
             Change::Opens(_) => {}
-            Change::Closes => drop(self.open.pop()),
+            Change::Closes => self.marks -= self.open.pop().map_or(0, |mark| mark.units()),
             Change::None => self.is_seen |= !more.trim().is_empty(),
         }
     }

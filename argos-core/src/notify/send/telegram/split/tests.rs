@@ -135,6 +135,19 @@ fn any_text_of_any_mode_comes_to_an_end() {
     }
 }
 
+#[test]
+fn parts_are_not_filled_with_what_opens_again() {
+    let tag = format!("<a href=\"https://a.example/{}\">", "x".repeat(4000));
+    for text in [
+        format!("{}{}{}", tag.repeat(30), "a".repeat(100_000), "</a>".repeat(30)),
+        format!("{}{}{}", "<b>".repeat(4000), "a".repeat(100_000), "</b>".repeat(4000)),
+        format!("{}{}", "<a href='x'>".repeat(9000), "</a>".repeat(9000)),
+    ] {
+        let parts = parts(&text, ParseMode::Html);
+        assert!(parts.iter().map(String::len).sum::<usize>() < 3 * text.len() && parts.len() < 150, "{}", parts.len());
+    }
+}
+
 /// What can be seen of a text, and what is open at its end.
 fn seen(text: &str, mode: ParseMode) -> (String, Vec<Mark>) {
     let (mut seen, mut open, mut at) = (String::new(), Vec::new(), 0);
