@@ -160,7 +160,7 @@ fn a_change_asks_for_the_tag_of_what_it_changes() {
         }
         let now = world.shown(shown_by, &input);
         // What acts to the outside only leaves the thing as it was.
-        if op.method == Method::Post && !op.configures {
+        if op.method == Method::Post && !op.configures && op.name != "deliveries.retry" {
             assert_eq!(now.etag.as_ref(), Some(&first), "{}", op.name);
             continue;
         }
@@ -343,7 +343,8 @@ fn a_cursor_is_good_for_its_own_list_only() {
     cursors.push(("another diff".into(), begin(&find("config.diff"), json!({"b": 4}))));
     for op in lists() {
         let turned = page(&world, &op, json!({"limit": 1})).unwrap();
-        let order = if op.name == "config.versions" || op.name == "logs.search" { "asc" } else { "desc" };
+        let newest_first = ["config.versions", "logs.search", "deliveries.list"].contains(&op.name);
+        let order = if newest_first { "asc" } else { "desc" };
         let wrong_way = json!({"order": order, "cursor": turned["next_cursor"]});
         assert_eq!(page(&world, &op, wrong_way).unwrap_err().fields()[0].field, "cursor", "{}", op.name);
         for (of, cursor) in &cursors {
