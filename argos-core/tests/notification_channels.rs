@@ -101,7 +101,7 @@ fn told(mail: &Receiver, telegram: &Receiver, push: &Receiver) -> HashMap<EventK
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[test]
