@@ -389,10 +389,8 @@ impl Described {
         let one = match self.resource() {
             resource if NO_COMMAND.contains(&resource) => return None,
             same @ ("access" | "logs" | "security" | "system" | "waf") => same,
-            many => match many.strip_suffix("ies") {
-                Some(stem) => &format!("{stem}y"),
-                None => many.strip_suffix('s').unwrap_or(many),
-            },
+            "deliveries" => "delivery",
+            many => many.strip_suffix('s').unwrap_or(many),
         };
         Some((one.replace('_', "-"), self.verb()))
     }
