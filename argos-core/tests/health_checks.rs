@@ -49,8 +49,13 @@ fn checked(upstream: &Upstream, check: Check) -> Snapshot {
 }
 
 fn next(heard: &Receiver<Arc<Event>>) -> (EventKind, String) {
-    let event = heard.recv_timeout(PATIENCE).expect("an event");
-    (event.kind(), event.data()["reason"].as_str().unwrap().to_owned())
+    loop {
+        let event = heard.recv_timeout(PATIENCE).expect("an event");
+        // Changes of the configuration are told beside it.
+        if event.kind() != EventKind::ConfigChange {
+            return (event.kind(), event.data()["reason"].as_str().unwrap().to_owned());
+        }
+    }
 }
 
 fn status(code: u16) -> String {
