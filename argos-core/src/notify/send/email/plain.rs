@@ -69,8 +69,11 @@ fn name(tag: &str) -> String {
 
 /// What stands behind the end of the element `name`.
 fn after_end<'a>(html: &'a str, name: &str) -> &'a str {
-    let end = format!("</{name}");
-    let at = html.to_ascii_lowercase().find(&end).unwrap_or(html.len());
+    let is_end = |at: &usize| {
+        let found = html.as_bytes().get(at + 2..at + 2 + name.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let Some(at) = html.match_indices("</").map(|(at, _)| at).find(is_end) else { return "" };
     let rest = &html[at..];
     rest.find('>').map_or("", |close| &rest[close + 1..])
 }
@@ -134,6 +137,8 @@ mod tests {
             ("<html><table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
             ("<html>a <unfinished", "a"),
             ("<html><style>never ended", ""),
+            ("<html><script></p></style></ScRiPt >x", "x"),
+            ("<html>é<style>é</style", "é"),
         ] {
             assert_eq!(text_of(html), text, "{html}");
         }
