@@ -8,6 +8,8 @@ use crate::schema::{ChannelId, HostId, NotificationRuleId};
 
 /// Keys that are remembered; the oldest goes for a new one.
 const MOST_KEYS: usize = 10_000;
+/// One delivery, in parts that a bucket gains whole: with a rate of 1 in a minute it gains one of them in a millisecond.
+const ONE: i64 = 60_000;
 
 /// What counts as a repetition: the same rule, the same kind of event, the same host.
 pub type Key = (NotificationRuleId, EventKind, Option<HostId>);
@@ -50,7 +52,7 @@ pub struct Rates(HashMap<ChannelId, Bucket>);
 #[derive(Debug)]
 struct Bucket {
     rate: u32,
-    /// What is left, in thousandths.
+    /// What is left, in parts of [`ONE`].
     left: i64,
     at: Timestamp,
 }
@@ -63,19 +65,17 @@ impl Rates {
             self.0.remove(&channel);
             return true;
         }
-        let full = i64::from(rate) * 1000;
+        let full = i64::from(rate) * ONE;
         let bucket = self.0.entry(channel).or_insert(Bucket { rate, left: full, at: now });
         if bucket.rate != rate {
             *bucket = Bucket { rate, left: full, at: now };
         }
         // A clock that was set back gives nothing.
-        let gained = (now.0 - bucket.at.0).clamp(0, 60_000) * i64::from(rate) / 60;
-        if gained > 0 || now < bucket.at {
-            (bucket.left, bucket.at) = ((bucket.left + gained).min(full), now);
-        }
-        let has = bucket.left >= 1000;
+        let gained = (now.0 - bucket.at.0).clamp(0, ONE) * i64::from(rate);
+        (bucket.left, bucket.at) = ((bucket.left + gained).min(full), now);
+        let has = bucket.left >= ONE;
         if has {
-            bucket.left -= 1000;
+            bucket.left -= ONE;
         }
         has
     }
