@@ -375,3 +375,40 @@ fn the_catalogue_the_presets_and_a_trial_can_be_asked_for() {
     let other = RenderTemplate { subject: Some("x".into()), ..ask(ChannelKind::Webhook, "") };
     assert_eq!(argos.notifications().render(other).unwrap_err().fields()[0].field, "subject");
 }
+
+/// The blocks of a guide that are marked as `language`.
+fn blocks<'a>(guide: &'a str, language: &str) -> Vec<&'a str> {
+    let begin = format!("```{language}\n");
+    guide.split(&*begin).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_guide_is_true() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/notifications.md");
+    let guide = std::fs::read_to_string(path).unwrap();
+    let row = |kind: &EventKind| format!("| `{kind}` | {} | {} |", kind.severity(), kind.text().trim());
+    let rows: Vec<String> = EventKind::ALL.iter().map(row).collect();
+    assert!(guide.contains(&rows.join("\n")), "the table of events is to be:\n{}", rows.join("\n"));
+
+    let event = event(EventKind::LoginFailed);
+    let templates = blocks(&guide, "jinja");
+    let made = rendered(&webhook("application/json"), templates[0].trim_end(), &event).body;
+    assert_eq!(made, blocks(&guide, "json")[0].trim_end());
+    assert!(rendered(&webhook("text/plain"), templates[1], &event).body.starts_with("1. reason: wrong password\n2. "));
+    assert_eq!(templates.len(), 2, "each template of the guide is tried here");
+
+    let cells = |line: &str| -> Option<(String, String)> {
+        let line = line.replace("\\|", "\u{0}");
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, _, example, makes, ""] = cells[..] else { return None };
+        let example = example.strip_prefix('`')?.strip_suffix('`')?;
+        let makes = makes.strip_prefix('`')?.split('`').next()?;
+        example.starts_with("{{").then(|| (example.replace('\u{0}', "|"), makes.to_owned()))
+    };
+    let examples: Vec<(String, String)> = guide.lines().filter_map(cells).collect();
+    assert_eq!(examples.len(), 9, "{examples:?}");
+    for (template, makes) in examples {
+        let template = Template::new(&webhook("text/plain"), &template).unwrap();
+        assert_eq!(template.render(&occasion(&event)).unwrap().body, makes);
+    }
+}

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, FieldError, Result};
 use crate::event::Severity;
 
 /// Bytes of a template.
-const TEXT: usize = 16 * 1024;
+const TEXT: usize = 64 * 1024;
 /// Bytes of what it makes.
 const OUTPUT: usize = 256 * 1024;
 /// Steps of one rendering; 64 bytes that are made on the way count as one.

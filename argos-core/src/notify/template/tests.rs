@@ -187,7 +187,7 @@ fn a_fault_is_told_with_its_place() {
     let (field, line, column, reason) = refusal(&email("a\n{{ nobody }}"), "");
     assert_eq!((&*field, line, column), ("config.subject", Some(2), Some(4)), "{reason}");
     assert_eq!(refusal(&email(" "), "").0, "config.subject");
-    assert_eq!(refusal(&json, &"x".repeat(TEXT + 1)).3, "has more than 16 KiB");
+    assert_eq!(refusal(&json, &"x".repeat(TEXT + 1)).3, "has more than 64 KiB");
     let raw = format!("{{% for i in range(100) %}}{}{{% endfor %}}", "x".repeat(TEXT / 2));
     assert_eq!(refusal(&json, &raw).1, Some(1));
     let push = refusal(&Config::BrowserPush, "{\"title\": {{ type }}}");
