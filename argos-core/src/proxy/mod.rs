@@ -325,6 +325,7 @@ fn run(sockets: (Vec<Door>, Vec<quic::Door>), stopped: oneshot::Receiver<Duratio
     drop(runtime);
     core.flush();
     core.look();
+    core.shared.upstreams.tell_all();
 }
 
 async fn serve(core: Rc<Core>, sockets: (Vec<Door>, Vec<quic::Door>), stopped: oneshot::Receiver<Duration>) {
@@ -376,6 +377,7 @@ async fn tick(core: Rc<Core>) {
         ticks.tick().await;
         core.timers.tick();
         core.shared.pulse.beat(core.number);
+        core.shared.upstreams.tell_all();
         n = n.wrapping_add(1);
         let flushes = n.is_multiple_of(FLUSH_TICKS);
         if flushes {

@@ -42,6 +42,8 @@ pub struct Upstreams {
     epoch: Instant,
     clock: Clock,
     events: Events,
+    /// What went out or came back and was not told yet.
+    untold: Mutex<Vec<Event>>,
     groups: Mutex<HashMap<GroupId, Arc<OfGroup>>>,
     /// The port of the first TLS listener; 0 = there is none.
     https_port: AtomicU16,
@@ -70,7 +72,14 @@ impl Upstreams {
     /// Nothing is known yet; what changes is told to `events`.
     #[must_use]
     pub fn new(clock: Clock, events: Events) -> Self {
-        Self { epoch: Instant::now(), clock, events, groups: Mutex::default(), https_port: AtomicU16::new(0) }
+        Self {
+            epoch: Instant::now(),
+            clock,
+            events,
+            untold: Mutex::default(),
+            groups: Mutex::default(),
+            https_port: AtomicU16::new(0),
+        }
     }
 
     /// Notes the port of TLS, for explanations.
@@ -137,7 +146,8 @@ impl Upstreams {
         });
     }
 
-    /// Tells that a target went out or came back.
+    /// Has told, by the next tick of any core, that a target went out or came back: the request that finds it out does not
+    /// wake who listens.
     pub(crate) fn tell(&self, group: &Group, target: &Target, transition: &Transition) {
         let (state, reason) = (transition.state, transition.reason.to_string());
         let (of, target_group) = (target.authority.to_string(), group.name.to_string());
@@ -148,11 +158,22 @@ impl Upstreams {
             }
             _ => TargetRecovered { target: of, target_group, state, reason, target_id, target_group_id }.into(),
         };
-        match state {
-            TargetState::Unhealthy => tracing::warn!("{}", facts.message(None)),
-            _ => tracing::info!("{}", facts.message(None)),
+        self.untold().push(Event::of_system(self.clock.now(), facts));
+    }
+
+    /// Tells what is to be told. The lock keeps the order.
+    pub(crate) fn tell_all(&self) {
+        for event in self.untold().drain(..) {
+            match &event.facts {
+                Facts::TargetUnhealthy(_) => tracing::warn!("{}", event.message()),
+                _ => tracing::info!("{}", event.message()),
+            }
+            self.events.emit(event);
         }
-        self.events.emit(Event::of_system(self.clock.now(), facts));
+    }
+
+    fn untold(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
