@@ -302,7 +302,10 @@ impl Lane {
             let old = done.since.is_none_or(|at| !(0..NOTED_MS).contains(&(now.0 - at.0)));
             !done.attempts.is_empty() && (idle || old || done.attempts.len() >= NOTED)
         };
-        while due {
+        if !due {
+            return;
+        }
+        loop {
             let done = self.done.borrow().clone();
             match stored(&self.argos, move |tx| done.store(tx)).await {
                 Ok(()) => return drop(self.done.take()),
