@@ -194,6 +194,26 @@ fn a_template_of_its_own_is_what_is_sent() {
 }
 
 #[test]
+fn a_template_that_an_event_breaks_is_replaced_by_the_default() {
+    let world = World::new();
+    let hook = Hook::start();
+    let channel = world.channel("hook", &hook.url()).id;
+    world.rule(channel, EventKind::RateLimitTriggered);
+    // No sample has such a host.
+    let template = r#"{"text": {{ message }}, "n": {% if host_id == 7 %}{{ no_such_thing }}{% else %}1{% endif %}}"#;
+    let change = UpdateChannel { template: Some(template.into()), ..UpdateChannel::new(channel) };
+    world.argos.channels().update(change).unwrap();
+    world.argos.tell(limited(Some(7)));
+    let got = hook.wait_for(1).remove(0).json();
+    assert_eq!((&got["type"], &got["host"]), (&json!("rate_limit_triggered"), &json!("shop.test")));
+    let row = world.settled(channel, 1).remove(0);
+    assert_eq!(row.status, DeliveryStatus::Sent);
+    assert!(row.error_message.starts_with("the default was sent in place of the template:"), "{row:?}");
+    world.argos.tell(limited(Some(8)));
+    assert_eq!(hook.wait_for(2)[1].json()["n"], 1);
+}
+
+#[test]
 fn a_rule_that_is_off_wants_nothing() {
     let world = World::new();
     let hook = Hook::start();

@@ -200,7 +200,7 @@ fn what_is_known_is_not_sent_again() {
 #[test]
 fn a_change_of_something_else_than_was_seen_is_refused() {
     let site = Site::new();
-    for op in operations().iter().filter(|op| op.of.is_some()) {
+    for op in operations().iter().filter(|op| op.of.is_some() && tried(op.name)) {
         let before = site.generation();
         let stale = site.call(op, site.input(op), &[("if_match", "\"0123\"")]);
         problem(&stale, 412, "stale");

@@ -221,7 +221,7 @@ impl Dispatcher {
                     Err(e) => (DeliveryStatus::Failed, Err(e)),
                 }
             };
-            let (rendered, error) = told.map_or_else(|e| (String::new(), e), |text| (text, String::new()));
+            let (rendered, error) = told.map_or_else(|e| (String::new(), e), |text| text);
             rows.push(NewDelivery {
                 id,
                 rule: rule.id,
@@ -257,12 +257,24 @@ impl Dispatcher {
     }
 }
 
-/// What is sent for an event in its stored form.
-pub(super) fn rendered(channel: &Channel, live: &Snapshot, event: &Value, id: DeliveryId) -> Result<String, String> {
+/// What is sent for an event in its stored form, and why it is not what the channel's own template makes.
+pub(super) fn rendered(
+    channel: &Channel,
+    live: &Snapshot,
+    event: &Value,
+    id: DeliveryId,
+) -> Result<(String, String), String> {
     let ready = channel.ready.as_ref().map_err(Clone::clone)?;
     let panel = live.panel_settings.public_url.as_ref().map_or("", |url| url.as_str());
     let occasion = Occasion { event, delivery_id: id.0, panel_url: panel, generation: live.generation };
-    ready.template.render(&occasion).map(|text| text.to_stored()).map_err(|e| e.to_string())
+    match ready.template.render_checked(&occasion) {
+        Ok(text) => Ok((text.to_stored(), String::new())),
+        Err(why) => {
+            tracing::warn!("delivery {id}: the template of channel {} can't be used: {why}", channel.id);
+            let text = ready.fallback.render(&occasion).map_err(|e| e.to_string())?;
+            Ok((text.to_stored(), format!("the default was sent in place of the template: {why}")))
+        }
+    }
 }
 
 /// Writes in a transaction, without holding up whoever waits on this thread.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::config::{Config, StoredConfig};
+use super::config::{Config, Email, SUBJECT, StoredConfig};
 use super::send::Vapid;
 use super::template::Template;
 use super::web_push;
@@ -56,6 +56,8 @@ pub struct Ready {
     pub config: Config,
     /// What it sends.
     pub template: Template,
+    /// The default of its type: sent where its own template can't be rendered, so that the event is heard of all the same.
+    pub fallback: Template,
 }
 
 impl Plan {
@@ -93,7 +95,12 @@ fn channel(row: &StoredChannel, key: &MasterKey, no_vapid: Option<&String>) -> C
     let fields = &row.fields;
     let ready = StoredConfig(fields.config.clone()).open(fields.kind, key).and_then(|config| {
         let template = Template::new(&config, &fields.template)?;
-        Ok(Ready { config, template })
+        let plain = match &config {
+            Config::Email(mail) => Config::Email(Email { subject: SUBJECT.to_owned(), ..mail.clone() }),
+            other => other.clone(),
+        };
+        let fallback = Template::new(&plain, "")?;
+        Ok(Ready { config, template, fallback })
     });
     Channel {
         id: row.id,

@@ -57,6 +57,13 @@ pub fn all() -> Vec<(&'static str, Proof)> {
             "notifications.retention_days",
             ShownBy("argos-core/tests/notifier.rs", "old_rows_go_and_those_beyond_the_most_but_none_that_waits"),
         ),
+        (
+            "notifications.vapid_contact_email",
+            ShownBy(
+                "argos-core/tests/push_subscriptions.rs",
+                "the_pair_of_keys_is_made_once_and_its_contact_is_read_each_time",
+            ),
+        ),
         ("panel.allowed_hosts", Effect(allowed_hosts)),
         ("panel.oidc_admin_groups", ShownBy("argos-core/tests/oidc.rs", "groups_give_roles_and_take_them_away")),
         ("panel.oidc_allowed_groups", ShownBy("argos-core/tests/oidc.rs", "the_gate_asks_in_order")),

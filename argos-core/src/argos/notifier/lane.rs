@@ -202,7 +202,7 @@ impl Lane {
         let (text, fresh) = match text {
             Some(text) => (Ok(text), None),
             None => {
-                let text = rendered(channel, &live, &row.event, row.id);
+                let text = rendered(channel, &live, &row.event, row.id).map(|(text, _)| text);
                 (text.clone(), text.ok())
             }
         };
@@ -267,6 +267,8 @@ impl Lane {
         let tried = one.attempts + 1;
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX).saturating_add(1);
         let (status, error, next) = match outcome {
+            // What stands there before the first attempt says that it is not the text it should be.
+            Outcome::Sent if row.attempts == 0 => (DeliveryStatus::Sent, row.error_message.clone(), None),
             Outcome::Sent => (DeliveryStatus::Sent, String::new(), None),
             Outcome::Failed { error, after } if tried < ATTEMPTS => {
                 let next = Timestamp(now.0 + pause_ms(tried, after));
