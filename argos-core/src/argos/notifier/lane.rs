@@ -31,6 +31,7 @@ const QUEUE: usize = 1000;
 const ATTEMPTS: u32 = 3;
 /// What came of attempts is stored at least so often.
 const NOTED_MS: i64 = 200;
+const NOTED_WITHIN: Duration = Duration::from_millis(200);
 /// And when it is of so many.
 const NOTED: usize = 64;
 /// The longest look away from the clock, which may jump.
@@ -210,7 +211,16 @@ impl Lane {
             Ok(text) if channel.enabled => {
                 // A fault of a sender must not end the lane, nor be met again and again.
                 let sent = AssertUnwindSafe(self.send(&row, channel, &live, &text, &subscribers, sender));
-                sent.catch_unwind().await.unwrap_or_else(|_| {
+                let mut sent = Box::pin(sent.catch_unwind());
+                let ended = loop {
+                    match timeout(NOTED_WITHIN, &mut sent).await {
+                        Ok(ended) => break ended,
+                        // A slow receiver does not keep what came of the others from being stored.
+                        Err(_) => self.note_now().await,
+                    }
+                };
+                drop(sent);
+                ended.unwrap_or_else(|_| {
                     tracing::error!("an attempt of delivery {} panicked", row.id);
                     *sender = None;
                     Outcome::Refused { error: "an attempt ended in a fault of Argos".into() }
@@ -304,10 +314,14 @@ impl Lane {
             let old = done.since.is_none_or(|at| !(0..NOTED_MS).contains(&(now.0 - at.0)));
             !done.attempts.is_empty() && (idle || old || done.attempts.len() >= NOTED)
         };
-        if !due {
-            return;
+        if due {
+            self.note_now().await;
         }
-        loop {
+    }
+
+    /// Stores what attempts came to.
+    async fn note_now(&self) {
+        while !self.done.borrow().attempts.is_empty() {
             let done = self.done.borrow().clone();
             match stored(&self.argos, move |tx| done.store(tx)).await {
                 Ok(()) => return drop(self.done.take()),
