@@ -14,6 +14,12 @@ use crate::{Failure, client, crs, environment, explain, file, logs, output, serv
 /// Verbs with a command of their own below the resource.
 const OWN: &[&str] = &["logs.tail", "logs.search"];
 
+/// Exit code of the trial of a channel whose receiver did not take it.
+const FAILED_TRIAL: u8 = 1;
+
+/// Characters of a set of words that stands in place of a value in the help; a longer one is listed below the text.
+const WIDEST_WORDS: usize = 56;
+
 /// Begins the names of options that are terms, so that no field has the same.
 const TERM: &str = "term ";
 
@@ -149,16 +155,16 @@ fn operation_command(op: &Described) -> Command {
     let by_position: Vec<&str> = op.path_fields().chain(op.positional.iter().copied()).collect();
     let required: Vec<&str> = op.input["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for field in &by_position {
-        command = command
-            .arg(Arg::new(field.to_string()).value_name(field.to_uppercase()).required(true).help(help(op, field)));
+        let arg = Arg::new(field.to_string()).value_name(field.to_uppercase()).required(true);
+        command = command.arg(helped(arg, op, field));
     }
     for (field, schema) in properties(op).filter(|(field, _)| !by_position.contains(&field.as_str())) {
         let mut arg = Arg::new(field.clone())
             .long(field.replace('_', "-"))
-            .value_name(if is_file(field, schema) { "FILE".to_owned() } else { placeholder(schema) })
+            .value_name(if is_file(field, schema) { "FILE".to_owned() } else { placeholder(field, schema) })
             .required(required.contains(&field.as_str()))
-            .allow_hyphen_values(true)
-            .help(help(op, field));
+            .allow_hyphen_values(true);
+        arg = helped(arg, op, field);
         if op.path_fields().count() == 0 && op.positional.is_empty() && field == "domain" {
             arg = arg.short('d');
         }
@@ -173,17 +179,37 @@ fn operation_command(op: &Described) -> Command {
     command
 }
 
-fn help(op: &Described, field: &str) -> String {
-    let text = op.input["properties"][field]["description"].as_str().unwrap_or_default();
-    text.trim_end_matches('.').to_owned()
+/// An argument with what its field means. A value that is a file or one of many words is explained.
+fn helped(arg: Arg, op: &Described, field: &str) -> Arg {
+    let schema = &op.input["properties"][field];
+    let mut text = schema["description"].as_str().unwrap_or_default().trim_end_matches('.').to_owned();
+    if is_file(field, schema) {
+        text += if is_json_file(schema) { "; a JSON file, - = standard input" } else { "; a file, - = standard input" };
+    }
+    let words = taken(schema);
+    let by_position = arg.get_long().is_none();
+    if words.is_empty() || (!by_position && words.join("|").chars().count() <= WIDEST_WORDS) {
+        return arg.help(text);
+    }
+    let list = words.join(", ");
+    if list.chars().count() <= WIDEST_WORDS {
+        return arg.help(format!("{text}: {list}"));
+    }
+    let mut long = format!("{text}. One of:");
+    for few in words.chunks(4) {
+        long += &format!("\n{}", few.join(", "));
+    }
+    arg.help(format!("{text} (--help lists the words)")).long_help(long)
 }
 
 /// What a value looks like: the words of a closed set, or the type.
-fn placeholder(schema: &Value) -> String {
-    let mut words = words(schema);
-    words.retain(|word| schema["not"]["const"] != **word);
+fn placeholder(field: &str, schema: &Value) -> String {
+    let words = taken(schema).join("|");
+    if words.chars().count() > WIDEST_WORDS {
+        return field.to_uppercase();
+    }
     if !words.is_empty() {
-        return words.join("|");
+        return words;
     }
     let types = types_of(schema);
     let name = if types.contains(&"string") {
@@ -196,6 +222,13 @@ fn placeholder(schema: &Value) -> String {
         "JSON"
     };
     name.to_owned()
+}
+
+/// The words that a field takes, if it takes nothing but words.
+fn taken(schema: &Value) -> Vec<&str> {
+    let mut words = words(schema);
+    words.retain(|word| schema["not"]["const"] != **word);
+    words
 }
 
 /// The words that a schema allows, if it allows nothing but words.
@@ -237,7 +270,12 @@ pub(crate) fn fields(op: &Described, matches: &ArgMatches) -> Result<Map<String,
     for (field, schema) in properties(op) {
         if let Some(text) = matches.try_get_one::<String>(field).ok().flatten() {
             let value = match is_file(field, schema) {
-                true if types_of(schema).contains(&"object") => {
+                true if is_json_file(schema) => {
+                    if text.trim_start().starts_with('{') {
+                        // The text may hold secrets.
+                        let reason = "give the name of a file that holds this JSON, or - for standard input";
+                        return Err(Error::invalid("file", field.as_str(), reason));
+                    }
                     // What is wrong in it is told without it.
                     Value::Object(parse_object(file::text(field, text)?.as_bytes()).map_err(|e| e.under(field))?)
                 }
@@ -273,6 +311,11 @@ fn setting(key: &str, given: &str) -> Result<String> {
 /// Whether a field is given as a file: arguments are seen by every process of the machine, and a key is a secret.
 fn is_file(field: &str, schema: &Value) -> bool {
     field.ends_with("_pem") || holds_secret(schema)
+}
+
+/// Whether the file of a field holds JSON.
+fn is_json_file(schema: &Value) -> bool {
+    types_of(schema).contains(&"object")
 }
 
 /// Whether a secret stands somewhere in the value of a field.
@@ -341,13 +384,17 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             if OWN.contains(&op.name) && !args.get_flag("json") {
                 logs::print(&done);
             } else {
-                output::value(&done, args.get_flag("json"));
+                output::result(op.name, &done, args.get_flag("json"));
             }
             if let Some(etag) = reply.etag.filter(|_| !op.mutates && whole) {
                 output::note(format_args!("etag: {etag}"));
             }
             if let Some(cursor) = done["next_cursor"].as_str().filter(|_| !args.get_flag("json")) {
                 output::note(format_args!("more: --cursor {cursor}"));
+            }
+            // A trial that was carried out, and failed.
+            if op.name == "channels.test" && done["success"] == false {
+                return Err(Failure::Findings(FAILED_TRIAL));
             }
             Ok(())
         }

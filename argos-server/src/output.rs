@@ -36,6 +36,30 @@ pub(crate) fn error(e: &Error, as_json: bool) {
     }
 }
 
+/// Columns of lists whose records hold more than a table has room for; a dot leads into a record. `get` and `--json`
+/// show the rest.
+const CHOSEN: &[(&str, &[&str])] = &[
+    ("channels.list", &["id", "name", "type", "enabled", "rate_limit_per_minute"]),
+    (
+        "deliveries.list",
+        &["id", "created_at", "event_type", "channel_id", "status", "attempts", "error_message", "event.message"],
+    ),
+    ("notifications.event_types", &["type", "severity", "text"]),
+    ("notifications.presets", &["name", "config.method", "config.content_type", "config.url"]),
+];
+
+/// Prints the result of an operation.
+pub(crate) fn result(operation: &str, done: &Value, as_json: bool) {
+    let chosen = CHOSEN.iter().find(|(name, _)| *name == operation);
+    match (chosen, &done["items"]) {
+        (Some((_, columns)), Value::Array(items)) if !as_json => {
+            rows(items, columns, true, "");
+            beside(done);
+        }
+        _ => value(done, as_json),
+    }
+}
+
 /// Prints a result: a list as a table, a record as lines, nothing for nothing.
 pub(crate) fn value(value: &Value, as_json: bool) {
     if as_json {
@@ -45,12 +69,26 @@ pub(crate) fn value(value: &Value, as_json: bool) {
     match value {
         Value::Null => {}
         Value::Object(record) => match record.get("items").and_then(Value::as_array) {
-            Some(items) => table(items, ""),
+            Some(items) => {
+                table(items, "");
+                beside(value);
+            }
             None => fields(&expanded("", record)),
         },
         // A text of several lines, such as a certificate.
-        Value::String(text) => text.lines().for_each(|row| line(cell(&row.into()))),
+        Value::String(text) => text.lines().for_each(|row| line(inert(row))),
         other => line(cell(other)),
+    }
+}
+
+/// Prints the records that a page holds beside its items, such as counts.
+fn beside(page: &Value) {
+    for (of, record) in page.as_object().into_iter().flatten() {
+        if let Value::Object(record) = record {
+            line("");
+            let named: Vec<(String, &Value)> = record.iter().map(|(name, v)| (format!("{of}.{name}"), v)).collect();
+            fields(&named);
+        }
     }
 }
 
@@ -89,6 +127,13 @@ fn fields(fields: &[(String, &Value)]) {
                     line(format_args!("{name:width$}  {}", cell(text)));
                 }
             }
+            // A text of several lines keeps them; those after the first are indented, so that none looks like a field.
+            Value::String(text) if text.trim_end().contains('\n') && !is_pem(text) => {
+                for (at, row) in text.trim_end().lines().enumerate() {
+                    let name = if at == 0 { name.as_str() } else { "" };
+                    line(format!("{name:width$}  {}", inert(row)).trim_end());
+                }
+            }
             value => line(format_args!("{name:width$}  {}", cell(value))),
         }
     }
@@ -125,33 +170,50 @@ fn table(items: &[Value], indent: &str) {
         line("(none)");
         return;
     };
-    let mut names: Vec<&String> = first
+    let mut names: Vec<&str> = first
         .keys()
+        .map(String::as_str)
         .filter(|name| !NOT_IN_TABLES.iter().any(|hidden| name.starts_with(hidden)))
-        .filter(|name| items.iter().any(|row| !is_default(&row[name.as_str()])))
+        .filter(|name| items.iter().any(|row| !is_default(&row[*name])))
         .collect();
     // A stable order: all others stay where they are.
     names.sort_by_key(|name| *name == LAST);
     if names.last().is_none_or(|name| *name != LAST) {
         names.truncate(9);
     }
-    // Only a terminal is narrow. The last column of a record, and what went wrong, is whole there too.
+    // The last column of a record, and what went wrong, is whole on a terminal, too.
+    let whole_last = !indent.is_empty() || names.last() == Some(&LAST);
+    rows(items, &names, whole_last, indent);
+}
+
+/// What a row has in a column; a dot leads into a record.
+fn at<'a>(row: &'a Value, column: &str) -> &'a Value {
+    column.split('.').fold(row, |row, name| &row[name])
+}
+
+/// Prints these columns of records, the last of them whole if `whole_last`.
+fn rows(items: &[Value], columns: &[&str], whole_last: bool, indent: &str) {
+    if items.is_empty() {
+        line("(none)");
+        return;
+    }
+    // Only a terminal is narrow.
     let narrow = std::io::stdout().is_terminal();
-    let whole = |at: usize| !narrow || (at + 1 == names.len() && (!indent.is_empty() || names[at] == LAST));
-    let text = |row: &Value, at: usize, name: &str| {
-        let text = cell(&row[name]);
-        if whole(at) { text } else { shortened(text) }
+    let text = |row: &Value, i: usize, column: &str| {
+        let text = cell(at(row, column));
+        if !narrow || (whole_last && i + 1 == columns.len()) { text } else { shortened(text) }
     };
+    let heads: Vec<&str> = columns.iter().map(|column| column.rsplit('.').next().unwrap_or(column)).collect();
     let rows: Vec<Vec<String>> =
-        items.iter().map(|row| names.iter().enumerate().map(|(at, name)| text(row, at, name)).collect()).collect();
-    let widths: Vec<usize> = (0..names.len())
-        .map(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0).max(names[i].len()))
+        items.iter().map(|row| columns.iter().enumerate().map(|(i, column)| text(row, i, column)).collect()).collect();
+    let widths: Vec<usize> = (0..heads.len())
+        .map(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0).max(heads[i].len()))
         .collect();
     let row_of = |cells: &mut dyn Iterator<Item = &str>| {
         let padded: Vec<String> = cells.zip(&widths).map(|(c, w)| format!("{c:w$}", w = *w)).collect();
         line(format_args!("{indent}{}", padded.join("  ").trim_end()));
     };
-    row_of(&mut names.iter().map(|n| n.as_str()));
+    row_of(&mut heads.iter().copied());
     for row in &rows {
         row_of(&mut row.iter().map(String::as_str));
     }
@@ -178,13 +240,41 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         // Nobody reads these; `--json` has them whole.
-        Value::String(s) if s.starts_with("-----BEGIN ") && s.contains('\n') => format!("PEM of {} bytes", s.len()),
-        // A control character in a stored text must not reach the terminal.
-        Value::String(s) => s.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
+        Value::String(s) if is_pem(s) => format!("PEM of {} bytes", s.len()),
+        Value::String(s) => inert(&s.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t")),
         Value::Array(items) if items.iter().all(|i| i.get("host").is_some() && i.get("port").is_some()) => {
             let parts: Vec<String> = items.iter().map(|i| format!("{}:{}", cell(&i["host"]), i["port"])).collect();
             parts.join(",")
         }
-        other => other.to_string(),
+        other => inert(&other.to_string()),
+    }
+}
+
+fn is_pem(text: &str) -> bool {
+    text.starts_with("-----BEGIN ") && text.contains('\n')
+}
+
+/// A text whose control characters do not reach the terminal, but for tabs.
+fn inert(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_one_line_without_control_characters() {
+        assert_eq!(cell(&json!("a\r\nb\tc\u{1b}[2J\u{9b}")), "a\\r\\nb\\tc\u{fffd}[2J\u{fffd}");
+        assert_eq!(cell(&json!({"a": "\u{9b}\n"})), "{\"a\":\"\u{fffd}\\n\"}");
+        assert_eq!(inert("a\tb\u{7}"), "a\tb\u{fffd}");
+    }
+
+    #[test]
+    fn chosen_columns_are_of_operations_that_exist() {
+        let operations = argos_core::api::describe();
+        for (name, _) in CHOSEN {
+            assert!(operations.iter().any(|op| op.name == *name), "{name}");
+        }
     }
 }

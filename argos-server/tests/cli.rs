@@ -73,6 +73,12 @@ fn no_file_is_read_without_end_and_its_option_is_named() {
         assert!(stderr.contains(text), "{args:?}: {stderr}");
     }
     // A secret that was given in place of a file is not told.
+    let (exit, stderr) = code(&folder, &config(r#"{"tsig_secret": "not-a-real-secret"}"#));
+    assert_eq!((exit, stderr.contains("not-a-real-secret")), (5, false), "{stderr}");
+    assert!(
+        stderr.contains("config: give the name of a file that holds this JSON, or - for standard input"),
+        "{stderr}"
+    );
     let (exit, stderr) = code(&folder, &["setting", "update", "acme.eab_hmac_key=not-a-real-secret"]);
     assert_eq!((exit, stderr.contains("not-a-real-secret")), (5, false), "{stderr}");
     assert!(stderr.contains("acme.eab_hmac_key: the value names a file"), "{stderr}");
@@ -94,6 +100,86 @@ fn tables_show_what_went_wrong_whole_and_help_only_what_is_taken() {
     assert_eq!(columns, ["id", "host_id", "names", "kind", "issuer", "not_after", "active"]);
     let help = out(&["certificate", "delete", "--help"]);
     assert!(help.contains("--tls-mode <auto|none>"), "{help}");
+    // A long set of words stands below, and only where all is told.
+    for (option, lists) in [("-h", false), ("--help", true)] {
+        let help = out(&["delivery", "list", option]);
+        assert!(help.contains("--event-type <EVENT_TYPE>"), "{help}");
+        assert_eq!(help.contains("waf_attack_burst"), lists, "{help}");
+        assert!(help.lines().all(|line| line.chars().count() < 160), "{help}");
+    }
+    let help = out(&["channel", "create", "-h"]);
+    assert!(help.contains("What its type needs; a JSON file, - = standard input"), "{help}");
+    assert!(help.contains("webhook, email, telegram, browser_push"), "{help}");
+}
+
+/// A server that answers one request with `status`, and its address.
+fn answers_once(status: &'static str) -> std::net::SocketAddr {
+    use std::io::{BufRead as _, Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut stream = std::io::BufReader::new(listener.accept().unwrap().0);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).unwrap();
+            if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = text.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        stream.read_exact(&mut vec![0; length]).unwrap();
+        write!(stream.get_mut(), "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+    });
+    address
+}
+
+#[test]
+fn what_comes_of_notifications_is_readable_and_a_trial_that_failed_has_an_exit_code() {
+    let folder = Folder::new();
+    folder.json(&["setting", "set", "notifications.allow_private_targets", "true"]);
+    for status in ["204 No Content", "500 Internal Server Error"] {
+        let config = folder.path("config.json");
+        let url = format!("http://{}/", answers_once(status));
+        std::fs::write(&config, serde_json::json!({"url": url, "content_type": "text/plain"}).to_string()).unwrap();
+        let template = "{{ message }}\n\t{{ type }}\u{1b}[2J";
+        let args = ["channel", "create", status, "webhook", "--config", config.to_str().unwrap()];
+        let channel = folder.json(&[&args[..], &["--template", template]].concat());
+        let out = folder.run(&["channel", "test", &channel["id"].to_string()]);
+        let shown = String::from_utf8(out.stdout).unwrap();
+        let taken = status.starts_with('2');
+        assert_eq!(out.status.code(), Some(i32::from(!taken)), "{shown}");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0], format!("success  {taken}"));
+        assert!(lines[1].starts_with("payload  cli made generation "), "{shown}");
+        assert_eq!(lines[2], "         \tconfig_change\u{fffd}[2J");
+        assert_eq!(lines[3].ends_with("answers 500 Internal Server Error"), !taken, "{shown}");
+    }
+    let out = |args: &[&str]| String::from_utf8(folder.run(args).stdout).unwrap();
+    let columns =
+        |shown: &str| -> Vec<String> { shown.lines().next().unwrap().split_whitespace().map(str::to_owned).collect() };
+    assert_eq!(columns(&out(&["channel", "list"])), ["id", "name", "type", "enabled", "rate_limit_per_minute"]);
+    assert_eq!(columns(&out(&["notification", "event_types"])), ["type", "severity", "text"]);
+    assert_eq!(columns(&out(&["notification", "presets"])), ["name", "method", "content_type", "url"]);
+
+    let server = Server::start(&folder, &[]);
+    folder.json(&["channel", "toggle", "1", "false"]);
+    folder.json(&["notification-rule", "create", "1", "config_change"]);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let list = loop {
+        let list = out(&["delivery", "list", "--stats", "1"]);
+        if list.contains("config_change") {
+            break list;
+        }
+        assert!(std::time::Instant::now() < deadline, "{list}");
+    };
+    let expected = ["id", "created_at", "event_type", "channel_id", "status", "attempts", "error_message", "message"];
+    assert_eq!(columns(&list), expected);
+    assert!(list.contains("channel disabled  cli made generation "), "{list}");
+    assert!(list.contains("\n\nstats.pending       0\n") && list.contains("stats.failed        1\n"), "{list}");
+    assert!(server.stop());
 }
 
 #[test]
