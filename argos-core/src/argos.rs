@@ -16,9 +16,8 @@ mod upkeep;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use form::{Form, Json};
@@ -28,6 +27,7 @@ use subtle::ConstantTimeEq as _;
 
 use history::History;
 use memo::Memo;
+use notifier::Heard;
 use repeat::{Answers, Call};
 pub use serve::{ServeOptions, Serving};
 
@@ -121,8 +121,8 @@ struct Inner {
     faults: Vec<HostFault>,
     answers: Answers,
     memo: Memo,
-    /// Whether a thread dispatches events.
-    notifies: AtomicBool,
+    /// Events that wait to be dispatched; none while a thread does so.
+    heard: Mutex<Option<Heard>>,
 }
 
 impl fmt::Debug for Argos {
@@ -351,6 +351,15 @@ impl Argos {
     #[must_use]
     pub fn subscribe(&self) -> Receiver<Arc<Event>> {
         self.inner.cx.events.subscribe()
+    }
+
+    /// Stores the deliveries of events that came since [`Serving`] stopped; the next process sends them. For whoever ends a
+    /// process in which changes were still made while it stopped.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn keep_events(&self) -> Result<()> {
+        notifier::keep(self)
     }
 
     /// Tells an event to all who listen, as parts of Argos do.

@@ -12,9 +12,11 @@ use argos_core::api::{
     CreateChannel, CreateHost, CreateNotificationRule, ListDeliveries, NewTarget, SetSetting, UpdateChannel,
 };
 use argos_core::clock::{Clock, Timestamp};
-use argos_core::event::{Delivery, DeliveryStats, DeliveryStatus, Event, EventKind, RateLimitTriggered, Severity};
+use argos_core::event::{
+    Delivery, DeliveryStats, DeliveryStatus, Event, EventKind, Facts, RateLimitTriggered, Severity, TargetRecovered,
+};
 use argos_core::schema::{
-    Channel, ChannelConfig, ChannelId, ChannelKind, DeliveryId, HostId, Hostname, Order, Patch, TargetHost,
+    Channel, ChannelConfig, ChannelId, ChannelKind, DeliveryId, GroupId, HostId, Hostname, Order, Patch, TargetHost,
 };
 use argos_core::{Argos, Options, ServeOptions, Serving};
 use serde_json::json;
@@ -200,7 +202,8 @@ fn a_template_that_an_event_breaks_is_replaced_by_the_default() {
     let channel = world.channel("hook", &hook.url()).id;
     world.rule(channel, EventKind::RateLimitTriggered);
     // No sample has such a host.
-    let template = r#"{"text": {{ message }}, "n": {% if host_id == 7 %}{{ no_such_thing }}{% else %}1{% endif %}}"#;
+    let template =
+        r#"{"text": {{ message }}, "n": {% if host_id == 7 %}{{ data.no_such_thing }}{% else %}1{% endif %}}"#;
     let change = UpdateChannel { template: Some(template.into()), ..UpdateChannel::new(channel) };
     world.argos.channels().update(change).unwrap();
     world.argos.tell(limited(Some(7)));
@@ -354,6 +357,81 @@ fn a_receiver_that_hangs_delays_no_other() {
     quick.wait_for(50);
     assert_eq!(hangs.got().len(), 1);
     assert_eq!(world.stats(slow).pending, 50);
+}
+
+#[test]
+fn what_is_told_before_and_after_serving_is_not_lost() {
+    let hook = Hook::start();
+    let mut world = World::at_rest();
+    let set = SetSetting { key: "notifications.allow_private_targets".into(), value: "true".into() };
+    world.argos.settings().set(set).unwrap();
+    let channel = world.channel("hook", &hook.url()).id;
+    world.rule(channel, EventKind::RateLimitTriggered);
+    for host in 0..5 {
+        world.argos.tell(limited(Some(host)));
+    }
+    world.serve();
+    hook.wait_for(5);
+    // What is on its way is waited for.
+    drop(world.serving.take());
+    // As the panel does, which answers until the end.
+    for host in 5..8 {
+        world.argos.tell(limited(Some(host)));
+    }
+    world.argos.keep_events().unwrap();
+    assert_eq!((world.stats(channel).pending, world.stats(channel).sent), (3, 5));
+    let world = world.restart();
+    assert_eq!(hook.wait_for(8).len(), 8);
+    world.settled(channel, 8);
+}
+
+#[test]
+fn what_cannot_be_stored_is_sent_and_its_row_follows() {
+    let world = World::new();
+    let hook = Hook::start();
+    let channel = world.channel("hook", &hook.url()).id;
+    world.rule(channel, EventKind::HealthDegraded);
+    let db = rusqlite::Connection::open(world.folder.path().join("argos.db")).unwrap();
+    db.execute_batch(
+        "CREATE TRIGGER full BEFORE INSERT ON notification_deliveries BEGIN SELECT RAISE(ABORT, 'full'); END",
+    )
+    .unwrap();
+    world.argos.tell(EventKind::HealthDegraded.sample());
+    let got = hook.wait_for(1).remove(0);
+    assert_eq!(got.json()["type"], "health_degraded");
+    assert!(world.deliveries(channel).is_empty());
+    db.execute_batch("DROP TRIGGER full").unwrap();
+    let row = world.settled(channel, 1).remove(0);
+    assert_eq!((row.status, row.attempts, &*row.idempotency_key), (DeliveryStatus::Sent, 1, got.key()));
+    assert_eq!(hook.got().len(), 1, "it is not sent again");
+}
+
+#[test]
+fn a_target_that_one_host_uses_is_about_that_host() {
+    let world = World::new();
+    let hook = Hook::start();
+    let channel = world.channel("hook", &hook.url()).id;
+    let target = NewTarget { host: TargetHost::parse("127.0.0.1").unwrap(), port: 9, weight: None, enabled: None };
+    let host = CreateHost::with_targets(Hostname::parse("shop.test").unwrap(), vec![target]);
+    let host = world.argos.hosts().create(host).unwrap().value;
+    let mut op = CreateNotificationRule::new(channel, EventKind::TargetRecovered);
+    op.filter_host_ids = vec![host.id];
+    world.argos.notification_rules().create(op).unwrap();
+    let Facts::TargetRecovered(facts) = EventKind::TargetRecovered.sample().facts else { panic!("another sample") };
+    let of = |group| TargetRecovered { target_group_id: group, ..facts.clone() };
+    world.argos.tell(Event::of_system(START, of(GroupId(host.target_group_id.0 + 1))));
+    world.argos.tell(Event::of_system(START, of(host.target_group_id)));
+    let row = world.settled(channel, 1).remove(0);
+    assert_eq!((&row.event["host_domain"], &row.event["host_id"]), (&json!("shop.test"), &json!(host.id)));
+    assert_eq!(hook.wait_for(1)[0].json()["host"], "shop.test");
+    // Of a group that two use nobody can tell which is meant.
+    let other = CreateHost::new(Hostname::parse("other.test").unwrap(), host.target_group_id);
+    world.argos.hosts().create(other).unwrap();
+    world.argos.tell(Event::of_system(START, of(host.target_group_id)));
+    world.argos.tell(limited(None));
+    world.rule(channel, EventKind::RateLimitTriggered);
+    world.argos.tell(limited(None));
+    assert_eq!(world.settled(channel, 2).len(), 2);
 }
 
 /// Holds answers back until it is opened.

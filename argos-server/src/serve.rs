@@ -22,6 +22,9 @@ use crate::http::{Door, routes};
 use crate::secure::SecureListener;
 use crate::{Failure, client, demo, environment};
 
+/// Time in which answers of the panel end.
+const LAST: Duration = Duration::from_secs(1);
+
 pub(crate) fn command() -> Command {
     let listen = |name: &'static str, env: &'static str, default: &'static str, help: &'static str| {
         Arg::new(name)
@@ -249,7 +252,12 @@ pub(crate) fn run(matches: &ArgMatches, unknown: &[String]) -> Result<(), Failur
         // It is opened first.
         panel: None,
     };
-    runtime.block_on(serve(argos, options, panel, &data_dir, matches.get_flag("demo"), grace))?;
+    let last = argos.clone();
+    let served = runtime.block_on(serve(argos, options, panel, &data_dir, matches.get_flag("demo"), grace));
+    // From here on nobody changes anything; what was changed meanwhile is still told, by the next process.
+    runtime.shutdown_timeout(LAST);
+    last.keep_events()?;
+    served?;
     Ok(())
 }
 

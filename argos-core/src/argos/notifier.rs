@@ -1,35 +1,38 @@
-//! Who dispatches events and sends what comes of them: one thread, while Argos serves.
+//! Who dispatches events and sends what comes of them, while Argos serves: one thread decides, and one for each channel
+//! sends, so that no channel waits for another, whatever its receiver or its template does.
 //!
 //! ```text
-//! Events ──▶ dispatch: rules ▶ throttle ▶ rate ▶ render ──▶ rows ──▶ one lane for each channel ──▶ Sender
-//!                                                            ▲                                      │
-//!                                                            └────────── what came of it ───────────┘
+//! Events ──▶ dispatch: rules ▶ throttle ▶ rate ──▶ rows ──▶ one lane for each channel: render ▶ Sender
+//!                                                   ▲                                         │
+//!                                                   └──────────── what came of it ────────────┘
 //! ```
 //!
 //! A row stands before its first attempt, and what waits is found again at the next start. The rows are the queue: a lane
 //! knows the ids of at most a thousand, and reads more when it has done those.
 
+mod known;
 mod lane;
+mod running;
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{AbortHandle, LocalSet, spawn_local};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use self::lane::Lane;
+use self::running::Running;
 use super::Argos;
 use super::change::in_transaction;
 use crate::clock::{Timestamp, request_id};
 use crate::error::{Error, Result};
-use crate::event::{DeliveryStatus, Event};
+use crate::event::{DeliveryStatus, Event, Events, Facts};
 use crate::notify::plan::Channel;
 use crate::notify::throttle::{Rates, Throttle};
 use crate::notify::{Occasion, Plan};
@@ -44,34 +47,63 @@ const AT_ONCE: usize = 256;
 const MOST_WAITING: usize = 10_000;
 /// Between two tries to store what could not be stored.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Tries of which one is told in the process log.
+const TOLD_EVERY: u32 = 60;
+/// Time in which events of the end are stored.
+const LAST: Duration = Duration::from_secs(5);
 
-/// The thread that dispatches and sends; dropped, it ends. What waits is taken up again at the next start.
+/// Events that wait to be dispatched. They do so from the opening on, so that none is missed before Argos serves.
+#[derive(Debug)]
+pub(super) struct Heard {
+    events: Receiver<Arc<Event>>,
+    arrived: Arc<Notify>,
+    /// Whether somebody dispatches them.
+    awake: Arc<AtomicBool>,
+}
+
+impl Heard {
+    pub(super) fn new(events: &Events) -> Self {
+        let (arrived, awake) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (wake, is_awake) = (Arc::clone(&arrived), Arc::clone(&awake));
+        let events = events.subscribe_woken(move || {
+            wake.notify_one();
+            is_awake.load(Ordering::Relaxed)
+        });
+        Self { events, arrived, awake }
+    }
+}
+
+/// The thread that dispatches; dropped, it ends. What waits is taken up again at the next start.
 #[derive(Debug)]
 pub(super) struct Notifier {
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Heard>>,
     argos: Argos,
 }
 
 impl Notifier {
     /// Starts it, unless this Argos has one: two would send everything twice.
     pub(super) fn start(argos: Argos) -> Result<Option<Self>> {
-        if argos.inner.notifies.swap(true, Ordering::Relaxed) {
-            return Ok(None);
-        }
+        let Some(heard) = waiting(&argos).take() else { return Ok(None) };
         let failed = |e| Error::internal(format!("starting the thread of notifications: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let (stop, stopped) = oneshot::channel();
-        let arrived = Arc::new(Notify::new());
-        let wake = Arc::clone(&arrived);
-        let events = argos.inner.cx.events.subscribe_woken(move || wake.notify_one());
+        let (stop, mut stopped) = oneshot::channel();
         let asked = argos.clone();
         let work = move || {
-            let local = LocalSet::new();
-            local.block_on(&runtime, run(asked, events, arrived, stopped));
-            drop(local);
-            // The system may still look for a name that nobody waits for any more.
-            runtime.shutdown_background();
+            heard.awake.store(true, Ordering::Relaxed);
+            // A fault ends no more than what it was met in.
+            while let Err(fault) =
+                catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&asked, &heard, &mut stopped))))
+            {
+                drop(fault);
+                tracing::error!("dispatching events panicked; it begins anew");
+                if !matches!(stopped.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+                    break;
+                }
+                std::thread::sleep(PAUSE);
+            }
+            heard.awake.store(false, Ordering::Relaxed);
+            heard
         };
         let thread = std::thread::Builder::new().name("argos-notify".into()).spawn(work).map_err(failed)?;
         Ok(Some(Self { stop: Some(stop), thread: Some(thread), argos }))
@@ -81,30 +113,60 @@ impl Notifier {
 impl Drop for Notifier {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of notifications panicked");
-        }
-        self.argos.inner.notifies.store(false, Ordering::Relaxed);
+        let ended = self.thread.take().map(JoinHandle::join);
+        let heard = match ended {
+            Some(Ok(heard)) => heard,
+            _ => {
+                tracing::error!("the thread of notifications panicked");
+                Heard::new(&self.argos.inner.cx.events)
+            }
+        };
+        *waiting(&self.argos) = Some(heard);
     }
 }
 
-async fn run(argos: Argos, events: Receiver<Arc<Event>>, arrived: Arc<Notify>, mut stopped: oneshot::Receiver<()>) {
+fn waiting(argos: &Argos) -> MutexGuard<'_, Option<Heard>> {
+    argos.inner.heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stores the deliveries of what waits, and sends none.
+pub(super) fn keep(argos: &Argos) -> Result<()> {
+    let waiting = waiting(argos);
+    let Some(heard) = &*waiting else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
+    let mut dispatcher = Dispatcher::new(argos.clone());
+    let work = async {
+        dispatcher.last_id = stored(argos, |tx| deliveries::last_id(tx)).await?;
+        while let Some(rows) = dispatcher.rows(&heard.events) {
+            stored(argos, move |tx| deliveries::insert_all(tx, &rows)).await?;
+        }
+        Ok(())
+    };
+    runtime.block_on(work)
+}
+
+async fn run(argos: &Argos, heard: &Heard, stopped: &mut oneshot::Receiver<()>) {
     let retried = argos.inner.cx.retried.clone();
-    let mut dispatcher = Dispatcher::new(argos);
+    let mut dispatcher = Dispatcher::new(argos.clone());
     let work = async {
         dispatcher.resume().await;
         loop {
+            // What came before is in the queue, whether or not it told.
+            while dispatcher.dispatch(&heard.events).await {}
             tokio::select! {
-                () = arrived.notified() => while dispatcher.dispatch(&events).await {},
+                () = heard.arrived.notified() => {}
                 () = retried.notified() => dispatcher.look_again(),
             }
         }
     };
     tokio::select! {
-        _ = &mut stopped => {}
+        _ = stopped => {}
         () = work => {}
+    }
+    let rest = async { while dispatcher.dispatch(&heard.events).await {} };
+    if timeout(LAST, rest).await.is_err() {
+        tracing::error!("events of the end are not stored: their deliveries are lost");
     }
     dispatcher.end();
 }
@@ -114,7 +176,7 @@ struct Dispatcher {
     argos: Argos,
     throttle: Throttle,
     rates: Rates,
-    lanes: BTreeMap<ChannelId, (Rc<Lane>, AbortHandle)>,
+    lanes: BTreeMap<ChannelId, Running>,
     /// The last id that was given to a row. Nobody else makes rows.
     last_id: i64,
 }
@@ -150,41 +212,54 @@ impl Dispatcher {
         }
     }
 
-    fn lane(&mut self, id: ChannelId) -> &Rc<Lane> {
-        let argos = &self.argos;
-        let (lane, _) = self.lanes.entry(id).or_insert_with(|| {
-            let lane = Rc::new(Lane::new(argos.clone(), id));
-            // Whatever an earlier process left.
-            lane.look_again();
-            let task = spawn_local(Rc::clone(&lane).work());
-            (lane, task.abort_handle())
-        });
-        lane
+    fn lane(&mut self, id: ChannelId) -> &Lane {
+        if self.lanes.get(&id).is_none_or(Running::has_ended) {
+            self.lanes.insert(id, Running::start(self.argos.clone(), id));
+        }
+        &self.lanes[&id].lane
     }
 
-    /// Dispatches events that wait; whether there may be more.
-    async fn dispatch(&mut self, events: &Receiver<Arc<Event>>) -> bool {
+    /// The rows of events that wait; none where none does.
+    fn rows(&mut self, events: &Receiver<Arc<Event>>) -> Option<Arc<Vec<NewDelivery>>> {
         let batch: Vec<Arc<Event>> = events.try_iter().take(AT_ONCE).collect();
         if batch.is_empty() {
-            return false;
+            return None;
         }
         let live = self.argos.inner.live.load_full();
         self.forget_gone(&live.notifications);
         let mut rows = Vec::new();
         for event in &batch {
-            self.decide(event, &live, &mut rows);
+            self.decide(&placed(event, &live), &live, &mut rows);
         }
-        let rows = Arc::new(rows);
+        Some(Arc::new(rows))
+    }
+
+    /// Dispatches events that wait; whether there may be more.
+    async fn dispatch(&mut self, events: &Receiver<Arc<Event>>) -> bool {
+        let Some(rows) = self.rows(events) else { return false };
+        let waits = |row: &&NewDelivery| row.status == DeliveryStatus::Pending;
         // Events come in meanwhile and wait in their queue; when that is full they are counted.
-        while !rows.is_empty() {
+        for tries in 0u32.. {
+            if rows.is_empty() {
+                break;
+            }
             let all = Arc::clone(&rows);
             match stored(&self.argos, move |tx| deliveries::insert_all(tx, &all)).await {
                 Ok(()) => break,
-                Err(e) => tracing::error!("{} notifications are not stored yet: {e}", rows.len()),
+                Err(e) if tries % TOLD_EVERY == 0 => {
+                    tracing::error!("{} notifications are not stored yet: {e}", rows.len());
+                }
+                Err(_) => {}
+            }
+            if tries == 0 {
+                // A disk that is full is just what people want to hear of.
+                for row in rows.iter().filter(waits) {
+                    self.lane(row.channel).send_unstored(row);
+                }
             }
             sleep(PAUSE).await;
         }
-        for row in rows.iter().filter(|row| row.status == DeliveryStatus::Pending) {
+        for row in rows.iter().filter(waits) {
             self.lane(row.channel).add(Waiting { id: row.id, attempts: 0, next_attempt_at: Timestamp(0) });
         }
         true
@@ -205,30 +280,25 @@ impl Dispatcher {
             self.last_id += 1;
             let id = DeliveryId(self.last_id);
             let window = rule.throttle_window_seconds;
-            let (status, told) = if !channel.enabled {
-                (DeliveryStatus::Failed, Err("channel disabled".to_owned()))
+            let (status, error) = if !channel.enabled {
+                (DeliveryStatus::Failed, "channel disabled".to_owned())
             } else if !self.throttle.allows((rule.id, event.kind(), host), window, now) {
                 let text = format!("another came within the {window} seconds before");
-                (DeliveryStatus::Throttled, Err(text))
+                (DeliveryStatus::Throttled, text)
             } else if !self.rates.take(channel.id, channel.rate, now) {
                 let text = format!("the channel sends at most {} in a minute", channel.rate);
-                (DeliveryStatus::RateLimited, Err(text))
-            } else if self.lane(channel.id).waiting() >= MOST_WAITING {
-                (DeliveryStatus::Failed, Err("too many deliveries wait".to_owned()))
+                (DeliveryStatus::RateLimited, text)
+            } else if self.lanes.get(&channel.id).is_some_and(|lane| lane.lane.waiting() >= MOST_WAITING) {
+                (DeliveryStatus::Failed, "too many deliveries wait".to_owned())
             } else {
-                match rendered(channel, live, &payload, id) {
-                    Ok(text) => (DeliveryStatus::Pending, Ok(text)),
-                    Err(e) => (DeliveryStatus::Failed, Err(e)),
-                }
+                (DeliveryStatus::Pending, String::new())
             };
-            let (rendered, error) = told.map_or_else(|e| (String::new(), e), |text| text);
             rows.push(NewDelivery {
                 id,
                 rule: rule.id,
                 channel: channel.id,
                 event_type: event.kind().as_str(),
                 event: Arc::clone(&text),
-                rendered,
                 status,
                 error,
                 idempotency_key: request_id(),
@@ -238,22 +308,35 @@ impl Dispatcher {
 
     fn forget_gone(&mut self, plan: &Plan) {
         self.rates.retain(|id| plan.channels.contains_key(&id));
-        self.lanes.retain(|id, (lane, task)| {
+        self.lanes.retain(|id, lane| {
             let lives = plan.channels.contains_key(id);
             if !lives {
-                lane.flush_at_once();
-                task.abort();
+                lane.stop();
             }
             lives
         });
     }
 
-    /// Notes what came of the attempts that have ended.
+    /// Ends the lanes, and notes what came of the attempts that have ended.
     fn end(&mut self) {
-        for (lane, task) in self.lanes.values() {
-            task.abort();
-            lane.flush_at_once();
+        self.lanes.values_mut().for_each(Running::stop);
+        for lane in self.lanes.values_mut() {
+            lane.wait();
         }
+    }
+}
+
+/// The event, with its host where it is about a target of exactly one: who wants to hear of a host means its targets too.
+fn placed(event: &Arc<Event>, live: &Snapshot) -> Arc<Event> {
+    let group = match &event.facts {
+        Facts::TargetUnhealthy(of) => of.target_group_id,
+        Facts::TargetRecovered(of) => of.target_group_id,
+        _ => return Arc::clone(event),
+    };
+    let mut hosts = live.hosts.iter().map(|(_, host)| host).filter(|host| host.group == group && !host.is_panel());
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Arc::new(Event { host: Some((host.id, host.domain.to_string())), ..Event::clone(event) }),
+        _ => Arc::clone(event),
     }
 }
 

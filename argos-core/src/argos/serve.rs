@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,7 +14,7 @@ use super::gate::gate;
 use super::health::{Checks, Watch};
 use super::history::History;
 use super::memo::Memo;
-use super::notifier::Notifier;
+use super::notifier::{Heard, Notifier};
 use super::orders::Ordering;
 use super::repeat::Answers;
 use super::upkeep::Upkeep;
@@ -191,6 +190,8 @@ impl Argos {
         let live = Arc::new(ArcSwap::from_pointee(first));
         let logs = log_queue(&store, clock.clone());
         let events = Events::default();
+        // From here on nothing is missed.
+        let heard = Mutex::new(Some(Heard::new(&events)));
         let own = OwnListeners::default();
         let cx = Context {
             live: Arc::clone(&live),
@@ -219,16 +220,7 @@ impl Argos {
         };
         let history = History::start(&store, cx.clock.clone())?;
         let answers = Answers::default();
-        let inner = Arc::new(Inner {
-            history,
-            store,
-            live,
-            cx,
-            faults,
-            answers,
-            memo: Memo::default(),
-            notifies: AtomicBool::new(false),
-        });
+        let inner = Arc::new(Inner { history, store, live, cx, faults, answers, memo: Memo::default(), heard });
         Ok(Self { inner, actor: Actor::System, origin: Origin::default(), terms: Terms::default() })
     }
 

@@ -107,7 +107,7 @@ pub struct Events {
 /// Where events go, and what wakes who waits for them.
 struct Listener {
     queue: SyncSender<Arc<Event>>,
-    wake: Option<Box<dyn Fn() + Send>>,
+    wake: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
 impl fmt::Debug for Listener {
@@ -123,12 +123,13 @@ impl Events {
         self.listen(None)
     }
 
-    /// As [`Events::subscribe`]; `wake` is called behind each event that was put into the queue, and must not wait.
-    pub(crate) fn subscribe_woken(&self, wake: impl Fn() + Send + 'static) -> Receiver<Arc<Event>> {
+    /// As [`Events::subscribe`]; `wake` is called behind each event, and must not wait. It tells whether somebody is awake:
+    /// while nobody is, what a full queue misses is not counted.
+    pub(crate) fn subscribe_woken(&self, wake: impl Fn() -> bool + Send + 'static) -> Receiver<Arc<Event>> {
         self.listen(Some(Box::new(wake)))
     }
 
-    fn listen(&self, wake: Option<Box<dyn Fn() + Send>>) -> Receiver<Arc<Event>> {
+    fn listen(&self, wake: Option<Box<dyn Fn() -> bool + Send>>) -> Receiver<Arc<Event>> {
         let (queue, receiver) = sync_channel(QUEUE);
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Listener { queue, wake });
         receiver
@@ -138,15 +139,12 @@ impl Events {
     pub fn emit(&self, event: Event) {
         let event = Arc::new(event);
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).retain(|listener| {
-            match listener.queue.try_send(Arc::clone(&event)) {
-                Ok(()) => {
-                    if let Some(wake) = &listener.wake {
-                        wake();
-                    }
-                    true
-                }
+            let sent = listener.queue.try_send(Arc::clone(&event));
+            let awake = listener.wake.as_ref().is_none_or(|wake| wake());
+            match sent {
+                Ok(()) => true,
                 Err(TrySendError::Full(_)) => {
-                    self.dropped.fetch_add(1, Ordering::Relaxed);
+                    self.dropped.fetch_add(u64::from(awake), Ordering::Relaxed);
                     true
                 }
                 Err(TrySendError::Disconnected(_)) => false,

@@ -24,8 +24,6 @@ pub struct NewDelivery {
     pub event_type: &'static str,
     /// The event in its stored form.
     pub event: std::sync::Arc<str>,
-    /// What is sent.
-    pub rendered: String,
     /// How far it is.
     pub status: DeliveryStatus,
     /// Why it is not sent.
@@ -227,18 +225,15 @@ pub fn insert_all(tx: &Tx<'_>, rows: &[NewDelivery]) -> Result<()> {
         let due = (row.status == DeliveryStatus::Pending).then_some(tx.now().0);
         // The rule or the channel may have been deleted since the event was looked at.
         tx.execute(
-            "INSERT INTO notification_deliveries (id, rule_id, channel_id, event_type, event_payload, rendered_payload,
-                status, error_message, attempts, created_at, idempotency_key, next_attempt_at)
+            "INSERT INTO notification_deliveries (id, rule_id, channel_id, event_type, event_payload, status, error_message, attempts, created_at, idempotency_key, next_attempt_at)
              VALUES (:id, (SELECT id FROM notification_rules WHERE id = :rule),
-                (SELECT id FROM notification_channels WHERE id = :channel), :type, :event, :rendered,
-                :status, :error, 0, :now, :key, :due)",
+                (SELECT id FROM notification_channels WHERE id = :channel), :type, :event, :status, :error, 0, :now, :key, :due)",
             named_params! {
                 ":id": row.id.0,
                 ":rule": row.rule.0,
                 ":channel": row.channel.0,
                 ":type": row.event_type,
                 ":event": &*row.event,
-                ":rendered": row.rendered,
                 ":status": row.status.as_str(),
                 ":error": row.error,
                 ":now": tx.now().0,
