@@ -310,7 +310,7 @@ impl Mutation for TestChannel {
             resource_type: "notification_channel".into(),
             resource_id: self.id.to_string(),
             generation: view.live.generation,
-            summary: format!("test of the channel {}", fields.name),
+            summary: format!("this only tests the channel {}; nothing was changed", fields.name),
         };
         let event = Event::of_host(view.read.now(), (HostId(0), "test.example"), facts);
         let event = serde_json::to_value(&event).unwrap_or_default();

@@ -177,13 +177,22 @@ struct Dispatcher {
     throttle: Throttle,
     rates: Rates,
     lanes: BTreeMap<ChannelId, Running>,
+    /// Those of channels that are gone, until they have ended.
+    ending: Vec<Running>,
     /// The last id that was given to a row. Nobody else makes rows.
     last_id: i64,
 }
 
 impl Dispatcher {
     fn new(argos: Argos) -> Self {
-        Self { argos, throttle: Throttle::default(), rates: Rates::default(), lanes: BTreeMap::new(), last_id: 0 }
+        Self {
+            argos,
+            throttle: Throttle::default(),
+            rates: Rates::default(),
+            lanes: BTreeMap::new(),
+            ending: Vec::new(),
+            last_id: 0,
+        }
     }
 
     /// Takes up what an earlier process left.
@@ -308,19 +317,18 @@ impl Dispatcher {
 
     fn forget_gone(&mut self, plan: &Plan) {
         self.rates.retain(|id| plan.channels.contains_key(&id));
-        self.lanes.retain(|id, lane| {
-            let lives = plan.channels.contains_key(id);
-            if !lives {
-                lane.stop();
-            }
-            lives
-        });
+        self.ending.retain(|lane| !lane.has_ended());
+        let gone: Vec<ChannelId> = self.lanes.keys().filter(|id| !plan.channels.contains_key(id)).copied().collect();
+        for mut lane in gone.into_iter().filter_map(|id| self.lanes.remove(&id)) {
+            lane.stop();
+            self.ending.push(lane);
+        }
     }
 
     /// Ends the lanes, and notes what came of the attempts that have ended.
     fn end(&mut self) {
         self.lanes.values_mut().for_each(Running::stop);
-        for lane in self.lanes.values_mut() {
+        for lane in self.lanes.values_mut().chain(&mut self.ending) {
             lane.wait();
         }
     }

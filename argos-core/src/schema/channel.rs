@@ -156,6 +156,7 @@ pub struct ChannelConfig {
     /// `telegram`: the bot's token.
     pub bot_token: Patch<SecretText>,
     /// `telegram`: the chat's number, or the `@name` of a public channel.
+    #[serde(deserialize_with = "text_or_number")]
     pub chat_id: Patch<String>,
     /// `telegram`: how marks in the text are read; default `HTML`.
     pub parse_mode: Patch<ParseMode>,
@@ -163,6 +164,22 @@ pub struct ChannelConfig {
     pub thread_id: Patch<i64>,
     /// `telegram`: where the Bot API is; default `https://api.telegram.org`.
     pub api_url: Patch<String>,
+}
+
+/// A text that people also write as a number.
+fn text_or_number<'de, D: Deserializer<'de>>(d: D) -> Result<Patch<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Text(String),
+        Number(i64),
+        Nothing(()),
+    }
+    Ok(match Given::deserialize(d).map_err(|_| de::Error::custom("a text or a whole number"))? {
+        Given::Text(text) => Patch::Set(text),
+        Given::Number(number) => Patch::Set(number.to_string()),
+        Given::Nothing(()) => Patch::Clear,
+    })
 }
 
 /// Whether a header of a webhook has a value.
