@@ -62,7 +62,7 @@ pub struct Delivery {
     pub event_type: String,
     /// The event: `type`, `severity`, `host_id`, `host_domain`, `timestamp`, `message`, `data`.
     pub event: Value,
-    /// What is or was sent; empty before it was rendered, and null in lists.
+    /// What is or was sent; empty before its first attempt and where it is longer than 64 KiB, and null in lists.
     pub rendered_payload: Option<String>,
     /// How far it is.
     pub status: DeliveryStatus,
