@@ -110,17 +110,27 @@ pub struct CreateChannel {
 operation!(CreateChannel => Channel, "channels.create", Post "/notifications/channels", Operator, 201,
     "Makes a channel.", positional ["name", "type"]);
 
-impl Mutation for CreateChannel {
-    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Channel> {
-        let config = StoredConfig::default().with(self.kind, &self.config, &cx.key)?;
-        let fields = ChannelFields {
-            name: self.name,
+impl CreateChannel {
+    fn fields(&self, cx: &Context) -> Result<ChannelFields> {
+        Ok(ChannelFields {
+            name: self.name.clone(),
             kind: self.kind,
             enabled: self.enabled.unwrap_or(true),
-            config: config.0,
-            template: self.template,
+            config: StoredConfig::default().with(self.kind, &self.config, &cx.key)?.0,
+            template: self.template.clone(),
             rate_limit_per_minute: self.rate_limit_per_minute.unwrap_or(RATE),
-        };
+        })
+    }
+}
+
+impl Mutation for CreateChannel {
+    fn prepare(&mut self, view: &View<'_>) -> Result<()> {
+        let fields = self.fields(view.cx)?;
+        try_template(&check(&view.read, view.cx, &fields)?, &fields)
+    }
+
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Channel> {
+        let fields = self.fields(cx)?;
         check(tx, cx, &fields)?;
         let id = channels::insert(tx, &fields)?;
         tx.about("create", "notification_channel", id, None);
@@ -128,17 +138,23 @@ impl Mutation for CreateChannel {
     }
 }
 
-/// Refuses a channel that nothing could be sent with.
-fn check(tx: &Tx<'_>, cx: &Context, fields: &ChannelFields) -> Result<()> {
+/// Refuses a channel that nothing could be sent with, but for what only a trial of its template shows.
+fn check(read: &Read<'_>, cx: &Context, fields: &ChannelFields) -> Result<Config> {
     check_name("name", &fields.name, MOST_NAME)?;
     in_range("rate_limit_per_minute", fields.rate_limit_per_minute, 0, MOST_RATE)?;
     if fields.template.len() > MOST_TEMPLATE {
         return Err(Error::invalid("channel.template", "template", format!("at most {MOST_TEMPLATE} bytes")));
     }
     let config = StoredConfig(fields.config.clone()).open(fields.kind, &cx.key)?;
-    let private = settings::value(tx, "notifications.allow_private_targets")?;
+    let private = settings::value(read, "notifications.allow_private_targets")?;
     config.check(private.as_deref() == Some("true"))?;
-    Template::checked(&config, &fields.template).map(drop)
+    Template::new(&config, &fields.template)?;
+    Ok(config)
+}
+
+/// Tries the template with every event: it takes a while, and the writer must not wait for it.
+fn try_template(config: &Config, fields: &ChannelFields) -> Result<()> {
+    Template::checked(config, &fields.template).map(drop)
 }
 
 /// Changes the given fields of a channel; omitted ones stay, also those in `config`. Its type never changes.
@@ -174,17 +190,34 @@ impl UpdateChannel {
     }
 }
 
-impl Mutation for UpdateChannel {
-    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Channel> {
-        let row = channels::get(tx, self.id)?;
+impl UpdateChannel {
+    /// The fields of `row` with those that change.
+    fn fields(&self, row: &StoredChannel, cx: &Context) -> Result<ChannelFields> {
         let mut fields = row.fields.clone();
         if let Some(change) = &self.config {
             fields.config = StoredConfig(fields.config).with(fields.kind, change, &cx.key)?.0;
         }
-        fields.name = self.name.unwrap_or(fields.name);
-        fields.template = self.template.unwrap_or(fields.template);
+        fields.name = self.name.clone().unwrap_or(fields.name);
+        fields.template = self.template.clone().unwrap_or(fields.template);
         fields.rate_limit_per_minute = self.rate_limit_per_minute.unwrap_or(fields.rate_limit_per_minute);
         fields.enabled = self.enabled.unwrap_or(fields.enabled);
+        Ok(fields)
+    }
+}
+
+impl Mutation for UpdateChannel {
+    fn prepare(&mut self, view: &View<'_>) -> Result<()> {
+        let row = channels::get(&view.read, self.id)?;
+        let fields = self.fields(&row, view.cx)?;
+        if (&fields.config, &fields.template) != (&row.fields.config, &row.fields.template) {
+            try_template(&check(&view.read, view.cx, &fields)?, &fields)?;
+        }
+        Ok(())
+    }
+
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<Channel> {
+        let row = channels::get(tx, self.id)?;
+        let fields = self.fields(&row, cx)?;
         store(tx, cx, &row, &fields, "update")
     }
 }
