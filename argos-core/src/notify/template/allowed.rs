@@ -318,6 +318,7 @@ impl<'a> Allowed<'a> {
 
     fn arguments(&self, all: &[CallArg<'a>], want: Want) -> Checked {
         all.iter().try_for_each(|argument| match argument {
+            CallArg::Kwarg("attribute", e) => Err(refused(e, "items of a list have no attributes")),
             CallArg::Pos(e) | CallArg::Kwarg(_, e) => self.expression(e, want),
             CallArg::PosSplat(e) | CallArg::KwargSplat(e) => Err(refused(e, "arguments are given one by one")),
         })

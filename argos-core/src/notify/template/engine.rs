@@ -1,13 +1,16 @@
 //! One compiled text, with bounds of time and memory.
 
-use std::{fmt, io};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use minijinja::machinery::parse;
+use minijinja::machinery::{eval, get_compiled_template, make_string_output, parse};
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::allowed::{Allowed, check_text};
 use super::escape::Escape;
+use super::paying::{self, paying};
 use super::{FUEL, OUTPUT, TEXT, filters};
 
 /// The name of the one text of an environment.
@@ -36,7 +39,6 @@ impl Fault {
     pub(super) fn of(error: &Error) -> Self {
         let text = match (error.kind(), error.detail()) {
             (ErrorKind::OutOfFuel, _) => format!("takes more than {FUEL} steps, or makes too much"),
-            (ErrorKind::WriteFailure, _) => format!("makes more than {} KiB", OUTPUT / 1024),
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),
         };
@@ -74,6 +76,10 @@ impl fmt::Debug for Engine {
 
 impl Engine {
     pub(super) fn new(source: &str, escape: Escape) -> Result<Self, Fault> {
+        contained(|| Self::compiled(source, escape))
+    }
+
+    fn compiled(source: &str, escape: Escape) -> Result<Self, Fault> {
         if source.len() > TEXT {
             return Err(Fault::new(format!("has more than {} KiB", TEXT / 1024)));
         }
@@ -92,18 +98,28 @@ impl Engine {
         env.set_auto_escape_callback(move |_| marks.clone());
         env.set_formatter(move |out, _, value| Ok(out.write_str(&escape.of(value)?)?));
         filters::add(&mut env, escape);
+        paying::add(&mut env);
         env.add_template_owned(NAME, source.to_owned()).map_err(|e| Fault::of(&e))?;
         Ok(Self { env, source: source.to_owned() })
     }
 
     pub(super) fn render(&self, page: &Value) -> Result<String, Fault> {
+        contained(|| self.rendered(page))
+    }
+
+    fn rendered(&self, page: &Value) -> Result<String, Fault> {
         let template = self.env.get_template(NAME).map_err(|e| Fault::of(&e))?;
-        let mut out = Bounded(Vec::new());
-        match template.render_captured_to(page.clone(), &mut out) {
-            Ok(_) => String::from_utf8(out.0).map_err(|_| Fault::new("makes no text")),
-            Err(e) if e.kind() == ErrorKind::WriteFailure => {
-                Err(Fault { at: Some(self.source_of(page, OUTPUT)), ..Fault::of(&e) })
+        let compiled = get_compiled_template(&template);
+        let instructions = paying(&compiled.instructions);
+        let (blocks, marks) = (BTreeMap::new(), compiled.initial_auto_escape.clone());
+        let mut text = String::new();
+        let made = eval(&self.env, &instructions, page.clone(), &blocks, &mut make_string_output(&mut text), marks);
+        match made.map(drop) {
+            Ok(()) if text.len() > OUTPUT => {
+                let what = format!("makes more than {} KiB", OUTPUT / 1024);
+                Err(Fault { at: Some(self.source_of(page, OUTPUT)), ..Fault::new(what) })
             }
+            Ok(()) => Ok(text),
             Err(e) if e.kind() == ErrorKind::UndefinedError => {
                 let range = e.range().unwrap_or_default();
                 let what = self.source.get(range.clone()).unwrap_or_default();
@@ -113,7 +129,8 @@ impl Engine {
         }
     }
 
-    /// Which byte of the template made the byte `at` of what it makes. Fuel bounds what is made on the way.
+    /// Which byte of the template made the byte `at` of what it makes, where it was rendered before: what
+    /// is looked at costs nothing here.
     pub(super) fn source_of(&self, page: &Value, at: usize) -> usize {
         let made = self.env.get_template(NAME).and_then(|t| t.render_with_spans(page.clone()));
         let spans = match made {
@@ -131,19 +148,7 @@ impl Engine {
     }
 }
 
-/// Takes no more than a text may have.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > OUTPUT {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// The engine's own faults are those of the template that leads to them.
+pub(super) fn contained<T>(run: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Fault::new("leads the engine into a fault of its own")))
 }

@@ -1,6 +1,8 @@
 //! Filters of texts, beside those of the engine.
 
-use minijinja::value::{Value, ValueKind};
+use std::borrow::Cow;
+
+use minijinja::value::{StringInput, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 
 use super::OUTPUT;
@@ -8,7 +10,7 @@ use super::escape::{self, Escape, plain, too_long};
 use crate::clock::Timestamp;
 use crate::event::Severity;
 
-/// Bytes of a pattern of dates.
+/// Bytes of a pattern of dates, and of what is trimmed.
 const PATTERN: usize = 100;
 
 /// Adds what texts need, and replaces what the engine does without a bound.
@@ -35,6 +37,7 @@ pub(super) fn add(env: &mut Environment<'static>, to: Escape) {
         Ok::<_, Error>(to.made(Escape::Markdown, escape::markdown(&plain(&value)?)))
     });
     env.add_filter("join", move |value: Value, between: Option<String>| join(&value, &between.unwrap_or_default()));
+    env.add_filter("trim", trim);
     env.add_filter("string", |value: Value| if value.is_safe() { Ok(value) } else { plain(&value).map(Value::from) });
 }
 
@@ -78,6 +81,14 @@ fn truncate(value: &Value, most: usize) -> Result<String, Error> {
     Ok(text.chars().take(kept).chain("…".chars().take(most)).collect())
 }
 
+/// Each character at an end is compared with each of the marks.
+fn trim(value: StringInput<'_>, marks: Option<Cow<'_, str>>) -> Result<Value, Error> {
+    match &marks {
+        Some(marks) if marks.len() > PATTERN => Err(refused(format!("at most {PATTERN} bytes can be trimmed at once"))),
+        _ => Ok(minijinja::filters::trim(value, marks)),
+    }
+}
+
 fn join(value: &Value, between: &str) -> Result<String, Error> {
     let mut out = String::new();
     for (at, item) in value.try_iter()?.enumerate() {
@@ -92,6 +103,6 @@ fn join(value: &Value, between: &str) -> Result<String, Error> {
     Ok(out)
 }
 
-fn refused(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+fn refused(text: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOperation, text)
 }

@@ -10,8 +10,11 @@ mod engine;
 mod escape;
 mod filters;
 mod form;
+mod paying;
 mod telegram;
 mod trial;
+
+use std::borrow::Cow;
 
 use minijinja::value::Value as Shown;
 use serde_json::Value;
@@ -27,7 +30,9 @@ use crate::event::Severity;
 const TEXT: usize = 64 * 1024;
 /// Bytes of what it makes.
 const OUTPUT: usize = 256 * 1024;
-/// Steps of one rendering; 64 bytes that are made on the way count as one.
+/// Bytes of one text of an event.
+const FACT: usize = 8 * 1024;
+/// Steps of one rendering; 64 bytes that are made or read on the way count as one.
 const FUEL: u64 = 100_000;
 /// Characters of a subject.
 const SUBJECT: usize = 250;
@@ -89,9 +94,18 @@ fn shown(value: &Value) -> Shown {
             (_, Some(n)) => Shown::from(n),
             _ => Shown::from(n.as_f64().unwrap_or_default()),
         },
-        Value::String(text) => Shown::from(text.as_str()),
-        parts => Shown::from(parts.to_string()),
+        Value::String(text) => Shown::from(short(text)),
+        parts => Shown::from(short(&parts.to_string())),
     }
+}
+
+/// A text of an event, of which the end is left out where it is too long to be told.
+fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= FACT {
+        return Cow::Borrowed(text);
+    }
+    let mark = "…";
+    Cow::Owned(format!("{}{mark}", &text[..text.floor_char_boundary(FACT - mark.len())]))
 }
 
 /// A text that is sent.

@@ -166,8 +166,8 @@ fn a_fault_is_told_with_its_place() {
         (&md, "*{{ message|safe }}*", (1, 5), "with an event of type"),
         (
             &json,
-            "{% for i in range(100000) %}{% for k in range(100000) %}{% endfor %}{% endfor %}",
-            (1, 41),
+            "{% for i in range(10000) %}{% for k in range(1000) %}{% endfor %}{% endfor %}",
+            (1, 40),
             "more than 100000 steps",
         ),
         (&json, "{% for i in range(3000) %}\n{{ 'x' * 100 }}{% endfor %}", (2, 4), "makes more than 256 KiB"),
@@ -227,6 +227,13 @@ fn attacks_on_the_engine_end_at_once() {
         "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}".into(),
         "{% for a in [[1]] %}{{ a }}{% endfor %}".into(),
         "{{ range(100000)|join('aaaaaaaaaaaa') }}".into(),
+        "{{ [1]|sort(attribute='a') }}".into(),
+        format!("{{{{ message|trim('{}') }}}}", "y".repeat(101)),
+        "{{ 'abc'[::-9223372036854775808] }}".into(),
+        "{% set s = 0 - 9223372036854775807 - 1 %}{{ 'abc'[::s] }}".into(),
+        "{{ range(10)[::-9223372036854775808] }}".into(),
+        "{{ range(10, 0, -9223372036854775808) }}".into(),
+        "{{ range(-9223372036854775808, 9223372036854775807, 9223372036854775807) }}".into(),
         "{{ (['a' * 1000000] + ['b'])|join }}".into(),
         "{{ [message * 10000, message * 10000]|join|length }}".into(),
         "{% for i in range(20000) %}{% if 99998.5 in range(0, 99999) %}{% endif %}{% endfor %}".into(),
@@ -296,4 +303,76 @@ fn a_hostile_event_has_hostile_words_in_every_text() {
     let data = &event["data"];
     assert_eq!((&data["error"], &data["directory"], &data["attempt"]), (&json!(HOSTILE), &json!(HOSTILE), &json!(1)));
     assert_eq!(data["next_attempt_at"], "2026-01-02T03:05:05.678Z");
+}
+
+#[test]
+fn what_is_looked_at_costs_steps() {
+    let plain = webhook("text/plain");
+    for look in [
+        "a is lower",
+        "a is upper",
+        "a is startingwith(a)",
+        "a is eq(a)",
+        "a is in([a])",
+        "a == a",
+        "a < a",
+        "a in [a]",
+        "'y' in a",
+        "a[-1]",
+        "a[:1]",
+        "a[::-4000]",
+        "{a: 1}[a]",
+        "[a, a]|max",
+        "[a]|sort|length",
+        "1|default(a)",
+        "'x'|replace(a, 'y')",
+        "a|length",
+        "(a if type else 1)[0]",
+        "(type and a)[0]",
+        "range(10000)[9999:]|first",
+        "range(9999) is eq(range(9999))",
+    ] {
+        for set in ["{% set a = 'x' * 8000 %}", "{% set a %}{{ 'x' * 8000 }}{% endset %}"] {
+            let once = format!("{set}{{% if {look} %}}{{% endif %}}.");
+            assert!(Template::checked(&plain, &once).is_ok(), "{look}");
+            let often = format!("{set}{{% for i in range(2000) %}}{{% if {look} %}}{{% endif %}}{{% endfor %}}.");
+            let reason = refusal(&plain, &often).3;
+            assert!(reason.contains("takes more than 100000 steps"), "{look}: {reason}");
+        }
+    }
+    let long = "{% set a = 'x' * 300000 %}{% if a is lower %}{% endif %}";
+    assert!(refusal(&plain, long).3.contains("a value has more than 256 KiB"));
+    assert!(refusal(&plain, "{{ range(10001)|length }}").3.contains("a list has more than 10000 items"));
+}
+
+#[test]
+fn an_engine_that_panics_is_a_fault_of_the_template() {
+    let fault = engine::contained::<()>(|| panic!("as an engine may")).unwrap_err();
+    assert!(fault.told("").1.contains("a fault of its own"));
+}
+
+#[test]
+fn a_very_long_text_of_an_event_is_cut() {
+    let mut event = event(EventKind::LoginFailed);
+    event["message"] = json!("\u{e4}".repeat(100_000));
+    event["data"]["username"] = json!("x".repeat(FACT));
+    let text = body(&webhook("text/plain"), "{{ message }}|{{ data.username }}", &event).unwrap();
+    let (message, name) = text.split_once('|').unwrap();
+    assert!(message.len() > FACT - 4 && message.len() <= FACT && message.ends_with('…'));
+    assert_eq!(name.len(), FACT);
+}
+
+#[test]
+fn branches_and_loops_go_where_they_went() {
+    for (text, expected) in [
+        ("{% for c in 'abc' if c != 'b' %}{{ c ~ loop.index }}{% else %}none{% endfor %}", "a1c2"),
+        ("{% for c in [] %}{{ c }}{% else %}{{ type|upper }}{% endfor %}", "LOGIN_FAILED"),
+        ("{{ (message and data.username or 'x') ~ ('y' if host_id else 'z') }}", "adaz"),
+        ("{% if type == 'x' %}1{% elif type|length > 3 and type[0] == 'l' %}2{% else %}3{% endif %}", "2"),
+        ("{% if 1 < delivery_id < 9 %}{{ 'abcd'[::-2] }}{{ range(9, 0, -4)|join(',') }}{% endif %}", "db9,5,1"),
+        ("{{ data.nothing|default(data.username|upper) }}{{ '.x.'|trim('.') }}", "ADAx"),
+        ("{{ data['username'] }}{{ data.nothing is defined }}{{ message[1:3] }}", "adafalsed"),
+    ] {
+        assert!(words(text).starts_with(expected), "{text}: {}", words(text));
+    }
 }
