@@ -20,6 +20,8 @@ use crate::schema::PushSubscriptionId;
 const TTL_SECONDS: u32 = 86_400;
 /// Browsers that are told at once. Anybody may subscribe with services that never answer: few must not hold many up.
 const AT_ONCE: usize = 64;
+/// Members of a message that are cut, beside its body.
+const CUT: usize = 3;
 /// What stands for what was left out.
 const MORE: &str = "…";
 
@@ -129,34 +131,54 @@ const fn urgency(severity: Severity) -> &'static str {
 }
 
 /// The text, cut to what push services take: better half of it is read than nothing is heard. Of an object of JSON the
-/// member `body` is cut, and then the longest others.
+/// member `body` is cut, and then the longest others; if that is not enough, nothing is left but title and body.
 fn fitting(text: &str) -> Cow<'_, str> {
     if text.len() <= MOST {
         return Cow::Borrowed(text);
     }
     let Ok(Value::Object(mut object)) = serde_json::from_str(text) else { return Cow::Owned(cut(text, MOST)) };
     let length = |value: &Value| value.as_str().map_or(0, str::len);
-    let mut names: Vec<String> = object.keys().cloned().collect();
-    names.sort_by_key(|name| (name != "body", Reverse(length(&object[name]))));
-    for name in names {
-        let whole = object[&name].as_str().filter(|text| text.len() > MORE.len()).map(str::to_owned);
-        let Some(whole) = whole else { continue };
-        let mut fits = |most: usize| {
-            object.insert(name.clone(), cut(&whole, most).into());
-            Some(json(&object)).filter(|made| made.len() <= MOST)
-        };
-        let (mut most, mut too_many) = (MORE.len(), whole.len());
-        while most + 1 < too_many {
-            let between = most.midpoint(too_many);
-            if fits(between).is_some() { most = between } else { too_many = between }
-        }
-        if let Some(made) = fits(most) {
-            return Cow::Owned(made);
-        }
+    let mut others: Vec<_> = object.iter().filter(|(name, _)| *name != "body").collect();
+    others.sort_by_key(|(_, value)| Reverse(length(value)));
+    let others: Vec<String> = others.into_iter().take(CUT).map(|(name, _)| name.clone()).collect();
+    shorten(&mut object, ["body"].into_iter().chain(others.iter().map(String::as_str)));
+    if json(&object).len() > MOST {
+        object.retain(|name, value| value.is_string() && ["title", "body"].contains(&name.as_str()));
+        shorten(&mut object, ["body", "title"]);
     }
-    // Numbers, lists and objects can't be cut to something that is true.
-    object.retain(|_, value| value.is_string());
-    Cow::Owned(cut(&json(&object), MOST))
+    Cow::Owned(json(&object))
+}
+
+/// Cuts these members in turn until the object is short enough.
+fn shorten<'a>(object: &mut Map<String, Value>, names: impl IntoIterator<Item = &'a str>) {
+    let mut over = json(object).len().saturating_sub(MOST);
+    for name in names {
+        let Some(Value::String(text)) = object.get_mut(name).filter(|_| over > 0) else { continue };
+        if text.len() <= MORE.len() {
+            continue;
+        }
+        let size: usize = text.chars().map(written).sum();
+        let most = size.saturating_sub(over + MORE.len());
+        let mut kept = 0;
+        let fits = |c: &char| {
+            kept += written(*c);
+            kept <= most
+        };
+        let end = text.chars().take_while(fits).map(char::len_utf8).sum();
+        let left: usize = text[..end].chars().map(written).sum();
+        text.truncate(end);
+        text.push_str(MORE);
+        over = over.saturating_sub(size.saturating_sub(left + MORE.len()));
+    }
+}
+
+/// Bytes of a character in JSON.
+const fn written(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..'\u{20}' => 6,
+        c => c.len_utf8(),
+    }
 }
 
 fn json(object: &Map<String, Value>) -> String {
@@ -200,6 +222,25 @@ mod tests {
         assert!(fitting(&text).contains("\"title\":\"t\""));
         for text in ["x".repeat(4000), "日".repeat(4000), json!(vec![1; 4000]).to_string()] {
             assert!(fitting(&text).len() <= MOST && fitting(&text).ends_with(MORE));
+        }
+    }
+
+    #[test]
+    fn a_message_of_very_many_members_is_cut_to_title_and_body() {
+        let mut object: Map<String, Value> = (0..40_000).map(|n| (n.to_string(), "abcdef".into())).collect();
+        object.insert("title".into(), "t".into());
+        object.insert("body".into(), "\u{1}b".repeat(9000).into());
+        let made = fitting(&json(&object)).into_owned();
+        let read: Map<String, Value> = serde_json::from_str(&made).unwrap();
+        assert_eq!((read.len(), &read["title"], &read["body"]), (2, &json!("t"), &json!(MORE)));
+        object.insert("title".into(), vec![1; 4000].into());
+        assert_eq!(fitting(&json(&object)), json!({"body": MORE}).to_string());
+    }
+
+    #[test]
+    fn what_a_character_takes_in_json_is_known() {
+        for c in (0..0x300).filter_map(char::from_u32).chain(['日', '🦚']) {
+            assert_eq!(written(c) + 2, Value::from(c.to_string()).to_string().len(), "{c:?}");
         }
     }
 
