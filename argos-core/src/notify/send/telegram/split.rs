@@ -18,6 +18,7 @@ pub(super) fn parts(text: &str, mode: ParseMode) -> Vec<String> {
     if length(text) <= MOST {
         return if text.trim().is_empty() { Vec::new() } else { vec![text.to_owned()] };
     }
+    let ends = Ends::of(if mode == ParseMode::MarkdownV2 { text } else { "" });
     let mut parts = Vec::new();
     let mut part = Part::default();
     let mut at = 0;
@@ -25,7 +26,7 @@ pub(super) fn parts(text: &str, mode: ParseMode) -> Vec<String> {
         let rest = &text[at..];
         let piece = match mode {
             ParseMode::Html => html(rest),
-            ParseMode::MarkdownV2 => markdown(rest, &part.open, text[..at].ends_with('\n') || at == 0),
+            ParseMode::MarkdownV2 => markdown(text, at, &part.open, &ends),
             ParseMode::None => plain(rest),
         };
         let now = &rest[..piece.length];
@@ -206,7 +207,8 @@ fn html(rest: &str) -> Piece {
     Piece { length: end, change: Change::Opens(mark) }
 }
 
-/// Bytes of the tag that `rest` begins with. A value in quotes may hold `>`.
+/// Bytes of the tag that `rest` begins with. A value in quotes may hold `>`. No tag holds another: what is opened again
+/// and again is not read to its end each time.
 fn tag_end(rest: &str) -> Option<usize> {
     let mut quote = None;
     if !rest.starts_with('<') {
@@ -217,6 +219,7 @@ fn tag_end(rest: &str) -> Option<usize> {
             (b'"' | b'\'', None) => quote = Some(byte),
             (byte, Some(open)) if byte == open => quote = None,
             (b'>', None) => return Some(at + 1),
+            (b'<', None) if at > 0 => return None,
             _ => {}
         }
     }
@@ -227,7 +230,8 @@ fn tag_end(rest: &str) -> Option<usize> {
 const MARKS: [&str; 7] = ["```", "||", "__", "*", "_", "~", "`"];
 
 /// An escape, a mark, a link or a character of MarkdownV2.
-fn markdown(rest: &str, open: &[Mark], begins_line: bool) -> Piece {
+fn markdown(text: &str, at: usize, open: &[Mark], ends: &Ends) -> Piece {
+    let (before, rest) = text.split_at(at);
     let whole = |length| Piece { length, change: Change::None };
     if let Some(escaped) = rest.strip_prefix('\\').and_then(|rest| rest.chars().next()) {
         return whole(1 + escaped.len_utf8());
@@ -241,11 +245,11 @@ fn markdown(rest: &str, open: &[Mark], begins_line: bool) -> Piece {
         };
     }
     // What parts one quotation from the next before it.
-    if begins_line && rest.starts_with("**>") {
+    if (before.is_empty() || before.ends_with('\n')) && rest.starts_with("**>") {
         return whole(3);
     }
-    if let Some(length) = link_end(rest) {
-        return whole(length);
+    if let Some(end) = ends.of_link(text, at) {
+        return whole(end - at);
     }
     let Some(mark) = MARKS.into_iter().find(|mark| rest.starts_with(mark)) else { return plain(rest) };
     if last == Some(mark) {
@@ -269,26 +273,46 @@ fn markdown(rest: &str, open: &[Mark], begins_line: bool) -> Piece {
     Piece { length: mark.len() + first.len(), change }
 }
 
-/// Bytes of the link `[text](address)` that `rest` begins with, or of the emoji `![text](address)`.
-fn link_end(rest: &str) -> Option<usize> {
-    if !rest.starts_with('[') && !rest.starts_with("![") {
-        return None;
-    }
-    let mut escaped = false;
-    let mut middle = None;
-    for (at, c) in rest.char_indices().take(MOST) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            ']' if middle.is_none() => {
-                middle = rest[at + 1..].starts_with('(').then_some(at);
-                middle?;
+/// Where texts and addresses of links may end: found once, so that a text of many `[` is not read once for each.
+#[derive(Default)]
+struct Ends {
+    /// Every `]` that is not escaped.
+    texts: Vec<usize>,
+    /// Every `)` that is not escaped.
+    addresses: Vec<usize>,
+}
+
+impl Ends {
+    fn of(text: &str) -> Self {
+        let mut ends = Self::default();
+        let mut escaped = false;
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b']' => ends.texts.push(at),
+                b')' => ends.addresses.push(at),
+                _ => {}
             }
-            ')' if middle.is_some() => return Some(at + 1),
-            _ => {}
         }
+        ends
     }
-    None
+
+    /// The end of the link `[text](address)` that begins at this byte, or of the emoji `![text](address)`.
+    fn of_link(&self, text: &str, at: usize) -> Option<usize> {
+        let rest = &text[at..];
+        if !rest.starts_with('[') && !rest.starts_with("![") {
+            return None;
+        }
+        let after = |ends: &[usize], at: usize| ends.get(ends.partition_point(|end| *end <= at)).copied();
+        let middle = after(&self.texts, at)?;
+        if !text[middle + 1..].starts_with('(') {
+            return None;
+        }
+        let end = after(&self.addresses, middle)? + 1;
+        // One that is longer than a message can't stay whole.
+        (end - at <= MOST).then_some(end)
+    }
 }
 
 #[cfg(test)]

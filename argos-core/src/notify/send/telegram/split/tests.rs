@@ -151,11 +151,12 @@ fn parts_are_not_filled_with_what_opens_again() {
 /// What can be seen of a text, and what is open at its end.
 fn seen(text: &str, mode: ParseMode) -> (String, Vec<Mark>) {
     let (mut seen, mut open, mut at) = (String::new(), Vec::new(), 0);
+    let ends = Ends::of(text);
     while at < text.len() {
         let rest = &text[at..];
         let piece = match mode {
             ParseMode::Html => html(rest),
-            ParseMode::MarkdownV2 => markdown(rest, &open, at == 0 || text[..at].ends_with('\n')),
+            ParseMode::MarkdownV2 => markdown(text, at, &open, &ends),
             ParseMode::None => plain(rest),
         };
         match piece.change {
@@ -249,5 +250,36 @@ fn each_part_of_a_sound_text_is_sound_and_nothing_is_lost() {
             assert!(all == whole, "seed {seed}, {mode}: {:?} is not {:?}", near(&all), near(&whole));
             assert!((3..=6).contains(&parts.len()), "seed {seed}, {mode}: {}", parts.len());
         }
+    }
+}
+
+#[test]
+fn what_begins_again_and_again_is_read_once() {
+    let squares = "[".repeat(250_000);
+    for (text, mode) in [
+        (squares.clone(), ParseMode::MarkdownV2),
+        (squares.clone() + "](x", ParseMode::MarkdownV2),
+        ("<".repeat(250_000), ParseMode::Html),
+        ("&".repeat(250_000) + ";", ParseMode::Html),
+    ] {
+        let parts = split(&text, mode);
+        assert!(parts.concat() == text && parts.len() == text.len().div_ceil(MOST), "{mode}: {}", parts.len());
+    }
+    let ends = Ends::of(&(squares + r"\](a](b)"));
+    assert_eq!((ends.texts, ends.addresses), (vec![250_004], vec![250_007]));
+}
+
+#[test]
+fn a_link_ends_at_its_own_marks() {
+    for (text, end) in [
+        ("[a](b) c)", Some(6)),
+        ("![a](b)", Some(7)),
+        (r"[a\]](b\))", Some(10)),
+        ("[a] (b)", None),
+        ("[a](b", None),
+        ("[a", None),
+        ("!a](b)", None),
+    ] {
+        assert_eq!(Ends::of(text).of_link(text, 0), end, "{text}");
     }
 }
