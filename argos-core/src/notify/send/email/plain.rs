@@ -33,6 +33,9 @@ const BLOCKS: &[&str] = &[
     "ul",
 ];
 
+/// Bytes of the longest reference, with its `;`.
+const LONGEST: usize = "#x10ffff;".len();
+
 /// The text of `html`.
 pub(super) fn text_of(html: &str) -> String {
     let mut lines = vec![String::new()];
@@ -90,7 +93,7 @@ fn add(lines: &mut [String], text: &str) {
             rest = rest.trim_ascii_start();
             continue;
         }
-        let reference = rest.strip_prefix('&').and_then(|r| r.split_once(';'));
+        let reference = rest.strip_prefix('&').and_then(reference);
         match reference.and_then(|(name, behind)| Some((referred(name)?, behind))) {
             Some((c, behind)) => {
                 line.push(c);
@@ -102,6 +105,13 @@ fn add(lines: &mut [String], text: &str) {
             }
         }
     }
+}
+
+/// The name of a reference and what stands behind it. Its end is looked for where it can be, so that a text of many `&`
+/// is not read once for each.
+fn reference(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().take(LONGEST).position(|byte| byte == b';')?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 fn referred(name: &str) -> Option<char> {
@@ -139,8 +149,17 @@ mod tests {
             ("<html><style>never ended", ""),
             ("<html><script></p></style></ScRiPt >x", "x"),
             ("<html>é<style>é</style", "é"),
+            ("<html>&#x10FFFF;&#1114111;&#x0000041;", "\u{10ffff}\u{10ffff}&#x0000041;"),
         ] {
             assert_eq!(text_of(html), text, "{html}");
         }
+    }
+
+    #[test]
+    fn a_reference_is_looked_for_no_further_than_it_can_reach() {
+        let many = "&".repeat(250_000);
+        assert_eq!(text_of(&format!("<html>{many};")), format!("{many};"));
+        assert_eq!(reference(&("a".repeat(LONGEST) + ";")), None);
+        assert_eq!(reference(&("a".repeat(LONGEST - 1) + ";b")), Some((&*"a".repeat(LONGEST - 1), "b")));
     }
 }
