@@ -1,11 +1,15 @@
 //! Which addresses may be called. What was checked is what is connected to: a name is resolved once.
 
+use std::error::Error as StdError;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::vec;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
 use url::{Host, Url};
 
 use super::{Cause, Fault, Refusal};
@@ -32,11 +36,13 @@ impl Reach {
     /// # Errors
     /// Why not.
     pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
-        let fault = |Refusal { cause, why }| Fault { at: format!("{host}:{port}"), why, cause };
+        let fault = |Refusal { cause, why, .. }| Fault { at: format!("{host}:{port}"), why, cause };
         let guard = Guard { reach: self.clone(), port, only_loopback: false, world: Arc::new(Real) };
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let found = guard.world.look_up(name).await;
-        let found = found.map_err(|e| fault(Refusal::new(Cause::Unreachable, format!("can't be looked up: {e}"))))?;
+        let unknown =
+            |e| Refusal::new(Cause::Unreachable, "can't be looked up").saying(format!("can't be looked up: {e}"));
+        let found = found.map_err(|e| fault(unknown(e)))?;
         if found.is_empty() {
             return Err(fault(Refusal::new(Cause::Unreachable, "has no address")));
         }
@@ -141,37 +147,50 @@ impl Guard {
     }
 
     fn check_one(&self, ip: IpAddr) -> Result<(), Refusal> {
-        let refused = |why: &str| Err(Refusal::new(Cause::Refused, format!("lies at {ip}, {why}")));
+        let refused = |cause, bare: &'static str, why: &str| {
+            Err(Refusal::new(cause, bare).saying(format!("lies at {ip}, {why}")))
+        };
         // The address, and those of IPv4 that it carries, to which a gateway or the system itself may lead.
         let real = ip.to_canonical();
         let ways = || std::iter::once(real).chain(carried(ip).map(IpAddr::V4));
         if ways().any(|ip| METADATA.contains(&ip)) {
-            return refused("where clouds keep secrets");
+            return refused(Cause::Refused, "lies where clouds keep secrets", "where clouds keep secrets");
         }
         if ways().any(is_nobodys) {
-            return refused("which is no address of a server");
+            let bare = "lies at what is no address of a server";
+            return refused(Cause::Refused, bare, "which is no address of a server");
         }
         if ways().any(|ip| self.reach.own.has(ip, self.port)) {
-            return refused(&format!("where Argos itself listens on port {}", self.port));
+            let why = format!("where Argos itself listens on port {}", self.port);
+            return refused(Cause::Refused, "lies where Argos itself listens", &why);
         }
         if self.only_loopback && !real.is_loopback() {
-            return refused("and plain http is allowed to this machine only");
+            let bare = "is another machine, and plain http is allowed to this machine only";
+            return refused(Cause::Refused, bare, "and plain http is allowed to this machine only");
         }
         if !self.reach.private && !self.world.is_public(ip) {
-            let text = format!("lies at {ip}, which is not a public address");
-            return Err(Refusal::new(Cause::NotPublic, text));
+            let bare = "lies at an address that is not public";
+            return refused(Cause::NotPublic, bare, "which is not a public address");
         }
         Ok(())
     }
 }
 
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for Guard {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn StdError + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let guard = self.clone();
         Box::pin(async move {
             let found = guard.world.look_up(name.as_str().to_owned()).await?;
             guard.check(&found)?;
-            Ok(Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
+            Ok(found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect::<Vec<_>>().into_iter())
         })
     }
 }

@@ -9,34 +9,43 @@
 //! What is told of a fault names the server and never what stands behind it in a URL, which is often a secret.
 
 mod guard;
+mod line;
 #[cfg(test)]
 mod tests;
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, Method, StatusCode};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::ext::on_informational;
+use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
-use tokio::time::{Sleep, sleep};
-use url::Url;
+use tokio::sync::Notify;
+use tokio::time::{Sleep, sleep, timeout};
+use url::{Position, Url};
 
 use guard::{Guard, Real, World};
 pub use guard::{OwnListeners, Reach};
+use line::Client;
 
 /// Time to a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Time without a byte.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Time for the body of an answer whose head tells all: what has come by then leaves the connection to the next call.
+const REST: Duration = Duration::from_millis(500);
+/// Answers that only announce another one (1xx).
+const INTERIM: usize = 16;
 /// Ways whose connections are kept.
 const WAYS: usize = 8;
 
@@ -45,7 +54,7 @@ const WAYS: usize = 8;
 pub struct Limits {
     /// Time of a whole call, with redirects.
     pub whole: Duration,
-    /// Bytes of an answer; no more are read.
+    /// Bytes of an answer's body; no more are read.
     pub most: usize,
 }
 
@@ -73,6 +82,8 @@ pub struct Call<'a> {
     /// Redirects that are followed. Those that keep method and body (307, 308) always, the others of GET and HEAD only;
     /// none leads from https to http.
     pub redirects: u8,
+    /// Whether a success is told by its head alone: then its body is waited for only a moment.
+    pub by_head: bool,
 }
 
 /// An answer.
@@ -109,7 +120,8 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{at} {why}")]
 pub struct Fault {
-    /// The server: scheme, name and port.
+    /// The server: scheme, name and port. One that another redirects to is named by that one: what it is called may be
+    /// made of secrets that the other one was told.
     pub at: String,
     /// Why, without secrets: a sentence that lacks only the server.
     pub why: String,
@@ -142,15 +154,43 @@ impl Fault {
 struct Refusal {
     cause: Cause,
     why: String,
+    /// The same without anything that stands in a URL.
+    bare: &'static str,
 }
 
 impl Refusal {
-    fn new(cause: Cause, why: impl Into<String>) -> Self {
-        Self { cause, why: why.into() }
+    fn new(cause: Cause, bare: &'static str) -> Self {
+        Self { cause, why: bare.to_owned(), bare }
     }
 
-    fn at(self, url: &Url) -> Fault {
-        Fault { at: server(url), why: self.why, cause: self.cause }
+    fn saying(self, why: String) -> Self {
+        Self { why, ..self }
+    }
+
+    fn at(self, place: &Place<'_>) -> Fault {
+        let why = if place.is_elsewhere() { self.bare.to_owned() } else { self.why };
+        Fault { at: place.name(), why, cause: self.cause }
+    }
+}
+
+/// Where a call has come to.
+struct Place<'a> {
+    first: &'a Url,
+    now: Url,
+}
+
+impl Place<'_> {
+    /// Whether redirects led to another server. Whoever redirects chooses its name, and may make it of secrets that came
+    /// with the call: nothing of it is told.
+    fn is_elsewhere(&self) -> bool {
+        self.now.origin() != self.first.origin()
+    }
+
+    fn name(&self) -> String {
+        match self.is_elsewhere() {
+            true => format!("the server that {} redirects to", server(self.first)),
+            false => server(self.first),
+        }
     }
 }
 
@@ -202,7 +242,7 @@ impl Outbound {
     /// # Errors
     /// Why it is refused.
     pub fn check(&self, url: &Url, https_only: bool) -> Result<(), Fault> {
-        self.way(url, https_only).map(drop)
+        self.way(url, https_only).map(drop).map_err(|refusal| refusal.at(&Place { first: url, now: url.clone() }))
     }
 
     /// Calls, and follows as many redirects as the call says.
@@ -211,41 +251,47 @@ impl Outbound {
     /// Why there is no answer. One that is not whole is an answer: see [`Answer::cut`].
     pub async fn call(&self, call: Call<'_>) -> Result<Answer, Fault> {
         let mut deadline = std::pin::pin!(sleep(self.limits.whole));
-        let Call { method, url, mut headers, body, https_only, redirects } = call;
-        let (mut url, mut followed) = (url.clone(), 0);
+        let Call { method, url, mut headers, body, https_only, redirects, by_head } = call;
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("argos/", env!("CARGO_PKG_VERSION"))));
+        let (mut place, mut followed) = (Place { first: url, now: url.clone() }, 0);
         loop {
-            let led = |fault: Fault| match followed {
-                0 => fault,
-                _ => Fault { why: format!("{} (a redirect leads there)", fault.why), ..fault },
-            };
-            let way = self.way(&url, https_only).map_err(led)?;
-            let client = self.client(way).map_err(|refusal| led(refusal.at(&url)))?;
-            let asked = client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone()).send();
+            let refused = |refusal: Refusal| refusal.at(&place);
+            let way = self.way(&place.now, https_only).map_err(refused)?;
+            let client = self.client(way).map_err(refused)?;
+            let (request, interim) = request(&method, &place.now, &headers, &body).map_err(refused)?;
+            let asked = timeout(SILENCE, client.request(request));
             let response = tokio::select! {
                 biased;
-                response = asked => response.map_err(|e| led(self.fault(&url, &e)))?,
-                () = &mut deadline => return Err(led(self.late(&url))),
+                () = &mut deadline => return Err(self.late().at(&place)),
+                () = interim.notified() => {
+                    let refusal = Refusal::new(Cause::Refused, "never comes to its answer");
+                    let why = format!("announces its answer more than {INTERIM} times");
+                    return Err(refusal.saying(why).at(&place));
+                }
+                response = asked => response.map_err(|_| silent().at(&place))?.map_err(|e| fault(&e).at(&place))?,
             };
-            let Some(next) = target(&response, &url, &method).filter(|_| redirects > 0) else {
-                return Ok(self.read(response, &url, deadline).await);
+            let Some(next) = target(&response, &place.now, &method).filter(|_| redirects > 0) else {
+                return Ok(self.read(response, &place, by_head, deadline).await);
             };
             if followed == redirects {
+                let refusal = Refusal::new(Cause::Refused, "sends on through too many redirects");
                 let why = format!("sends on through more than {redirects} redirects");
-                return Err(Refusal::new(Cause::Refused, why).at(&url));
+                return Err(refusal.saying(why).at(&place));
             }
-            let next = next.map_err(|refusal| refusal.at(&url))?;
-            if next.origin() != url.origin() {
+            let next = next.map_err(refused)?;
+            if next.origin() != place.now.origin() {
                 let secret: Vec<HeaderName> =
                     headers.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name.clone()).collect();
                 secret.iter().for_each(|name| drop(headers.remove(name)));
             }
-            (url, followed) = (next, followed + 1);
+            (place.now, followed) = (next, followed + 1);
         }
     }
 
-    fn way(&self, url: &Url, https_only: bool) -> Result<Way, Fault> {
-        let way = way(url, https_only, self.reach.private).map_err(|refusal| refusal.at(url))?;
-        self.guard(way).check_host(url).map_err(|refusal| refusal.at(url))?;
+    fn way(&self, url: &Url, https_only: bool) -> Result<Way, Refusal> {
+        let way = way(url, https_only, self.reach.private)?;
+        self.guard(way).check_host(url)?;
         Ok(way)
     }
 
@@ -259,18 +305,8 @@ impl Outbound {
         if let Some((_, client)) = clients.iter().find(|(kept, _)| *kept == way) {
             return Ok(client.clone());
         }
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls(way.is_https)?)
-            .no_proxy()
-            .referer(false)
-            .redirect(Policy::none())
-            .user_agent(concat!("argos/", env!("CARGO_PKG_VERSION")))
-            .pool_max_idle_per_host(if self.keep { 2 } else { 0 })
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .dns_resolver(Arc::new(self.guard(way)))
-            .build()
-            .map_err(|e| Refusal::new(Cause::Refused, format!("can't be called: making a client: {e}")))?;
+        let tls = if way.is_https { Some(tls()?) } else { None };
+        let client = line::client(self.guard(way), tls, self.limits.most, self.keep);
         if clients.len() == WAYS {
             clients.remove(0);
         }
@@ -278,10 +314,16 @@ impl Outbound {
         Ok(client)
     }
 
-    async fn read(&self, mut response: Response, url: &Url, mut deadline: Pin<&mut Sleep>) -> Answer {
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        place: &Place<'_>,
+        by_head: bool,
+        mut deadline: Pin<&mut Sleep>,
+    ) -> Answer {
         let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let mut answer = Answer {
-            at: server(url),
+            at: place.name(),
             status: response.status(),
             retry_after: wait(text(RETRY_AFTER), text(DATE)),
             content_type: text(CONTENT_TYPE).to_owned(),
@@ -289,70 +331,112 @@ impl Outbound {
             cut: None,
         };
         let most = self.limits.most;
-        let too_long = || Some(Refusal::new(Cause::Refused, format!("answers more than {most} bytes")).at(url));
-        if response.content_length().is_some_and(|length| length > most as u64) {
+        let too_long = || {
+            let refusal = Refusal::new(Cause::Refused, "answers more than is taken");
+            Some(refusal.saying(format!("answers more than {most} bytes")).at(place))
+        };
+        let mut body = response.into_body();
+        if body.size_hint().lower() > most as u64 {
             answer.cut = too_long();
             return answer;
         }
+        let rest = if by_head && answer.status.is_success() { REST } else { self.limits.whole };
+        let mut rest = std::pin::pin!(sleep(rest));
         loop {
-            let piece = tokio::select! {
+            let frame = tokio::select! {
                 biased;
-                piece = response.chunk() => piece.map_err(|e| self.fault(url, &e)),
-                () = &mut deadline => Err(self.late(url)),
+                () = &mut deadline => Err(self.late()),
+                () = &mut rest => Err(self.late()),
+                frame = timeout(SILENCE, body.frame()) => match frame {
+                    Ok(frame) => frame.transpose().map_err(|e| fault(&e)),
+                    Err(_) => Err(silent()),
+                },
             };
-            match piece {
-                Ok(Some(piece)) if piece.len() > most - answer.body.len() => {
-                    answer.body.extend_from_slice(&piece[..most - answer.body.len()]);
-                    answer.cut = too_long();
-                    return answer;
-                }
-                Ok(Some(piece)) => answer.body.extend_from_slice(&piece),
+            let piece = match frame {
+                Ok(Some(frame)) => frame.into_data().unwrap_or_default(),
                 Ok(None) => return answer,
-                Err(fault) => {
-                    answer.cut = Some(fault);
+                Err(refusal) => {
+                    answer.cut = Some(refusal.at(place));
                     return answer;
                 }
+            };
+            let room = most - answer.body.len();
+            answer.body.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.len() > room {
+                answer.cut = too_long();
+                return answer;
             }
         }
     }
 
-    fn late(&self, url: &Url) -> Fault {
-        let why = format!("does not answer within {} s", self.limits.whole.as_secs_f64());
-        Refusal::new(Cause::Unreachable, why).at(url)
+    fn late(&self) -> Refusal {
+        let refusal = Refusal::new(Cause::Unreachable, "does not answer in time");
+        refusal.saying(format!("does not answer within {} s", self.limits.whole.as_secs_f64()))
     }
+}
 
-    fn fault(&self, url: &Url, e: &reqwest::Error) -> Fault {
-        // The innermost reason tells most: `Connection refused`, `certificate expired`.
-        let mut at: &(dyn StdError + 'static) = e;
-        loop {
-            if let Some(refusal) = at.downcast_ref::<Refusal>() {
-                return refusal.clone().at(url);
-            }
-            let Some(inner) = at.source() else { break };
-            at = inner;
+/// What is sent, and what tells that too many answers only announced another one.
+fn request(
+    method: &Method,
+    url: &Url,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(Request<Full<Bytes>>, Arc<Notify>), Refusal> {
+    let uri = url[..Position::AfterQuery].parse::<Uri>();
+    let uri = uri.map_err(|_| Refusal::new(Cause::Refused, "can't be called: its URL holds what no request can"))?;
+    let mut request = Request::new(Full::new(body.clone()));
+    (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method.clone(), uri, headers.clone());
+    let (too_many, seen) = (Arc::new(Notify::new()), AtomicUsize::new(0));
+    let tell = too_many.clone();
+    on_informational(&mut request, move |_| {
+        if seen.fetch_add(1, Ordering::Relaxed) == INTERIM {
+            tell.notify_one();
         }
-        let why = match e.is_timeout() {
-            true if e.is_connect() => format!("takes no connection within {} s", CONNECT.as_secs()),
-            true => format!("is silent for {} s", SILENCE.as_secs()),
-            false => format!("can't be reached: {}", at.to_string().replace(char::is_control, " ")),
-        };
-        Refusal::new(Cause::Unreachable, why).at(url)
+    });
+    Ok((request, too_many))
+}
+
+fn silent() -> Refusal {
+    Refusal::new(Cause::Unreachable, "is silent").saying(format!("is silent for {} s", SILENCE.as_secs()))
+}
+
+/// Why a server can't be reached. The innermost reason tells most: `Connection refused`, `certificate expired`.
+fn fault(e: &(dyn StdError + 'static)) -> Refusal {
+    let mut at = e;
+    loop {
+        if let Some(refusal) = at.downcast_ref::<Refusal>() {
+            return refusal.clone();
+        }
+        // Its source is that of what it holds.
+        let held = at.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match held.map(|held| held as &(dyn StdError + 'static)).or_else(|| at.source()) {
+            Some(inner) => at = inner,
+            None => break,
+        }
     }
+    let why = format!("can't be reached: {}", at.to_string().replace(char::is_control, " "));
+    Refusal::new(Cause::Unreachable, "can't be reached").saying(why)
 }
 
 /// How `url` is reached, if it may be at all.
 fn way(url: &Url, https_only: bool, private: bool) -> Result<Way, Refusal> {
-    let refused = |why: String| Err(Refusal::new(Cause::Refused, why));
+    let refused = |bare| Err(Refusal::new(Cause::Refused, bare));
     let is_https = match url.scheme() {
         "https" => true,
         "http" if !https_only || private => false,
-        "http" => return refused("is http, and only https is allowed".into()),
-        other => return refused(format!("is {:?}, and only http and https are allowed", shown(other))),
+        "http" => return refused("is http, and only https is allowed"),
+        other => {
+            let refusal = Refusal::new(Cause::Refused, "is of another scheme, and only http and https are allowed");
+            return Err(refusal.saying(format!("is {:?}, and only http and https are allowed", shown(other))));
+        }
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return refused("holds a name or a password, which is not allowed".into());
+        return refused("holds a name or a password, which is not allowed");
     }
-    let Some(port) = url.port_or_known_default() else { return refused("has no port".into()) };
+    let Some(port) = url.port_or_known_default() else { return refused("has no port") };
+    if port == 0 {
+        return refused("has port 0, which no server has");
+    }
     Ok(Way { is_https, port, only_loopback: https_only && !is_https })
 }
 
@@ -365,14 +449,14 @@ pub fn check(reach: &Reach, url: &Url, https_only: bool) -> Result<(), Fault> {
 }
 
 /// Where an answer sends to, if the call may go on there.
-fn target(response: &Response, url: &Url, method: &Method) -> Option<Result<Url, Refusal>> {
+fn target(response: &Response<Incoming>, url: &Url, method: &Method) -> Option<Result<Url, Refusal>> {
     let keeps = match response.status().as_u16() {
         307 | 308 => true,
         301..=303 => false,
         _ => return None,
     };
     let to = response.headers().get(LOCATION).filter(|_| keeps || [Method::GET, Method::HEAD].contains(method))?;
-    let refused = |why: &str| Err(Refusal::new(Cause::Refused, why));
+    let refused = |bare| Err(Refusal::new(Cause::Refused, bare));
     Some(match to.to_str().ok().and_then(|to| url.join(to).ok()) {
         Some(next) if url.scheme() == "https" && next.scheme() == "http" => {
             refused("sends from https to http, and behind https only https is allowed")
@@ -406,16 +490,13 @@ fn wait(after: &str, date: &str) -> Option<Duration> {
     Some(moment.duration_since(now).unwrap_or_default())
 }
 
-/// How connections are encrypted. Over http they are not, so that nobody need be trusted.
-fn tls(is_https: bool) -> Result<ClientConfig, Refusal> {
-    let fault = |e: String| Refusal::new(Cause::Refused, format!("can't be called: {e}"));
+/// How connections are encrypted.
+fn tls() -> Result<ClientConfig, Refusal> {
+    let fault = |e: String| Refusal::new(Cause::Refused, "can't be called").saying(format!("can't be called: {e}"));
     let provider = Arc::new(aws_lc_rs::default_provider());
     let tls = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| fault(e.to_string()))?;
-    if !is_https {
-        return Ok(tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
-    }
     let system = system_trust(provider).map_err(fault)?;
     Ok(tls.dangerous().with_custom_certificate_verifier(system).with_no_client_auth())
 }

@@ -115,7 +115,15 @@ fn private(own: &[SocketAddr]) -> Outbound {
 }
 
 fn get(url: &Url) -> Call<'_> {
-    Call { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), https_only: false, redirects: 3 }
+    Call {
+        method: Method::GET,
+        url,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        https_only: false,
+        redirects: 3,
+        by_head: false,
+    }
 }
 
 fn post(url: &Url) -> Call<'_> {
@@ -292,7 +300,7 @@ fn redirects_keep_method_and_body_and_leave_secrets_where_they_belong() {
     let (out, _) = small(Vec::new());
     let answer = run(out.call(Call { headers, ..post(&first.url("/start")) })).unwrap();
     assert_eq!((answer.status, &*answer.body), (StatusCode::OK, &b"done"[..]));
-    assert_eq!(answer.at, format!("http://{}", last.address));
+    assert_eq!(answer.at, format!("the server that http://{} redirects to", first.address));
     let (at_first, at_last) = (first.asked(), last.asked());
     assert!(at_first[0].starts_with("POST /start ") && at_first[1].starts_with("POST /next "), "{at_first:?}");
     assert!(at_first.iter().all(|request| request.contains("authorization: hidden")), "{at_first:?}");
@@ -306,8 +314,8 @@ fn a_redirect_leads_only_where_the_call_itself_might_go() {
     let there = Server::start(THERE, |_, _| ());
     let port = there.address.port();
     let cases = [
-        (format!("http://127.0.0.2:{port}/"), Cause::NotPublic, "a redirect leads there"),
-        (format!("http://2130706434:{port}/"), Cause::NotPublic, "a redirect leads there"),
+        (format!("http://127.0.0.2:{port}/"), Cause::NotPublic, "not public"),
+        (format!("http://2130706434:{port}/"), Cause::NotPublic, "not public"),
         ("http://169.254.169.254/latest/meta-data".into(), Cause::Refused, "clouds"),
         ("http://me:word@127.0.0.1/".into(), Cause::Refused, "a name or a password"),
         ("ftp://127.0.0.1/".into(), Cause::Refused, "only http and https"),
@@ -322,8 +330,83 @@ fn a_redirect_leads_only_where_the_call_itself_might_go() {
     // A name of the redirect is judged as one of the call is.
     let server = Server::saying(sends_to(307, format!("http://shop.example:{port}/")));
     let fault = run(small(vec![vec![THERE]]).0.call(post(&server.url("/")))).unwrap_err();
-    assert!(fault.cause == Cause::NotPublic && fault.at.contains("shop.example"), "{fault}");
+    assert!(fault.cause == Cause::NotPublic && fault.at.contains("redirects to"), "{fault}");
     assert_eq!(there.connections.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn nothing_of_where_a_redirect_leads_is_told() {
+    let rude = Server::saying("no HTTP at all\r\n\r\n");
+    let port = rude.address.port();
+    let busy = Server::saying("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+    // Whoever redirects has seen what came with the call, here hidden and 2130706433.
+    let cases = [
+        format!("http://hidden.example:{port}/"),
+        format!("http://2130706433:{port}/"),
+        "http://hidden.example/hidden".into(),
+        "https://hidden.example:1/".into(),
+        "http://2130706434/".into(),
+        "hidden://hidden/".into(),
+        "http://hidden:hidden@hidden.example/".into(),
+        "http://hidden.example:0/".into(),
+        format!("http://hidden.example:{}/", busy.address.port()),
+    ];
+    for to in cases {
+        for answers in [vec![HERE], vec![THERE], Vec::new()] {
+            let server = Server::saying(sends_to(307, &to));
+            let told = match run(small(vec![answers]).0.call(post(&server.url("/")))) {
+                Ok(answer) => format!("{answer:?}"),
+                Err(fault) => format!("{fault} {fault:?}"),
+            };
+            assert!(told.contains(&format!("the server that http://{} redirects to", server.address)), "{told}");
+            assert!(!["hidden", "127.0.0.2", "213070", "shop"].iter().any(|word| told.contains(word)), "{to}: {told}");
+        }
+    }
+}
+
+#[test]
+fn answers_that_only_announce_another_one_come_to_an_end() {
+    let few = Server::saying(format!("{}{}", "HTTP/1.1 103 Early\r\n\r\n".repeat(INTERIM), ok("done")));
+    let (out, _) = small(Vec::new());
+    run(async {
+        for _ in 0..2 {
+            assert_eq!(out.call(get(&few.url("/"))).await.unwrap().body, b"done");
+        }
+    });
+    assert_eq!(few.connections.load(Ordering::Relaxed), 1);
+    let filled = format!("HTTP/1.1 103 E\r\nX: {}\r\n\r\n", "x".repeat(60_000));
+    for piece in ["HTTP/1.1 103 E\r\n\r\n".repeat(1000), filled, "HTTP/1.1 200 OK\r\nX: y".into(), "x: y\r\n".into()] {
+        let (said, ended) = std::sync::mpsc::channel();
+        let start = piece.starts_with('x');
+        let endless = Server::start(HERE, move |_, stream| {
+            let _ = stream.write_all(if start { b"HTTP/1.1 200 OK\r\n" } else { b"" });
+            while stream.write_all(piece.as_bytes()).is_ok() {}
+            said.send(()).unwrap();
+        });
+        run(async {
+            let fault = private(&[]).call(post(&endless.url("/"))).await.unwrap_err();
+            assert_ne!(fault.why, "does not answer within 20 s");
+            // The connection has an end too, while nobody waits for its answer any more.
+            tokio::task::spawn_blocking(move || ended.recv_timeout(Duration::from_secs(20)).unwrap()).await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_success_that_its_head_tells_does_not_wait_for_its_body() {
+    let slow = Server::start(HERE, |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+    });
+    let patient = Limits { whole: Duration::from_secs(3600), most: 1000 };
+    let out = Outbound { limits: patient, ..private(&[]) };
+    run(async {
+        for n in 1..=2 {
+            let url = slow.url("/");
+            let answer = out.call(Call { by_head: true, ..post(&url) }).await.unwrap();
+            assert_eq!((answer.status, &*answer.body, answer.cut.is_some()), (StatusCode::OK, &b"abc"[..], true));
+            assert_eq!(slow.connections.load(Ordering::Relaxed), n, "what is behind is no answer to another call");
+        }
+    });
 }
 
 #[test]

@@ -57,7 +57,7 @@ async fn download(out: &Outbound, url: &Url) -> Result<Vec<u8>> {
     let failed = |kind: ErrorKind, text: String| Error::new(kind, "crs.download", format!("{name}: {text}"));
     let broken = |fault: Fault| failed(ErrorKind::Unavailable, fault.to_string());
     let (headers, body) = (HeaderMap::new(), Bytes::new());
-    let call = Call { method: Method::GET, url, headers, body, https_only: true, redirects: HOPS };
+    let call = Call { method: Method::GET, url, headers, body, https_only: true, redirects: HOPS, by_head: false };
     let answer = out.call(call).await.map_err(broken)?;
     match answer.status {
         StatusCode::OK => {}

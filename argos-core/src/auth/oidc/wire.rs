@@ -94,7 +94,7 @@ impl Wire {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         }
         let body = form.map(Bytes::from).unwrap_or_default();
-        let call = Call { method, url, headers, body, https_only: !self.is_http, redirects: 0 };
+        let call = Call { method, url, headers, body, https_only: !self.is_http, redirects: 0, by_head: false };
         let answer = self.out(url).await.call(call).await.map_err(|fault| refused(fault.why))?;
         let status = answer.status;
         if status.is_redirection() {

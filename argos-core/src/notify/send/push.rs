@@ -111,7 +111,15 @@ async fn tell(
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("aes128gcm"));
     headers.insert(HeaderName::from_static("ttl"), HeaderValue::from(TTL_SECONDS));
     headers.insert(HeaderName::from_static("urgency"), HeaderValue::from_static(urgency(severity)));
-    let call = Call { method: Method::POST, url: &url, headers, body: body.into(), https_only: true, redirects: 0 };
+    let call = Call {
+        method: Method::POST,
+        url: &url,
+        headers,
+        body: body.into(),
+        https_only: true,
+        redirects: 0,
+        by_head: true,
+    };
     match out.call(call).await {
         Ok(answer) if answer.status.is_success() => Told::Sent,
         Ok(answer) if [404, 410].contains(&answer.status.as_u16()) => Told::Gone,

@@ -101,7 +101,10 @@ async fn send_part(to: &Telegram, out: &Outbound, url: &Url, text: &str) -> Outc
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let body = body.to_string().into();
-    match out.call(Call { method: Method::POST, url, headers, body, https_only: true, redirects: 0 }).await {
+    match out
+        .call(Call { method: Method::POST, url, headers, body, https_only: true, redirects: 0, by_head: false })
+        .await
+    {
         Ok(answer) => read(&answer, &to.bot_token),
         Err(fault) => silent(&fault),
     }

@@ -32,7 +32,7 @@ pub(super) async fn send(to: &Webhook, terms: &Terms, out: &Outbound, parcel: &P
         WebhookMethod::Patch => Method::PATCH,
     };
     let body = parcel.text.body.clone().into();
-    let call = Call { method, url: &url, headers, body, https_only: false, redirects: REDIRECTS };
+    let call = Call { method, url: &url, headers, body, https_only: false, redirects: REDIRECTS, by_head: true };
     match out.call(call).await {
         Ok(answer) if answer.status.is_success() => Outcome::Sent,
         Ok(answer) => unwelcome(&answer, "", None),
