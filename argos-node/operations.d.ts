@@ -3581,7 +3581,7 @@ export class ChannelsResource {
     /** 1–255 visible characters; the same call with the same key within 24 hours is answered without being done again. */
     idempotencyKey?: string
   }): Promise<Applied<Channel>>
-  /** Changes the given fields of a channel; omitted ones stay, also those in `config`. */
+  /** Changes the given fields of a channel; omitted ones stay, also those in `config`. Where it would then send to another server, its secrets are given anew or cleared. */
   update(id: number, fields?: {
     /** Unique name, 1–64 characters. */
     name?: string

@@ -141,7 +141,7 @@ fn who_sends_signs_in_as_the_channel_says() {
         assert_eq!(received(&server)["signed_in"], true);
         let wrong = Email { password: Some("wrong-lantern-48".to_owned().into()), ..right.clone() };
         let error = refused(send(wrong));
-        assert!(error.contains("answers 535 to the sign-in") && error.contains("***"), "{error}");
+        assert!(error.ends_with("answers 535 to the sign-in: see config.smtp_username and smtp_password"), "{error}");
         assert!(!error.contains("lantern"), "{error}");
         // Without a name nobody signs in, and this server wants that.
         let nobody = Email { username: String::new(), ..right.clone() };
@@ -276,6 +276,26 @@ fn no_server_holds_a_lane_up() {
     let error = failed(send_text(to(at.port()), MailTerms::default(), Reach::default(), "s", "b"));
     assert!(error.contains("says too much"), "{error}");
     assert!(failed(send(to(nobody()))).contains("can't be reached"));
+}
+
+#[test]
+fn nothing_is_told_of_what_a_server_says_to_a_sign_in() {
+    // It may repeat what it was told in any form.
+    let word: String = PASSWORD.chars().rev().collect();
+    for (answer, again) in [("535 no ", false), ("454 later ", true), ("334 ", true), ("no code ", true)] {
+        let line = format!("{answer}{word}\r\n");
+        let (at, _) = serving(move |stream| {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let say = |text: &str| (&stream).write_all(text.as_bytes());
+            say("220 mail.test\r\n").unwrap();
+            lines.next().unwrap();
+            say("250-mail.test\r\n250 AUTH PLAIN LOGIN\r\n").unwrap();
+            while lines.next().is_some() && say(&line).is_ok() {}
+        });
+        let outcome = send(signing_in(to(at.port()), SmtpAuth::Plain));
+        let error = if again { failed(outcome) } else { refused(outcome) };
+        assert!(error.contains("the sign-in") && !error.contains(&word), "{answer}: {error}");
+    }
 }
 
 #[test]

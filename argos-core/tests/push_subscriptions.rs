@@ -109,7 +109,14 @@ fn what_is_no_subscription_is_refused_by_its_field() {
         (error.code().to_owned(), error.fields()[0].field.clone())
     };
     let long = format!("https://push.example/{}", "a".repeat(2028));
-    for bad in ["", "http://push.example/a", "https://127.0.0.1/a", "https://[::ffff:10.0.0.1]/a", &long] {
+    for bad in [
+        "",
+        "http://push.example/a",
+        "https://127.0.0.1/a",
+        "https://push.example:0/a",
+        "https://[::ffff:10.0.0.1]/a",
+        &long,
+    ] {
         assert_eq!(with("/endpoint", bad.into()), ("push_subscription.endpoint".into(), "endpoint".into()), "{bad}");
     }
     let mut beside = vec![4; 65];

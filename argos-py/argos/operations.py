@@ -5511,7 +5511,7 @@ class ChannelsResource:
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Channel]:
-        """Changes the given fields of a channel; omitted ones stay, also those in ``config``.
+        """Changes the given fields of a channel; omitted ones stay, also those in ``config``. Where it would then send to another server, its secrets are given anew or cleared.
 
         Arguments:
             id: The channel.

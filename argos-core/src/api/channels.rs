@@ -146,8 +146,8 @@ fn check(read: &Read<'_>, cx: &Context, fields: &ChannelFields) -> Result<Config
         return Err(Error::invalid("channel.template", "template", format!("at most {MOST_TEMPLATE} bytes")));
     }
     let config = StoredConfig(fields.config.clone()).open(fields.kind, &cx.key)?;
-    let private = settings::value(read, "notifications.allow_private_targets")?;
-    config.check(private.as_deref() == Some("true"))?;
+    let private = settings::value(read, "notifications.allow_private_targets")?.as_deref() == Some("true");
+    config.check(&Reach { private, own: cx.own.clone() })?;
     Template::new(&config, &fields.template)?;
     Ok(config)
 }
@@ -157,7 +157,8 @@ fn try_template(config: &Config, fields: &ChannelFields) -> Result<()> {
     Template::checked(config, &fields.template).map(drop)
 }
 
-/// Changes the given fields of a channel; omitted ones stay, also those in `config`. Its type never changes.
+/// Changes the given fields of a channel; omitted ones stay, also those in `config`. Where it would then send to another
+/// server, its secrets are given anew or cleared. Its type never changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateChannel {
@@ -180,7 +181,8 @@ pub struct UpdateChannel {
     pub enabled: Option<bool>,
 }
 operation!(UpdateChannel => Channel, "channels.update", Patch "/notifications/channels/{id}", Operator, 200,
-    "Changes the given fields of a channel; omitted ones stay, also those in `config`.", of GetChannel { id });
+    "Changes the given fields of a channel; omitted ones stay, also those in `config`. Where it would then send to \
+     another server, its secrets are given anew or cleared.", of GetChannel { id });
 
 impl UpdateChannel {
     /// A change of nothing yet.
@@ -195,7 +197,10 @@ impl UpdateChannel {
     fn fields(&self, row: &StoredChannel, cx: &Context) -> Result<ChannelFields> {
         let mut fields = row.fields.clone();
         if let Some(change) = &self.config {
-            fields.config = StoredConfig(fields.config).with(fields.kind, change, &cx.key)?.0;
+            let stored = StoredConfig(fields.config);
+            let next = stored.clone().with(fields.kind, change, &cx.key)?;
+            next.check_kept(&stored, fields.kind, change, &cx.key)?;
+            fields.config = next.0;
         }
         fields.name = self.name.clone().unwrap_or(fields.name);
         fields.template = self.template.clone().unwrap_or(fields.template);

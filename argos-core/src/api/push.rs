@@ -73,10 +73,10 @@ pub struct PushKeys {
 impl Mutation for Subscribe {
     const CONFIGURES: bool = false;
 
-    fn run(self, tx: &Tx<'_>, _cx: &Context) -> Result<PushSubscription> {
+    fn run(self, tx: &Tx<'_>, cx: &Context) -> Result<PushSubscription> {
         let user = own(tx.actor().user_id(), tx)?;
         let private = settings::value(tx, "notifications.allow_private_targets")?.as_deref() == Some("true");
-        let reach = Reach { private, ..Reach::default() };
+        let reach = Reach { private, own: cx.own.clone() };
         let endpoint = check_endpoint(&self.endpoint, &reach)
             .map_err(|reason| Error::invalid("push_subscription.endpoint", "endpoint", reason))?;
         let invalid = |field, reason| Error::invalid("push_subscription.keys", field, reason);

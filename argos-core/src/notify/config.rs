@@ -99,6 +99,8 @@ impl Config {
 
 /// What is not said: where the Bot API is.
 const TELEGRAM_API: &str = "https://api.telegram.org";
+/// The port of a mail server where none is given. Source: RFC 6409 §3.1.
+const SUBMISSION: u16 = 587;
 /// The template of a subject where none is given.
 pub const SUBJECT: &str = "[argos] {{ severity }}: {{ type }}";
 /// Header lines that one webhook adds.
@@ -248,6 +250,61 @@ impl StoredConfig {
         Ok(())
     }
 
+    /// Refuses a change of `before` to this that sends kept secrets to another server: whoever may change a channel may
+    /// not read them, and the other server could be theirs.
+    ///
+    /// # Errors
+    /// `channel.secret_needed`, naming what must be given anew.
+    pub fn check_kept(&self, before: &Self, kind: ChannelKind, change: &ChannelConfig, key: &MasterKey) -> Result<()> {
+        let of = match kind {
+            ChannelKind::Webhook => "url",
+            ChannelKind::Telegram => "api_url",
+            ChannelKind::Email if before.text("smtp_host") == self.text("smtp_host") => "smtp_port",
+            ChannelKind::Email => "smtp_host",
+            ChannelKind::BrowserPush => return Ok(()),
+        };
+        if self.server(kind, key) == before.server(kind, key) {
+            return Ok(());
+        }
+        let headers = match &change.headers {
+            Patch::Keep => true,
+            Patch::Clear => false,
+            Patch::Set(lines) => lines.values().any(|line| *line == HeaderChange::Keep),
+        };
+        let kept = [
+            ("headers", headers),
+            ("secret", change.secret.is_keep()),
+            ("smtp_password", change.smtp_password.is_keep()),
+            ("bot_token", change.bot_token.is_keep()),
+        ];
+        let Some((field, _)) = kept.into_iter().find(|(field, kept)| *kept && self.0.contains_key(*field)) else {
+            return Ok(());
+        };
+        let text = format!(
+            "must be given anew, or cleared by null, together with config.{of}, which names another server: what is \
+             stored was given for the one before"
+        );
+        Err(Error::invalid("channel.secret_needed", field, text).under("config"))
+    }
+
+    /// Which server it sends to; none where that can't be told.
+    fn server(&self, kind: ChannelKind, key: &MasterKey) -> Option<String> {
+        let origin = |text: &str| Some(Url::parse(text).ok()?.origin().ascii_serialization());
+        match kind {
+            ChannelKind::Webhook => origin(key.decrypt(self.text("url")?).ok()?.expose()),
+            ChannelKind::Telegram => origin(self.text("api_url").unwrap_or(TELEGRAM_API)),
+            ChannelKind::Email => {
+                let port = self.0.get("smtp_port").and_then(Value::as_i64).unwrap_or(SUBMISSION.into());
+                Some(format!("{}:{port}", self.text("smtp_host")?.to_ascii_lowercase()))
+            }
+            ChannelKind::BrowserPush => None,
+        }
+    }
+
+    fn text(&self, field: &str) -> Option<&str> {
+        self.0.get(field)?.as_str()
+    }
+
     /// What of it is shown.
     ///
     /// # Errors
@@ -305,7 +362,7 @@ impl StoredConfig {
             ChannelKind::Email => {
                 let username = stored.text("smtp_username").unwrap_or_default().to_owned();
                 let smtp_port = match stored.number("smtp_port") {
-                    None => 587,
+                    None => SUBMISSION,
                     Some(n) => u16::try_from(n)
                         .ok()
                         .filter(|n| *n > 0)

@@ -37,7 +37,7 @@ impl Reach {
     /// Why not.
     pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
         let fault = |Refusal { cause, why, .. }| Fault { at: format!("{host}:{port}"), why, cause };
-        let guard = Guard { reach: self.clone(), port, only_loopback: false, world: Arc::new(Real) };
+        let guard = self.guard(port);
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let found = guard.world.look_up(name).await;
         let unknown =
@@ -48,6 +48,19 @@ impl Reach {
         }
         guard.check(&found).map_err(fault)?;
         Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+
+    /// Refuses an address of a server that is no server of the web, as [`Reach::addresses`] would.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, ip: IpAddr, port: u16) -> Result<(), Fault> {
+        let fault = |Refusal { cause, why, .. }| Fault { at: SocketAddr::new(ip, port).to_string(), why, cause };
+        self.guard(port).check(&[ip]).map_err(fault)
+    }
+
+    fn guard(&self, port: u16) -> Guard {
+        Guard { reach: self.clone(), port, only_loopback: false, world: Arc::new(Real) }
     }
 }
 

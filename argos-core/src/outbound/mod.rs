@@ -10,15 +10,15 @@
 
 mod guard;
 mod line;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error as StdError;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use std::{fmt, io};
+use std::fmt;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER, USER_AGENT};
@@ -37,6 +37,7 @@ use url::{Position, Url};
 use guard::{Guard, Real, World};
 pub use guard::{OwnListeners, Reach};
 use line::Client;
+use refusal::{Place, Refusal, fault, silent};
 
 /// Time to a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -145,52 +146,6 @@ impl Fault {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         self.cause == Cause::Unreachable
-    }
-}
-
-/// What a guard says of an address; it travels inside the errors of the client.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{why}")]
-struct Refusal {
-    cause: Cause,
-    why: String,
-    /// The same without anything that stands in a URL.
-    bare: &'static str,
-}
-
-impl Refusal {
-    fn new(cause: Cause, bare: &'static str) -> Self {
-        Self { cause, why: bare.to_owned(), bare }
-    }
-
-    fn saying(self, why: String) -> Self {
-        Self { why, ..self }
-    }
-
-    fn at(self, place: &Place<'_>) -> Fault {
-        let why = if place.is_elsewhere() { self.bare.to_owned() } else { self.why };
-        Fault { at: place.name(), why, cause: self.cause }
-    }
-}
-
-/// Where a call has come to.
-struct Place<'a> {
-    first: &'a Url,
-    now: Url,
-}
-
-impl Place<'_> {
-    /// Whether redirects led to another server. Whoever redirects chooses its name, and may make it of secrets that came
-    /// with the call: nothing of it is told.
-    fn is_elsewhere(&self) -> bool {
-        self.now.origin() != self.first.origin()
-    }
-
-    fn name(&self) -> String {
-        match self.is_elsewhere() {
-            true => format!("the server that {} redirects to", server(self.first)),
-            false => server(self.first),
-        }
     }
 }
 
@@ -394,28 +349,6 @@ fn request(
         }
     });
     Ok((request, too_many))
-}
-
-fn silent() -> Refusal {
-    Refusal::new(Cause::Unreachable, "is silent").saying(format!("is silent for {} s", SILENCE.as_secs()))
-}
-
-/// Why a server can't be reached. The innermost reason tells most: `Connection refused`, `certificate expired`.
-fn fault(e: &(dyn StdError + 'static)) -> Refusal {
-    let mut at = e;
-    loop {
-        if let Some(refusal) = at.downcast_ref::<Refusal>() {
-            return refusal.clone();
-        }
-        // Its source is that of what it holds.
-        let held = at.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match held.map(|held| held as &(dyn StdError + 'static)).or_else(|| at.source()) {
-            Some(inner) => at = inner,
-            None => break,
-        }
-    }
-    let why = format!("can't be reached: {}", at.to_string().replace(char::is_control, " "));
-    Refusal::new(Cause::Unreachable, "can't be reached").saying(why)
 }
 
 /// How `url` is reached, if it may be at all.

@@ -27,11 +27,11 @@ impl From<String> for SecretText {
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        if is_envelope(&text) {
+        let text = Secret::<String>::deserialize(d)?;
+        if is_envelope(text.expose()) {
             return Err(de::Error::custom("secret_looks_encrypted: give the secret itself"));
         }
-        Ok(text.into())
+        Ok(Self(text))
     }
 }
 
@@ -46,5 +46,27 @@ impl JsonSchema for SecretText {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "writeOnly": true})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::schema::ChannelConfig;
+
+    #[test]
+    fn nothing_of_a_secret_that_is_no_text_is_told() {
+        let odd =
+            ["12345", "-12345", "12345.5", "123450000000000000000000000", "true", "[12345]", "{\"12345\": 12345}"];
+        for value in odd {
+            for field in ["url", "secret", "smtp_password", "bot_token"] {
+                let told = serde_json::from_str::<ChannelConfig>(&format!("{{\"{field}\": {value}}}")).unwrap_err();
+                assert!(told.to_string().contains("text") && !told.to_string().contains("12345"), "{told}");
+            }
+            if value != "true" {
+                let text = format!("{{\"headers\": {{\"X-Key\": {value}}}}}");
+                let told = serde_json::from_str::<ChannelConfig>(&text).unwrap_err();
+                assert!(told.to_string().contains("text") && !told.to_string().contains("12345"), "{told}");
+            }
+        }
     }
 }

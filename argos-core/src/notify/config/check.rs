@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use lettre::message::Mailbox;
-use url::{Host, Url};
+use url::Url;
 
 use super::{Config, Email, Telegram, Webhook, refuse};
 use crate::error::Result;
-use crate::schema::{Hostname, SmtpAuth, SmtpTls, is_public, is_token};
+use crate::outbound::{self, Cause, Reach};
+use crate::schema::{Hostname, SmtpAuth, SmtpTls, is_token};
 use crate::secret::Secret;
 
 /// Bytes of a URL.
@@ -36,25 +37,23 @@ const RESERVED: &[&str] = &[
 ];
 
 impl Config {
-    /// Refuses what no delivery could be sent with. `private` says whether addresses that are not public may be reached.
+    /// Refuses what no delivery could be sent with, so far as that can be told without looking a name up.
     ///
     /// # Errors
     /// `channel.config`, naming the field.
-    pub fn check(&self, private: bool) -> Result<()> {
+    pub fn check(&self, reach: &Reach) -> Result<()> {
         match self {
-            Self::Webhook(to) => check_webhook(to, private),
-            Self::Email(to) => check_email(to),
-            Self::Telegram(to) => check_telegram(to, private),
+            Self::Webhook(to) => check_webhook(to, reach),
+            Self::Email(to) => check_email(to, reach),
+            Self::Telegram(to) => check_telegram(to, reach),
             Self::BrowserPush => Ok(()),
         }
     }
 }
 
-fn check_webhook(to: &Webhook, private: bool) -> Result<()> {
+fn check_webhook(to: &Webhook, reach: &Reach) -> Result<()> {
     let url = parse_url("url", to.url.expose())?;
-    if !private {
-        check_public("url", &url)?;
-    }
+    check_reached("url", &url, reach, false)?;
     check_text("content_type", &to.content_type, 200)?;
     let essence = to.content_type.split(';').next().unwrap_or_default().trim();
     if essence.split('/').filter(|part| is_token(part)).count() != 2 || essence.matches('/').count() != 1 {
@@ -69,11 +68,16 @@ fn check_webhook(to: &Webhook, private: bool) -> Result<()> {
     }
 }
 
-fn check_email(to: &Email) -> Result<()> {
-    let literal = to.smtp_host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+fn check_email(to: &Email, reach: &Reach) -> Result<()> {
+    let literal = to.smtp_host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
     let name = Hostname::parse(&to.smtp_host).ok().filter(|n| !n.is_wildcard() && !n.is_catch_all());
-    if !literal && name.is_none() {
+    if literal.is_none() && name.is_none() {
         return Err(refuse("smtp_host", "must be a name or an address, without port"));
+    }
+    if let Some(ip) = literal {
+        // As for sending: mail servers often lie in the network of one's own.
+        let reach = Reach { private: true, own: reach.own.clone() };
+        reach.check(ip, to.smtp_port).map_err(|fault| refuse("smtp_host", fault.why))?;
     }
     check_text("smtp_username", &to.username, 320)?;
     if to.auth != SmtpAuth::None {
@@ -99,7 +103,7 @@ fn check_email(to: &Email) -> Result<()> {
     check_text("subject", &to.subject, 1000)
 }
 
-fn check_telegram(to: &Telegram, private: bool) -> Result<()> {
+fn check_telegram(to: &Telegram, reach: &Reach) -> Result<()> {
     let token = to.bot_token.expose();
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-');
     if token.len() > 256 || !token.bytes().all(plain) {
@@ -119,11 +123,11 @@ fn check_telegram(to: &Telegram, private: bool) -> Result<()> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("api_url", "must be a URL without ? and #"));
     }
-    let local = private && url.host_str().is_some_and(is_loopback);
+    let local = reach.private && url.host_str().is_some_and(is_loopback);
     if url.scheme() != "https" && !local {
         return Err(refuse("api_url", "must begin with https://: the token is sent there"));
     }
-    if private { Ok(()) } else { check_public("api_url", &url) }
+    check_reached("api_url", &url, reach, true)
 }
 
 /// An http or https URL. What stands in it may be secret: nothing of it is told.
@@ -141,18 +145,12 @@ fn parse_url(field: &str, text: &str) -> Result<Url> {
     Ok(url)
 }
 
-fn check_public(field: &str, url: &Url) -> Result<()> {
-    let literal = match url.host() {
-        Some(Host::Ipv4(ip)) => IpAddr::from(ip),
-        Some(Host::Ipv6(ip)) => IpAddr::from(ip),
-        // Names are judged by what they resolve to, when something is sent.
-        _ => return Ok(()),
-    };
-    if is_public(literal) {
-        return Ok(());
-    }
-    let text = format!("{literal} is not a public address; notifications.allow_private_targets would allow it");
-    Err(refuse(field, text))
+/// Refuses an address that no call reaches. Names are judged by what they resolve to, when something is sent.
+fn check_reached(field: &str, url: &Url, reach: &Reach, https_only: bool) -> Result<()> {
+    outbound::check(reach, url, https_only).map_err(|fault| match fault.cause {
+        Cause::NotPublic => refuse(field, format!("{}; notifications.allow_private_targets would allow it", fault.why)),
+        Cause::Refused | Cause::Unreachable => refuse(field, fault.why),
+    })
 }
 
 fn check_secret(field: &str, secret: &Secret<String>) -> Result<()> {

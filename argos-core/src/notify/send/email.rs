@@ -229,8 +229,22 @@ impl Server<'_> {
         }
         let password = self.to.password.as_ref().map(|word| word.expose().clone()).unwrap_or_default();
         let credentials = Credentials::new(self.to.username.clone(), password);
-        connection.auth(&[mechanism], &credentials).await.map_err(|e| self.fault("the sign-in", &e))?;
+        connection.auth(&[mechanism], &credentials).await.map_err(|e| self.not_signed_in(&e))?;
         Ok(())
+    }
+
+    /// Why nobody was signed in. A server may repeat in any form what it was just told: none of its words are.
+    fn not_signed_in(&self, e: &SmtpError) -> Outcome {
+        let name = &self.name;
+        let error = match e.status() {
+            Some(code) => format!("{name} answers {code} to the sign-in: see config.smtp_username and smtp_password"),
+            None => format!("{name} ends the connection or can't be understood at the sign-in"),
+        };
+        if e.is_permanent() || e.is_client() {
+            Outcome::Refused { error }
+        } else {
+            Outcome::Failed { error, after: None }
+        }
     }
 
     /// Names the recipients and gives the message to those that are taken.

@@ -11,6 +11,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::webhook::{silent, unwelcome};
 use super::{Outcome, Parcel};
@@ -21,6 +22,8 @@ use crate::secret::Secret;
 
 /// Texts that are remembered while parts of them are missing.
 const BEGUN: usize = 1000;
+/// Characters of the token that may not be told in one run.
+const RUN: usize = 8;
 /// Characters of Telegram's own words that are told.
 const WORDS: usize = 200;
 
@@ -127,11 +130,19 @@ fn read(answer: &Answer, token: &Secret<String>) -> Outcome {
     unwelcome(answer, &why, after)
 }
 
-/// Words of a server that may be told: short, in one line, without the token, which stands in the path it was asked for.
+/// Words of a server that may be told: short, in one line, and only where they hold no part of the token, which stands in
+/// the path it was asked for.
 fn harmless(words: &str, token: &Secret<String>) -> String {
-    let token = token.expose();
-    let secret = token.split_once(':').map_or(&**token, |(_, secret)| secret);
-    let words = if secret.is_empty() { words.to_owned() } else { words.replace(secret, "…") };
+    // What stands between two letters of it hides nothing from a reader.
+    let plain = |text: &str| {
+        let bytes = text.bytes().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-'));
+        Zeroizing::new(bytes.map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>())
+    };
+    let (said, token) = (plain(words), plain(token.expose()));
+    let holds = |part: &[u8]| said.windows(part.len()).any(|run| run == part);
+    if !token.is_empty() && token.windows(RUN.min(token.len())).any(holds) {
+        return "its words are left out: they hold a part of config.bot_token".into();
+    }
     words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect()
 }
 
@@ -158,7 +169,17 @@ mod tests {
     #[test]
     fn what_a_server_says_is_told_without_the_token_and_in_one_line() {
         let token = Secret::new("123:hidden".to_owned());
-        assert_eq!(harmless("no /bot123:hidden/x\r\nhidden", &token), "no /bot123:…/x  …");
+        assert_eq!(harmless("no chat 123\r\nhidden", &token), "no chat 123  hidden");
+        let whole = "123456:AAhidden-token_of_a_bot";
+        let long = Secret::new(whole.to_owned());
+        for part in
+            [&whole[..8], &whole[7..15], &whole[22..], "AAHIDDEN-T", "A A h i d d e n", &whole.replace('-', "\n-")]
+        {
+            let told = harmless(&format!("no /bot{part}/x"), &long);
+            assert!(told.starts_with("its words are left out"), "{part}: {told}");
+        }
+        assert_eq!(harmless("a token of a bot", &long), "a token of a bot");
+        assert!(harmless("no /bot123:hidden/", &token).starts_with("its words are left out"));
         assert_eq!(harmless(&"é".repeat(5000), &token).chars().count(), WORDS);
     }
 
