@@ -55,7 +55,8 @@ impl<T: Zeroize> Drop for Secret<T> {
 
 impl<'de> serde::Deserialize<'de> for Secret<String> {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_string(Hiding).map(Self)
+        // A parser that is asked for a text refuses a number by itself, and quotes it.
+        d.deserialize_any(Hiding).map(Self)
     }
 }
 
