@@ -64,6 +64,9 @@ impl Drop for Watch {
     }
 }
 
+/// What a part was found to be.
+type Answer = (Component, Found);
+
 /// What is checked, and what was seen the last time.
 pub(super) struct Checks {
     argos: Argos,
@@ -73,7 +76,7 @@ pub(super) struct Checks {
     drops: Drops,
     /// Events that listeners had missed.
     missed: u64,
-    answers: (Sender<(Component, Found)>, Receiver<(Component, Found)>),
+    answers: (Sender<Answer>, Receiver<Answer>),
     /// Parts that were asked and have not answered.
     asked: Vec<Component>,
 }
