@@ -33,11 +33,16 @@ const isObject = (value) => value !== null && typeof value === 'object' && !Arra
 const camel = (name) => name.replace(/_[a-z]/g, (found) => found[1].toUpperCase())
 const snake = (name) => name.replace(/[A-Z]/g, (found) => `_${found.toLowerCase()}`)
 
-/** `value` with every key through `rename` and every text through `text`. */
+/** Fields whose value has keys of its own. */
+const KEPT = ['data_schema', 'event', 'headers', 'sample']
+
+/** `value` with every key through `rename`, but for those of free fields, and every text through `text`. */
 function mapped(value, rename, text = (same) => same) {
   if (Array.isArray(value)) return value.map((item) => mapped(item, rename, text))
   if (!isObject(value)) return typeof value === 'string' ? text(value) : value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [rename(name), mapped(item, rename, text)]))
+  const inside = (name) => (KEPT.includes(snake(name)) ? (same) => same : rename)
+  const field = ([name, item]) => [rename(name), mapped(item, inside(name), text)]
+  return Object.fromEntries(Object.entries(value).map(field))
 }
 
 async function byName(argos, step, given) {

@@ -92,7 +92,8 @@ class Caller(Protocol):
 def plain(value: Any) -> Any:
     """A record, or whatever holds records, as the plain data that JSON knows."""
     if is_dataclass(value):
-        own = {f.name.rstrip("_"): plain(getattr(value, f.name)) for f in fields(value)}
+        given = ((f.name.rstrip("_"), getattr(value, f.name)) for f in fields(value))
+        own = {name: plain(item) for name, item in given if item is not UNSET}
         tag = getattr(value, "TYPE", None)
         return own if tag is None else {"type": tag, "config": own}
     if isinstance(value, Enum):

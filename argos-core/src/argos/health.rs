@@ -65,7 +65,7 @@ impl Drop for Watch {
 }
 
 /// What a part was found to be.
-type Answer = (Component, Found);
+type Told = (Component, Found);
 
 /// What is checked, and what was seen the last time.
 pub(super) struct Checks {
@@ -76,7 +76,7 @@ pub(super) struct Checks {
     drops: Drops,
     /// Events that listeners had missed.
     missed: u64,
-    answers: (Sender<Answer>, Receiver<Answer>),
+    answers: (Sender<Told>, Receiver<Told>),
     /// Parts that were asked and have not answered.
     asked: Vec<Component>,
 }

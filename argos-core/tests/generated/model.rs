@@ -42,6 +42,8 @@ pub struct Field {
     pub default: Option<Value>,
     /// Whether it is given and never shown.
     pub secret: bool,
+    /// Whether null says something else than leaving it out.
+    pub clearable: bool,
     pub ty: Type,
 }
 
@@ -151,6 +153,7 @@ fn fields(schema: &Value, schemas: &Schemas) -> Vec<Field> {
             required: required(name),
             default: property.get("default").cloned(),
             secret: property["writeOnly"] == true,
+            clearable: property["x-clearable"] == true,
             ty: ty(property, schemas),
         })
         .collect();

@@ -122,7 +122,8 @@ fn dataclass(out: &mut String, model: &Model, name: &str, shape: &Shape, fields:
         write!(out, "    TYPE: ClassVar[str] = \"{tag}\"\n\n").unwrap();
     }
     for field in fields {
-        write!(out, "    {}: {}", ident(&field.name), annotation(&field.ty)).unwrap();
+        let unset = if field.clearable { " | Unset" } else { "" };
+        write!(out, "    {}: {}{unset}", ident(&field.name), annotation(&field.ty)).unwrap();
         match (field.required, field.secret) {
             (true, false) => {}
             (true, true) => out.push_str(" = field(repr=False)"),
@@ -136,6 +137,9 @@ fn dataclass(out: &mut String, model: &Model, name: &str, shape: &Shape, fields:
 
 /// What stands for an omitted field: the default of the schema, else that of the type.
 fn default(model: &Model, field: &Field) -> String {
+    if field.clearable {
+        return "UNSET".into();
+    }
     match (&field.default, &field.ty) {
         (Some(Value::String(word)), Type::Named(name)) if matches!(model.shapes[name].kind, Kind::Words(_)) => {
             format!("{name}.{}", member(name, word))
