@@ -537,7 +537,7 @@ export interface Delivery extends Tagged {
   ruleId?: number | null
   /** Where it goes; null once that is deleted. */
   channelId?: number | null
-  /** What is or was sent; empty before it was rendered, and null in lists. */
+  /** What is or was sent; empty before its first attempt and where it is longer than 64 KiB, and null in lists. */
   renderedPayload?: string | null
   /** When the receiver took it. */
   sentAt?: string | null

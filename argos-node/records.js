@@ -85,5 +85,5 @@ async function queryPlain(argos, name, fields) {
 }
 
 module.exports = {
-  NAMED, Page, camel, change, changeMap, changePage, keep, query, queryPage, queryPlain, renamed, snake,
+  NAMED, Page, camel, change, changeMap, changePage, keep, kept, query, queryPage, queryPlain, renamed, snake,
 }

@@ -1,6 +1,8 @@
 'use strict'
 // The compact text of results, as `Rows` of the core writes it, as plain data.
 
+const { kept } = require('./records.js')
+
 /** Makes `name` a field of `record`, also the one name that an assignment would not make a field of. */
 function put(record, name, value) {
   if (name === '__proto__') Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true })
@@ -13,9 +15,9 @@ function plain(value, shapes) {
 }
 
 function record(value, shapes) {
-  const names = shapes[value[0] - 1]
+  const { own, names } = shapes.of[value[0] - 1]
   const made = {}
-  for (let i = 1; i < value.length; i++) put(made, names[i - 1], plain(value[i], shapes))
+  for (let i = 1; i < value.length; i++) put(made, names[i - 1], plain(value[i], shapes.within(own[i - 1])))
   return made
 }
 
@@ -28,26 +30,37 @@ function list(value, shapes) {
 
 /** Records are copies of one that holds what all have alike: copying costs less than making. */
 function table(value, shapes) {
-  const names = shapes[-value[0] - 1]
+  const { own, names } = shapes.of[-value[0] - 1]
   const alike = {}
-  const own = []
+  const different = []
   for (let i = 2; i < value.length; i++) {
     const column = value[i]
     const each = typeof column === 'object' && column !== null
     put(alike, names[i - 2], each ? null : column)
-    if (each) own.push([names[i - 2], list(column, shapes)])
+    if (each) different.push([names[i - 2], list(column, shapes.within(own[i - 2]))])
   }
   const made = []
   for (let row = 0; row < value[1]; row++) made.push({ ...alike })
-  for (const [name, cells] of own) for (let row = 0; row < cells.length; row++) put(made[row], name, cells[row])
+  for (const [name, cells] of different) for (let row = 0; row < cells.length; row++) put(made[row], name, cells[row])
   return made
+}
+
+/** The names of each shape, as they are (`own`) and renamed; inside a field with keys of its own they stay. */
+class Shapes {
+  constructor(shapes, rename) {
+    this.of = shapes.map((own) => ({ own, names: rename ? own.map(rename) : own }))
+    this.free = rename ? new Shapes(shapes, null) : this
+  }
+
+  within(field) {
+    return kept.has(field) ? this.free : this
+  }
 }
 
 /** The answer to a call, with its fields renamed. */
 function read(text, rename = null) {
   const [[shapes, value], generation, etag] = JSON.parse(text)
-  if (rename) for (const names of shapes) names.forEach((name, i) => { names[i] = rename(name) })
-  return { value: plain(value, shapes), generation, etag }
+  return { value: plain(value, new Shapes(shapes, rename)), generation, etag }
 }
 
 module.exports = { read }

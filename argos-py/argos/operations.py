@@ -943,47 +943,47 @@ class ChannelConfig:
     another type are refused.
     """
 
-    url: str | None = field(default=None, repr=False)
+    url: str | None | Unset = field(default=UNSET, repr=False)
     """``webhook``: http or https URL, at most 2048 bytes. What is shown of it later is its scheme and
     host.
     """
-    method: WebhookMethod | None = None
+    method: WebhookMethod | None | Unset = UNSET
     """``webhook``: its method; default POST."""
-    content_type: str | None = None
+    content_type: str | None | Unset = UNSET
     """``webhook``: ``Content-Type`` of the body; default ``application/json``, whose template writes JSON."""
-    headers: Mapping[str, Any] | None = None
+    headers: Mapping[str, Any] | None | Unset = UNSET
     """``webhook``: further header lines, at most 50. A given map is all of them: ``true`` keeps a stored
     value.
     """
-    secret: str | None = field(default=None, repr=False)
+    secret: str | None | Unset = field(default=UNSET, repr=False)
     """``webhook``: signs the body, at most 4096 bytes; see ``X-Argos-Signature``."""
-    smtp_host: str | None = None
+    smtp_host: str | None | Unset = UNSET
     """``email``: the mail server's name or address."""
-    smtp_port: int | None = None
+    smtp_port: int | None | Unset = UNSET
     """``email``: its port, 1–65535; default 587."""
-    smtp_username: str | None = None
+    smtp_username: str | None | Unset = UNSET
     """``email``: the name to sign in with."""
-    smtp_password: str | None = field(default=None, repr=False)
+    smtp_password: str | None | Unset = field(default=UNSET, repr=False)
     """``email``: the word to sign in with."""
-    smtp_auth: SmtpAuth | None = None
+    smtp_auth: SmtpAuth | None | Unset = UNSET
     """``email``: how to sign in; default ``plain`` where a name is given, else ``none``."""
-    tls: SmtpTls | None = None
+    tls: SmtpTls | None | Unset = UNSET
     """``email``: how the way is encrypted; default ``implicit`` for port 465, else ``starttls``."""
-    from_: str | None = None
+    from_: str | None | Unset = UNSET
     """``email``: the sender, such as ``Argos <argos@example.org>``."""
-    to: Sequence[str] | None = None
+    to: Sequence[str] | None | Unset = UNSET
     """``email``: who gets it, 1–50 addresses."""
-    subject: str | None = None
+    subject: str | None | Unset = UNSET
     """``email``: template of the subject; default ``[argos] {{ severity }}: {{ type }}``."""
-    bot_token: str | None = field(default=None, repr=False)
+    bot_token: str | None | Unset = field(default=UNSET, repr=False)
     """``telegram``: the bot's token."""
-    chat_id: str | None = None
+    chat_id: str | None | Unset = UNSET
     """``telegram``: the chat's number, or the ``@name`` of a public channel."""
-    parse_mode: ParseMode | None = None
+    parse_mode: ParseMode | None | Unset = UNSET
     """``telegram``: how marks in the text are read; default ``HTML``."""
-    thread_id: int | None = None
+    thread_id: int | None | Unset = UNSET
     """``telegram``: the topic within the chat."""
-    api_url: str | None = None
+    api_url: str | None | Unset = UNSET
     """``telegram``: where the Bot API is; default ``https://api.telegram.org``."""
 
 
@@ -1214,7 +1214,9 @@ class Delivery(records.Resource):
     channel_id: int | None = None
     """Where it goes; null once that is deleted."""
     rendered_payload: str | None = None
-    """What is or was sent; empty before it was rendered, and null in lists."""
+    """What is or was sent; empty before its first attempt and where it is longer than 64 KiB, and null in
+    lists.
+    """
     sent_at: datetime | None = None
     """When the receiver took it."""
     next_attempt_at: datetime | None = None
@@ -5511,7 +5513,8 @@ class ChannelsResource:
         if_match: str | None = None,
         dry_run: bool = False,
     ) -> Applied[Channel]:
-        """Changes the given fields of a channel; omitted ones stay, also those in ``config``. Where it would then send to another server, its secrets are given anew or cleared.
+        """Changes the given fields of a channel; omitted ones stay, also those in ``config``. Where it
+        would then send to another server, its secrets are given anew or cleared.
 
         Arguments:
             id: The channel.
