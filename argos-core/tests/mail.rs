@@ -302,7 +302,7 @@ fn nothing_is_told_of_what_a_server_says_to_a_sign_in() {
 fn a_farewell_that_fails_changes_nothing() {
     let (at, said) = serving(|stream| {
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-        let mut say = |text: &str| (&stream).write_all(text.as_bytes()).unwrap();
+        let say = |text: &str| (&stream).write_all(text.as_bytes()).unwrap();
         say("220 mail.test\r\n");
         for answer in ["250 mail.test", "250 OK", "250 OK", "250 OK", "354 go on"] {
             lines.next().unwrap();
