@@ -7,6 +7,11 @@ use crate::clock::Timestamp;
 use crate::schema::DeliveryId;
 use crate::store::deliveries::{NewDelivery, Waiting};
 
+/// Ids that a lane knows at once.
+pub(super) const QUEUE: usize = 1000;
+/// Attempts of one delivery, before it takes somebody to have it tried again.
+pub(super) const ATTEMPTS: u32 = 3;
+
 /// The rows that a lane knows.
 #[derive(Default)]
 pub(super) struct Known {
@@ -46,5 +51,51 @@ impl Known {
             }
             self.later.insert((one.next_attempt_at, one.id, one.attempts));
         }
+    }
+
+    /// Takes in rows that were found waiting, by id; what is known of them stays.
+    pub(super) fn take_in(&mut self, found: Vec<Waiting>) {
+        let later = self.later.iter().map(|(_, id, _)| *id);
+        let known: HashSet<DeliveryId> = self.queue.iter().map(|one| one.id).chain(later).collect();
+        self.more |= found.len() > QUEUE;
+        let mut fresh: Vec<_> = found.into_iter().filter(|one| !known.contains(&one.id)).collect();
+        let room = QUEUE.saturating_sub(known.len());
+        if fresh.len() > room {
+            self.more = true;
+            fresh.truncate(room);
+        }
+        self.last = self.last.max(fresh.last().map(|one| one.id));
+        // Of an earlier process: what it had tried counts.
+        self.queue.extend(fresh.into_iter().map(|one| Waiting { attempts: one.attempts % ATTEMPTS, ..one }));
+        self.queue.make_contiguous().sort_by_key(|one| one.id);
+        let count = self.count();
+        self.waiting = if self.more { self.waiting.max(count) } else { count };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(id: i64, attempts: u32) -> Waiting {
+        Waiting { id: DeliveryId(id), attempts, next_attempt_at: Timestamp(0) }
+    }
+
+    #[test]
+    fn a_row_that_was_added_while_others_were_looked_for_is_known_once() {
+        let mut known = Known::default();
+        known.queue.push_back(waiting(3, 0));
+        known.later.insert((Timestamp(5), DeliveryId(1), 1));
+        known.take_in(vec![waiting(1, 1), waiting(2, 4), waiting(3, 0)]);
+        let ids: Vec<_> = known.queue.iter().map(|one| (one.id.0, one.attempts)).collect();
+        assert_eq!((ids, known.last, known.more), (vec![(2, 1), (3, 0)], Some(DeliveryId(2)), false));
+        assert_eq!(known.waiting, 3);
+    }
+
+    #[test]
+    fn more_than_it_may_know_is_looked_for_again() {
+        let mut known = Known::default();
+        known.take_in((1..=1001).map(|id| waiting(id, 0)).collect());
+        assert_eq!((known.count(), known.more, known.last), (1000, true, Some(DeliveryId(1000))));
     }
 }

@@ -1,7 +1,6 @@
 //! The deliveries of one channel, one after the other, on a thread of their own: whatever a receiver or a template does,
 //! it delays no other channel.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::known::Known;
+use super::known::{ATTEMPTS, Known, QUEUE};
 use super::{PAUSE, TOLD_EVERY, rendered, stored};
 use crate::api::{sender_terms, subscribers};
 use crate::argos::Argos;
@@ -26,10 +25,6 @@ use crate::snapshot::Snapshot;
 use crate::store::deliveries::{self, Attempted, NewDelivery, Waiting};
 use crate::store::{Tx, push_subscriptions};
 
-/// Ids that a lane knows at once.
-const QUEUE: usize = 1000;
-/// Attempts of one delivery, before it takes somebody to have it tried again.
-const ATTEMPTS: u32 = 3;
 /// What came of attempts is stored at least so often.
 const NOTED_MS: i64 = 200;
 const NOTED_WITHIN: Duration = Duration::from_millis(200);
@@ -187,31 +182,21 @@ impl Lane {
 
     /// Reads rows that it does not know. Nothing is in hand but what waits for its next attempt.
     async fn read_more(&self) {
-        let later: HashSet<DeliveryId> = self.known().later.iter().map(|(_, id, _)| *id).collect();
-        let room = QUEUE.saturating_sub(later.len());
-        if room == 0 {
-            // All that it may know wait for their next attempt.
-            return sleep(LOOK).await;
-        }
-        let limit = QUEUE + 1;
-        match self.argos.view(|view| deliveries::waiting_for(&view.read, self.id, limit)) {
-            Ok(found) => {
-                let mut known = self.known();
-                known.more = found.len() == limit;
-                let mut fresh: Vec<_> = found.into_iter().filter(|one| !later.contains(&one.id)).collect();
-                if fresh.len() > room {
-                    known.more = true;
-                    fresh.truncate(room);
-                }
-                known.last = known.last.max(fresh.last().map(|one| one.id));
-                // Of an earlier process: what it had tried counts.
-                let resumed = fresh.into_iter().map(|one| Waiting { attempts: one.attempts % ATTEMPTS, ..one });
-                known.queue.extend(resumed);
-                let count = known.count();
-                known.waiting = if known.more { known.waiting.max(count) } else { count };
+        {
+            let mut known = self.known();
+            if known.count() >= QUEUE {
+                drop(known);
+                // All that it may know wait for their next attempt.
+                return sleep(LOOK).await;
             }
+            // Before it looks: a row that comes while it does is added as a new one, or is among those that it finds.
+            known.more = false;
+        }
+        match self.argos.view(|view| deliveries::waiting_for(&view.read, self.id, QUEUE + 1)) {
+            Ok(found) => self.known().take_in(found),
             Err(e) => {
                 tracing::error!("deliveries of channel {} wait: {e}", self.id);
+                self.known().more = true;
                 sleep(PAUSE).await;
             }
         }
