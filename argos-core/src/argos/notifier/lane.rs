@@ -182,15 +182,16 @@ impl Lane {
 
     /// Reads rows that it does not know. Nothing is in hand but what waits for its next attempt.
     async fn read_more(&self) {
-        {
+        let full = {
             let mut known = self.known();
-            if known.count() >= QUEUE {
-                drop(known);
-                // All that it may know wait for their next attempt.
-                return sleep(LOOK).await;
-            }
+            let full = known.count() >= QUEUE;
             // Before it looks: a row that comes while it does is added as a new one, or is among those that it finds.
-            known.more = false;
+            known.more = full;
+            full
+        };
+        if full {
+            // All that it may know wait for their next attempt.
+            return sleep(LOOK).await;
         }
         match self.argos.view(|view| deliveries::waiting_for(&view.read, self.id, QUEUE + 1)) {
             Ok(found) => self.known().take_in(found),
