@@ -38,6 +38,10 @@ fn no_webhook_reaches_argos_itself() {
     let trial = |url: String| {
         let channel = json!({"name": url, "type": "webhook", "config": {"url": url}}).to_string();
         let made = api(&server, &admin, "POST", "/notifications/channels", &channel);
+        if made.status == 422 {
+            // An address is judged at once, a name when it is looked up.
+            return made.json()["detail"].as_str().unwrap().to_owned();
+        }
         assert_eq!(made.status, 201, "{url}: {}", made.body);
         let id = made.json()["id"].as_i64().unwrap();
         let tried = api(&server, &admin, "POST", &format!("/notifications/channels/{id}/test"), "");

@@ -199,7 +199,9 @@ fn by_name(step: &Step, input: Map<String, Value>, terms: Map<String, Value>) ->
 /// The words of the operation's own command; none where the input can't be said in words.
 fn words(op: &Described, input: &Map<String, Value>, terms: &Map<String, Value>) -> Option<Vec<String>> {
     // A text that stands in a file: keys, and what holds a secret.
-    let in_file = |field: &String| field.ends_with("_pem") || (field == "config" && op.name.starts_with("dns_"));
+    let in_file = |field: &String| {
+        field.ends_with("_pem") || (field == "config" && ["dns_providers", "channels"].contains(&op.resource()))
+    };
     if op.name == "logs.tail" || input.keys().any(in_file) {
         return None;
     }
