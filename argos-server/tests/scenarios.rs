@@ -244,7 +244,9 @@ fn word(op: &Described, field: &str, value: &Value) -> Option<String> {
 
 fn told(output: &Output) -> Outcome {
     let stderr = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() {
+    // A trial that failed has a result, and says by its exit code that it failed.
+    let failed_trial = output.status.code() == Some(1) && !output.stdout.is_empty();
+    if output.status.success() || failed_trial {
         // Shown where one resource is: other commands tell no tag, and none tells the generation.
         let etag = stderr.lines().find_map(|line| line.strip_prefix("etag: ")).map(str::to_owned);
         return Outcome::Done(serde_json::from_slice(&output.stdout).unwrap(), None, etag.map(Some));
