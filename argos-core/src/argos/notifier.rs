@@ -164,7 +164,13 @@ async fn run(argos: &Argos, heard: &Heard, stopped: &mut oneshot::Receiver<()>) 
         _ = stopped => {}
         () = work => {}
     }
-    let rest = async { while dispatcher.dispatch(&heard.events).await {} };
+    let rest = async {
+        // It may have been stopped before it knew which ids are free.
+        if dispatcher.last_id == 0 {
+            dispatcher.resume().await;
+        }
+        while dispatcher.dispatch(&heard.events).await {}
+    };
     if timeout(LAST, rest).await.is_err() {
         tracing::error!("events of the end are not stored: their deliveries are lost");
     }
@@ -181,6 +187,8 @@ struct Dispatcher {
     ending: Vec<Running>,
     /// The last id that was given to a row. Nobody else makes rows.
     last_id: i64,
+    /// Rows that are not known to be stored yet.
+    hand: Option<Arc<Vec<NewDelivery>>>,
 }
 
 impl Dispatcher {
@@ -192,6 +200,7 @@ impl Dispatcher {
             lanes: BTreeMap::new(),
             ending: Vec::new(),
             last_id: 0,
+            hand: None,
         }
     }
 
@@ -245,7 +254,9 @@ impl Dispatcher {
 
     /// Dispatches events that wait; whether there may be more.
     async fn dispatch(&mut self, events: &Receiver<Arc<Event>>) -> bool {
-        let Some(rows) = self.rows(events) else { return false };
+        // Those that a stop cut off come first.
+        let Some(rows) = self.hand.take().or_else(|| self.rows(events)) else { return false };
+        self.hand = Some(Arc::clone(&rows));
         let waits = |row: &&NewDelivery| row.status == DeliveryStatus::Pending;
         // Events come in meanwhile and wait in their queue; when that is full they are counted.
         for tries in 0u32.. {
@@ -268,6 +279,7 @@ impl Dispatcher {
             }
             sleep(PAUSE).await;
         }
+        self.hand = None;
         for row in rows.iter().filter(waits) {
             self.lane(row.channel).add(Waiting { id: row.id, attempts: 0, next_attempt_at: Timestamp(0) });
         }
@@ -282,8 +294,7 @@ impl Dispatcher {
         }
         let now = self.argos.inner.cx.clock.now();
         // An event is plain fields: it always has a form.
-        let payload = serde_json::to_value(event).unwrap_or_default();
-        let text: Arc<str> = payload.to_string().into();
+        let text: Arc<str> = serde_json::to_string(event).unwrap_or_default().into();
         let host = event.host.as_ref().map(|(id, _)| *id);
         for (rule, channel) in wanting {
             self.last_id += 1;

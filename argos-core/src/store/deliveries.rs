@@ -216,7 +216,7 @@ pub fn waiting_for(read: &Read<'_>, channel: ChannelId, limit: usize) -> Result<
     })
 }
 
-/// Stores rows.
+/// Stores rows; one that is stored already stays as it is.
 ///
 /// # Errors
 /// Those of the database.
@@ -225,9 +225,12 @@ pub fn insert_all(tx: &Tx<'_>, rows: &[NewDelivery]) -> Result<()> {
         let due = (row.status == DeliveryStatus::Pending).then_some(tx.now().0);
         // The rule or the channel may have been deleted since the event was looked at.
         tx.execute(
-            "INSERT INTO notification_deliveries (id, rule_id, channel_id, event_type, event_payload, status, error_message, attempts, created_at, idempotency_key, next_attempt_at)
-             VALUES (:id, (SELECT id FROM notification_rules WHERE id = :rule),
-                (SELECT id FROM notification_channels WHERE id = :channel), :type, :event, :status, :error, 0, :now, :key, :due)",
+            "INSERT INTO notification_deliveries (id, rule_id, channel_id, event_type, event_payload, status,
+                error_message, attempts, created_at, idempotency_key, next_attempt_at)
+             SELECT :id, (SELECT id FROM notification_rules WHERE id = :rule),
+                (SELECT id FROM notification_channels WHERE id = :channel), :type, :event, :status, :error, 0, :now, :key,
+                :due
+             WHERE NOT EXISTS (SELECT 1 FROM notification_deliveries WHERE id = :id AND idempotency_key = :key)",
             named_params! {
                 ":id": row.id.0,
                 ":rule": row.rule.0,
