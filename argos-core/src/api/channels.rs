@@ -15,7 +15,7 @@ use crate::event::{ConfigChange, Event, Severity};
 use crate::notify::config::StoredConfig;
 use crate::notify::send::Terms;
 use crate::notify::{Config, Occasion, Outcome, Parcel, Plan, Rendered, Sender, Subscriber, Template, web_push};
-use crate::outbound::Reach;
+use crate::outbound::{Reach, wait_for};
 use crate::schema::{Channel, ChannelConfig, ChannelId, ChannelKind, HostId, Order, PushSubscriptionId};
 use crate::store::channels::{self, ChannelFields, StoredChannel};
 use crate::store::{Read, Tx, push_subscriptions, settings};
@@ -190,9 +190,7 @@ impl UpdateChannel {
     pub fn new(id: ChannelId) -> Self {
         Self { id, name: None, config: None, template: None, rate_limit_per_minute: None, enabled: None }
     }
-}
 
-impl UpdateChannel {
     /// The fields of `row` with those that change.
     fn fields(&self, row: &StoredChannel, cx: &Context) -> Result<ChannelFields> {
         let mut fields = row.fields.clone();
@@ -401,18 +399,7 @@ fn tried(trial: Trial) -> Result<(ChannelTest, Vec<PushSubscriptionId>)> {
         let outcome = tokio::time::timeout(TRIAL, sender.send(&parcel)).await.unwrap_or_else(|_| silent());
         (outcome, sender.take_gone())
     };
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
-        let outcome = runtime.block_on(send);
-        // The system may still look for a name that nobody waits for any more.
-        runtime.shutdown_background();
-        Ok::<_, Error>(outcome)
-    };
-    // On a thread of its own: the caller's may belong to a runtime, in which no other can run.
-    let outcome = std::thread::scope(|scope| scope.spawn(run).join());
-    let (outcome, gone) =
-        outcome.unwrap_or_else(|_| Err(Error::internal("the trial of a channel ended in a panic")))?;
+    let (outcome, gone) = wait_for(send)?;
     let (success, error) = match outcome {
         Outcome::Sent => (true, String::new()),
         Outcome::Failed { error, .. } | Outcome::Refused { error } => (false, error),

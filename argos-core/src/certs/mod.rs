@@ -29,7 +29,6 @@ use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
 
-use crate::error::{Error, Result};
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
@@ -45,16 +44,6 @@ pub use upstream::{UpstreamTexts, UpstreamTls};
 pub(crate) use upstream::{refusal, trust_system};
 
 use crate::clock::Clock;
-
-/// Waits for `work` on a thread of its own: the caller's may belong to a runtime, in which no other can run.
-fn wait_for<T: Send>(work: impl Future<Output = T> + Send) -> Result<T> {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok(runtime.map_err(|e| Error::internal(format!("starting a runtime: {e}")))?.block_on(work))
-    };
-    let done = std::thread::scope(|scope| scope.spawn(run).join());
-    done.unwrap_or_else(|_| Err(Error::internal("work on a thread of its own ended in a panic")))
-}
 
 /// The one provider of TLS's algorithms. X25519MLKEM768 comes first; all suites are AEAD.
 pub(crate) fn provider() -> Arc<CryptoProvider> {

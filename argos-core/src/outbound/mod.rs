@@ -13,6 +13,7 @@ mod line;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::fmt;
 use std::pin::Pin;
@@ -38,6 +39,7 @@ use guard::{Guard, Real, World};
 pub use guard::{OwnListeners, Reach};
 use line::Client;
 use refusal::{Place, Refusal, fault, silent};
+pub(crate) use wait::wait_for;
 
 /// Time to a connection.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::install::MOST_ARCHIVE;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outbound::{Call, Cause, Fault, Limits, Outbound, Reach};
+use crate::outbound::{Call, Cause, Fault, Limits, Outbound, Reach, wait_for};
 
 /// Redirects that are followed, each to https only.
 const HOPS: u8 = 5;
@@ -31,17 +31,7 @@ pub fn fetch(url: &str, reach: Reach) -> Result<Vec<u8>> {
     }
     let out = Outbound::new(reach, LIMITS).without_keeping();
     out.check(&url, true).map_err(|fault| refused(fault.why))?;
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
-        let done = runtime.block_on(download(&out, &url));
-        // The system may still look for a name that nobody waits for any more.
-        runtime.shutdown_background();
-        done
-    };
-    // On a thread of its own: the caller's may belong to a runtime, in which no other can run.
-    let done = std::thread::scope(|scope| scope.spawn(run).join());
-    done.unwrap_or_else(|_| Err(Error::internal("a download ended in a panic")))
+    wait_for(download(&out, &url))?
 }
 
 /// Without what stands behind the path, which may be a secret.

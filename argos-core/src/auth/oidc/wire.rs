@@ -12,7 +12,7 @@ use url::Url;
 
 use super::discovery::{Issuer, is_loopback};
 use super::fault::{Fault, quoted};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outbound::{self, Call, Limits, Outbound, OwnListeners};
 use crate::schema::is_public;
 
@@ -143,20 +143,6 @@ pub(super) fn check_endpoint(url: &Url, http: bool) -> Result<(), String> {
         return Err("holds a name or a password".into());
     }
     Ok(())
-}
-
-/// Waits for `work` on a thread of its own: the caller's may belong to a runtime, in which no other can run.
-pub(super) fn wait_for<T: Send>(work: impl Future<Output = T> + Send) -> Result<T> {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Error::internal(format!("starting a runtime: {e}")))?;
-        let done = runtime.block_on(work);
-        // The system may still look for a name that nobody waits for any more.
-        runtime.shutdown_background();
-        Ok(done)
-    };
-    let done = std::thread::scope(|scope| scope.spawn(run).join());
-    done.unwrap_or_else(|_| Err(Error::internal("a call to a provider ended in a panic")))
 }
 
 #[cfg(test)]

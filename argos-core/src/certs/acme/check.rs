@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use super::wire::innermost;
 use super::{Challenges, Fault, FaultKind, Proof, Wire};
 use crate::certs::dns::{Look, caa_allows};
-use crate::certs::wait_for;
 use crate::clock::{Clock, random};
+use crate::outbound::wait_for;
 use crate::schema::{CheckResult, Directory, Finding, is_public};
 
 /// Time to an answer of this process to itself.

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{DnsFault, Look, Provider};
-use crate::certs::wait_for;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::outbound::wait_for;
 use crate::schema::{DnsConfig, DnsProvider, DnsProviderId, DnsProviderTest, DnsTestStep, HostId, csv};
 use crate::secret::MasterKey;
 use crate::store::dns_providers::StoredDnsProvider;

@@ -2,8 +2,8 @@ use std::cell::Cell;
 
 use serde_json::json;
 
-use super::super::wire::wait_for;
 use super::*;
+use crate::outbound::wait_for;
 
 fn set(keys: Value) -> KeySet {
     KeySet::read(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
