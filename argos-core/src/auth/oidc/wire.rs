@@ -148,6 +148,7 @@ pub(super) fn check_endpoint(url: &Url, http: bool) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbound::wait_for;
 
     fn wire(issuer: &str, reach: Reach) -> Wire {
         Wire::new(&Issuer::parse(issuer).unwrap(), reach, Limits::default(), OwnListeners::default())
