@@ -386,6 +386,23 @@ fn what_is_told_before_and_after_serving_is_not_lost() {
 }
 
 #[test]
+fn a_stop_right_behind_a_start_loses_nothing_and_gives_no_id_twice() {
+    let mut world = World::new();
+    let hook = Hook::start();
+    let channel = world.channel("hook", &hook.url()).id;
+    world.rule(channel, EventKind::RateLimitTriggered);
+    for host in 1..=10 {
+        world.argos.tell(limited(Some(host)));
+        drop(world.serving.take());
+        world.serve();
+    }
+    let rows = world.settled(channel, 10);
+    let hosts: Vec<_> = rows.iter().map(|row| row.event["host_id"].as_i64().unwrap()).collect();
+    assert_eq!(hosts, (1..=10).collect::<Vec<_>>());
+    assert!(rows.iter().all(|row| row.status == DeliveryStatus::Sent));
+}
+
+#[test]
 fn what_cannot_be_stored_is_sent_and_its_row_follows() {
     let world = World::new();
     let hook = Hook::start();
